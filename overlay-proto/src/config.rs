@@ -1,0 +1,143 @@
+//! Every limit and starting value of the core, with its unit and its reason.
+//!
+//! Constants bound what a remote can make grow; [`Config`] holds what an operator, a test or a
+//! scenario may set. Starting values are those of DESIGN, section 12.
+
+use crate::identity::verify::{StrictVerifier, Verify};
+use crate::time::Span;
+use std::sync::Arc;
+
+/// The newest protocol version spoken. Both ends use the highest they share.
+pub const PROTOCOL_VERSION: u16 = 1;
+/// The oldest protocol version still spoken.
+pub const PROTOCOL_VERSION_MIN: u16 = 1;
+
+/// Largest frame, in bytes. A yamux window of 256 KiB holds several; libp2p's connection task
+/// stays responsive at writes of 64 KiB and below.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Largest text of one message, in bytes. Leaves room for headers and certificates in a frame.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Longest canonical user name, in bytes.
+pub const NAME_BYTES_MAX: usize = 32;
+/// Longest transport address, in bytes: a multiaddr with a DNS name fits.
+pub const ADDRESS_BYTES_MAX: usize = 160;
+/// Most transport addresses one node may announce.
+pub const ADDRESSES_MAX: usize = 8;
+/// Longest registration code, in bytes.
+pub const CODE_BYTES_MAX: usize = 64;
+/// Nodes known from an invitation, the host cache or redirects (Skype kept 200).
+pub const HOSTS_MAX: usize = 200;
+/// Most supernodes a realm may have while every member links to every other.
+pub const MEMBERS_MAX: usize = 512;
+/// Most devices of one user in the location index.
+pub const DEVICES_PER_USER_MAX: usize = 8;
+/// Most location records one supernode keeps.
+pub const LOCATIONS_MAX: usize = 1_000_000;
+/// Most trees a packet's address may carry.
+pub const TREES_MAX: usize = 32;
+/// Most slots a peer may have: a slot number is one nibble of a label.
+pub const DEGREE_MAX: usize = 16;
+/// Times a packet may be forwarded before it is handed to the scaffold.
+pub const HOP_LIMIT: u8 = 64;
+/// Nodes a stuck packet may list as visited: no more than the hop limit lets it visit.
+pub const VISITED_MAX: usize = 64;
+/// Links on which nothing but a greeting has come, in total. More are hung up at once.
+pub const STRANGERS_MAX: usize = 64;
+/// Messages whose ids the recipient remembers, to show each once.
+pub const SEEN_MESSAGES_MAX: usize = 4_096;
+/// Messages under way at one sender.
+pub const OUTGOING_MAX: usize = 1_024;
+/// Names whose locations a peer keeps at hand.
+pub const LOCATION_CACHE_MAX: usize = 256;
+/// Requests a supernode has open toward others at a time.
+pub const REQUESTS_MAX: usize = 4_096;
+/// Replicas of a location record (DESIGN, section 7).
+pub const LOCATION_REPLICAS: usize = 3;
+/// Hops that a trace probes.
+pub const TRACE_HOPS_MAX: u8 = 24;
+
+const _: () = assert!(VISITED_MAX >= HOP_LIMIT as usize);
+const _: () = assert!(TEXT_BYTES_MAX + 8 * VISITED_MAX + 4_096 <= FRAME_BYTES_MAX);
+const _: () = assert!(DEGREE_MAX <= 16);
+
+/// What may be set. The defaults serve a real network; a scenario changes what it studies.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Neighbours a peer has at most, `k`. At most [`DEGREE_MAX`].
+    pub degree: usize,
+    /// Spanning trees over the peers, `T`. At most [`TREES_MAX`].
+    pub trees: usize,
+    /// Warm standby supernodes a peer keeps beside its home.
+    pub standbys: usize,
+    /// How often a quiet link is probed.
+    pub keep_alive: Span,
+    /// A link on which nothing came for this long is dead: three keep-alives.
+    pub dead_after: Span,
+    /// How long a greeting, a dial or a request may take.
+    pub patience: Span,
+    /// How long a slot may stay without a live link before the home hears of it.
+    pub slot_patience: Span,
+    /// Life of a location record or session without renewal.
+    pub lease: Span,
+    /// How often the lease is renewed.
+    pub renew: Span,
+    /// How long a user stays findable as "off line since" after the lease has ended.
+    pub last_seen: Span,
+    /// Changes of a peer's surroundings are told to its neighbours and home at most this often.
+    pub gossip: Span,
+    /// A peer publishes a changed location at most this often.
+    pub publish: Span,
+    /// How often a supernode plans, labels and repairs.
+    pub plan: Span,
+    /// How often supernodes tell each other that they live, and their load.
+    pub heartbeat: Span,
+    /// A supernode unheard for this long is taken out of the membership.
+    pub member_dead_after: Span,
+    /// First wait for a receipt; doubled at each try.
+    pub receipt_patience: Span,
+    /// Tries for one message. The last ones go by the scaffold.
+    pub send_tries: u32,
+    /// How long a looked-up location is used without asking again.
+    pub location_cache: Span,
+    /// Peers a supernode serves before it redirects newcomers.
+    pub children_soft: usize,
+    /// Peers a supernode serves at the very most.
+    pub children_hard: usize,
+    /// Escalations a supernode carries for one peer per second, on average and in a burst of ten
+    /// times as many.
+    pub escalations_per_second: u32,
+    /// Life of a user and a device certificate.
+    pub certificate_life: Span,
+    /// The check behind every signature. A simulator may remember answers; it may not change them.
+    pub verifier: Arc<dyn Verify>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            degree: 8,
+            trees: 8,
+            standbys: 2,
+            keep_alive: Span::secs(5),
+            dead_after: Span::secs(15),
+            patience: Span::secs(5),
+            slot_patience: Span::secs(8),
+            lease: Span::secs(60),
+            renew: Span::secs(20),
+            last_seen: Span::secs(72 * 3_600),
+            gossip: Span::millis(500),
+            publish: Span::secs(2),
+            plan: Span::millis(250),
+            heartbeat: Span::secs(1),
+            member_dead_after: Span::secs(5),
+            receipt_patience: Span::secs(1),
+            send_tries: 6,
+            location_cache: Span::secs(30),
+            children_soft: 800,
+            children_hard: 1_000,
+            escalations_per_second: 20,
+            certificate_life: Span::secs(365 * 24 * 3_600),
+            verifier: Arc::new(StrictVerifier),
+        }
+    }
+}

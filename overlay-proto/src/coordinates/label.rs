@@ -1,0 +1,227 @@
+//! One label: a peer's path in one spanning tree, packed into eight bytes.
+//!
+//! ```text
+//!  bit 63                     12 11      4 3    0
+//!     +--------------------------+---------+------+
+//!     | 13 slot numbers, 4 bits  |  epoch  | depth|
+//!     +--------------------------+---------+------+
+//! ```
+//!
+//! The path is read from the root: each nibble is the slot that the parent gave to the child.
+//! Labels of different epochs come from different roots and are never compared.
+
+/// Levels a tree may have below its root. At degree 8 a million peers need about nine.
+pub const DEPTH_MAX: u32 = 13;
+
+const DEPTH_MASK: u64 = 0xf;
+const EPOCH_SHIFT: u32 = 4;
+const PATH_MASK: u64 = !0xfff;
+
+/// The epoch of a tree: one more each time it gets a new root. Compared as serial numbers
+/// (RFC 1982), so it may wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Epoch(pub u8);
+
+impl Epoch {
+    /// Whether this epoch came after `other`.
+    pub fn is_newer_than(self, other: Epoch) -> bool {
+        self != other && self.0.wrapping_sub(other.0) < 128
+    }
+
+    /// The epoch after this one.
+    pub fn next(self) -> Epoch {
+        Epoch(self.0.wrapping_add(1))
+    }
+}
+
+/// A place in one tree, or none.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Label(u64);
+
+impl Label {
+    /// No place in this tree.
+    pub const NONE: Label = Label(DEPTH_MASK);
+
+    /// The root of a tree in its `epoch`.
+    pub fn root(epoch: Epoch) -> Label {
+        Label(u64::from(epoch.0) << EPOCH_SHIFT)
+    }
+
+    /// The place of the child in `slot` of this parent; `None` below [`DEPTH_MAX`] or without a
+    /// parent's place. `slot` is below 16.
+    pub fn child(self, slot: u8) -> Option<Label> {
+        let depth = self.depth()?;
+        if depth >= DEPTH_MAX || slot > 15 {
+            return None;
+        }
+        Some(Label((self.0 | u64::from(slot) << (60 - 4 * depth)) + 1))
+    }
+
+    /// Levels below the root; `None` without a place.
+    pub fn depth(self) -> Option<u32> {
+        let depth = (self.0 & DEPTH_MASK) as u32;
+        (depth <= DEPTH_MAX).then_some(depth)
+    }
+
+    /// The tree's epoch, where there is a place.
+    pub fn epoch(self) -> Option<Epoch> {
+        self.depth().map(|_| Epoch((self.0 >> EPOCH_SHIFT) as u8))
+    }
+
+    /// Levels that the two paths share from the root. Zero where they cannot be compared.
+    pub fn common_depth(self, other: Label) -> u32 {
+        let (Some(a), Some(b)) = (self.depth(), other.depth()) else { return 0 };
+        if self.epoch() != other.epoch() {
+            return 0;
+        }
+        let differs = (self.0 ^ other.0) & PATH_MASK;
+        (differs.leading_zeros() / 4).min(a).min(b)
+    }
+
+    /// Hops along the tree between the two places; `None` where they cannot be compared.
+    #[inline]
+    pub fn distance(self, other: Label) -> Option<u32> {
+        self.distance_and_prefix(other).map(|(distance, _)| distance)
+    }
+
+    /// Hops along the tree, and the levels shared: the tie-break of the forwarding rule.
+    #[inline]
+    pub fn distance_and_prefix(self, other: Label) -> Option<(u32, u32)> {
+        let (a, b) = ((self.0 & DEPTH_MASK) as u32, (other.0 & DEPTH_MASK) as u32);
+        let differs = self.0 ^ other.0;
+        if a > DEPTH_MAX || b > DEPTH_MAX || (differs >> EPOCH_SHIFT) & 0xff != 0 {
+            return None;
+        }
+        let common = ((differs & PATH_MASK).leading_zeros() / 4).min(a).min(b);
+        Some((a + b - 2 * common, common))
+    }
+
+    /// Whether `other` is this place or lies below it.
+    pub fn is_prefix_of(self, other: Label) -> bool {
+        self.epoch() == other.epoch()
+            && self.depth().is_some_and(|depth| self.common_depth(other) == depth)
+    }
+
+    /// The eight bytes as one number.
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// Appends the short form: depth, epoch and only as many path bytes as the depth needs.
+    pub fn pack(self, out: &mut Vec<u8>) {
+        let Some(depth) = self.depth() else {
+            out.push(DEPTH_MASK as u8);
+            return;
+        };
+        out.push(depth as u8);
+        out.push((self.0 >> EPOCH_SHIFT) as u8);
+        let path = (self.0 & PATH_MASK).to_be_bytes();
+        out.extend_from_slice(&path[..depth.div_ceil(2) as usize]);
+    }
+
+    /// Reads the short form from the front of `bytes` and moves past it. `None` if it is cut
+    /// short or not in the one form that [`Label::pack`] writes.
+    pub fn unpack(bytes: &mut &[u8]) -> Option<Label> {
+        let (&depth, rest) = bytes.split_first()?;
+        if u64::from(depth) == DEPTH_MASK {
+            *bytes = rest;
+            return Some(Label::NONE);
+        }
+        if u32::from(depth) > DEPTH_MAX {
+            return None;
+        }
+        let (&epoch, rest) = rest.split_first()?;
+        let (packed, rest) = rest.split_at_checked(usize::from(depth).div_ceil(2))?;
+        let mut path = [0; 8];
+        path.get_mut(..packed.len())?.copy_from_slice(packed);
+        let path = u64::from_be_bytes(path);
+        // Nibbles beyond the depth must be empty, or one place would have several forms.
+        let beyond = path.checked_shl(4 * u32::from(depth)).unwrap_or(0);
+        if beyond != 0 {
+            return None;
+        }
+        *bytes = rest;
+        Some(Label(path | u64::from(epoch) << EPOCH_SHIFT | u64::from(depth)))
+    }
+}
+
+impl std::fmt::Debug for Label {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Some(depth), Some(Epoch(epoch))) = (self.depth(), self.epoch()) else {
+            return f.write_str("-");
+        };
+        write!(f, "{epoch}/")?;
+        (0..depth).try_for_each(|level| write!(f, "{:x}", self.0 >> (60 - 4 * level) & 0xf))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn label(epoch: u8, slots: &[u8]) -> Label {
+        slots.iter().fold(Label::root(Epoch(epoch)), |l, s| l.child(*s).expect("shallow"))
+    }
+
+    #[test]
+    fn distance_goes_over_the_common_ancestor() {
+        let (a, b) = (label(1, &[1, 2, 3]), label(1, &[1, 4]));
+        assert_eq!(a.distance_and_prefix(b), Some((3, 1)));
+        assert_eq!(label(1, &[]).distance(a), Some(3));
+        assert_eq!(a.distance(a), Some(0));
+        // A zero slot is not the same as no slot.
+        assert_eq!(label(1, &[0]).distance(label(1, &[])), Some(1));
+        assert_eq!(a.distance(label(2, &[1, 2, 3])), None, "other epoch");
+        assert_eq!(a.distance(Label::NONE), None);
+    }
+
+    #[test]
+    fn prefix_finds_descendants() {
+        let a = label(1, &[1, 2]);
+        assert!(a.is_prefix_of(label(1, &[1, 2, 0])));
+        assert!(a.is_prefix_of(a));
+        assert!(!a.is_prefix_of(label(1, &[1])));
+        assert!(!a.is_prefix_of(label(2, &[1, 2, 0])));
+        assert!(!Label::NONE.is_prefix_of(a));
+    }
+
+    #[test]
+    fn depth_ends_at_the_limit() {
+        let deepest = label(0, &[15; 13]);
+        assert_eq!(deepest.depth(), Some(13));
+        assert_eq!(deepest.child(0), None);
+        assert_eq!(Label::NONE.child(0), None);
+    }
+
+    #[test]
+    fn epochs_wrap() {
+        assert!(Epoch(1).is_newer_than(Epoch(255)));
+        assert!(!Epoch(255).is_newer_than(Epoch(1)));
+        assert!(!Epoch(7).is_newer_than(Epoch(7)));
+    }
+
+    proptest! {
+        #[test]
+        fn short_form_round_trips(epoch: u8, slots in prop::collection::vec(0u8..16, 0..14)) {
+            let label = label(epoch, &slots);
+            let mut bytes = Vec::new();
+            label.pack(&mut bytes);
+            Label::NONE.pack(&mut bytes);
+            let mut rest = bytes.as_slice();
+            prop_assert_eq!(Label::unpack(&mut rest), Some(label));
+            prop_assert_eq!(Label::unpack(&mut rest), Some(Label::NONE));
+            prop_assert!(rest.is_empty());
+        }
+
+        #[test]
+        fn arbitrary_bytes_have_one_reading(bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+            let mut rest = bytes.as_slice();
+            if let Some(label) = Label::unpack(&mut rest) {
+                let mut again = Vec::new();
+                label.pack(&mut again);
+                prop_assert_eq!(&bytes[..bytes.len() - rest.len()], again.as_slice());
+            }
+        }
+    }
+}

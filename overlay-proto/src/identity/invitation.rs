@@ -1,0 +1,144 @@
+//! Invitations: one string that brings a newcomer to the realm.
+
+use super::keys::SecretKey;
+use super::verify::{Domain, Signature, Verify};
+use crate::config::{ADDRESSES_MAX, CODE_BYTES_MAX};
+use crate::id::{NodeId, RealmId};
+use crate::status::Status;
+use crate::time::WallTime;
+use crate::wire::address::TransportAddress;
+use crate::wire::positional::positional;
+use bech32::{Bech32m, Hrp};
+use std::fmt;
+use std::str::FromStr;
+
+/// The human-readable part before the first `1` (BIP 173).
+const PREFIX: &str = "trellis";
+/// Supernodes named in one invitation. Three fit a string that can still be pasted (BIP 350
+/// limits a checksummed string to 1023 characters).
+const CONTACTS_MAX: usize = 3;
+
+positional! {
+    /// A node and the addresses at which it can be dialled.
+    pub struct Contact {
+        /// The node.
+        pub node: NodeId,
+        /// Where it listens, best first.
+        pub addresses: Vec<TransportAddress>,
+    }
+}
+
+positional! {
+    /// A permission to become a supernode, signed by the realm's root, good once.
+    pub struct Ticket {
+        /// Its number; a root accepts each once.
+        pub serial: u64,
+        /// Seconds since the epoch from which it is void.
+        pub not_after: u64,
+        /// The root's signature over both and the realm.
+        pub signature: Signature,
+    }
+}
+
+positional! {
+    /// What a newcomer needs to know of a realm.
+    pub struct Invitation {
+        /// The realm.
+        pub realm: RealmId,
+        /// A few supernodes.
+        pub supernodes: Vec<Contact>,
+        /// A code to register with, where the realm asks for one.
+        pub code: Option<String>,
+        /// The permission to become a supernode, in invitations for operators.
+        pub ticket: Option<Ticket>,
+    }
+}
+
+/// Why a text is not an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvitationError {
+    /// It does not begin with `trellis1`.
+    #[error("an invitation begins with `{PREFIX}1`: copy it whole from `supernode invite`")]
+    NotAnInvitation,
+    /// Its checksum is wrong.
+    #[error("the invitation is damaged or cut short: copy it whole from `supernode invite`")]
+    Damaged,
+    /// Its content cannot be read.
+    #[error("the invitation cannot be read: it may be of a newer version, update this program")]
+    Unreadable,
+}
+
+impl InvitationError {
+    /// The status code of this error.
+    pub fn status(self) -> Status {
+        Status::MALFORMED
+    }
+}
+
+impl FromStr for Invitation {
+    type Err = InvitationError;
+
+    fn from_str(text: &str) -> Result<Invitation, InvitationError> {
+        let text = text.trim();
+        let starts = text.get(..8).is_some_and(|head| head.eq_ignore_ascii_case("trellis1"));
+        if !starts {
+            return Err(InvitationError::NotAnInvitation);
+        }
+        let checked = bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(text)
+            .map_err(|_| InvitationError::Damaged)?;
+        let bytes: Vec<u8> = checked.byte_iter().collect();
+        let invitation: Invitation =
+            ciborium::from_reader(bytes.as_slice()).map_err(|_| InvitationError::Unreadable)?;
+        let sane = !invitation.supernodes.is_empty()
+            && invitation.supernodes.len() <= CONTACTS_MAX
+            && invitation.supernodes.iter().all(|c| c.addresses.len() <= ADDRESSES_MAX)
+            && invitation.code.as_ref().is_none_or(|code| code.len() <= CODE_BYTES_MAX);
+        if sane { Ok(invitation) } else { Err(InvitationError::Unreadable) }
+    }
+}
+
+impl fmt::Display for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut short = self.clone();
+        short.supernodes.truncate(CONTACTS_MAX);
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&short, &mut bytes).map_err(|_| fmt::Error)?;
+        let hrp = Hrp::parse(PREFIX).map_err(|_| fmt::Error)?;
+        let text = bech32::encode::<Bech32m>(hrp, &bytes).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl Ticket {
+    /// Issues a ticket with the realm's root key.
+    pub fn issue(root: &SecretKey, serial: u64, until: WallTime) -> Ticket {
+        let not_after = until.0 / 1_000;
+        let signature = root
+            .sign(Domain::Ticket, &Ticket::signed_bytes(RealmId(root.public()), serial, not_after));
+        Ticket { serial, not_after, signature }
+    }
+
+    /// Checks time and signature. Whether it was used before, the root's store knows.
+    ///
+    /// # Errors
+    /// The status code for the one who presented it.
+    pub fn check(
+        &self,
+        verifier: &dyn Verify,
+        realm: RealmId,
+        now: WallTime,
+    ) -> Result<(), Status> {
+        if now.0 / 1_000 >= self.not_after {
+            return Err(Status::EXPIRED);
+        }
+        let text = Ticket::signed_bytes(realm, self.serial, self.not_after);
+        match verifier.verify(&realm.0, &Domain::Ticket.tagged(&text), &self.signature) {
+            true => Ok(()),
+            false => Err(Status::UNPROVEN),
+        }
+    }
+
+    fn signed_bytes(realm: RealmId, serial: u64, not_after: u64) -> Vec<u8> {
+        [realm.0.as_slice(), &serial.to_be_bytes(), &not_after.to_be_bytes()].concat()
+    }
+}

@@ -1,0 +1,81 @@
+//! Signatures, each tied to its purpose.
+//!
+//! Every signed text begins with the name of its domain, so a signature made for one purpose
+//! proves nothing for another. Verification is strict (RFC 8032 with small-order keys and
+//! malleable signatures refused).
+
+use crate::wire::positional::fixed_bytes;
+use ed25519_dalek::VerifyingKey;
+use std::fmt;
+
+fixed_bytes! {
+    /// An Ed25519 signature.
+    pub struct Signature([u8; 64]);
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature({:02x}{:02x}..)", self.0[0], self.0[1])
+    }
+}
+
+/// What a signature is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// A [`Certificate`](super::Certificate).
+    Certificate,
+    /// A [`Ticket`](super::Ticket) that lets a machine become a supernode.
+    Ticket,
+    /// A registration, by the user's key, over the transcript of the greeting.
+    Register,
+    /// A log-in, by the device's key, over the transcript of the greeting.
+    Login,
+    /// Coordinates, by the home that issued them.
+    Coordinates,
+    /// A location record, by the device.
+    Location,
+    /// A message, by the sender's device.
+    Message,
+    /// A receipt, by the recipient's device.
+    Receipt,
+}
+
+impl Domain {
+    /// The bytes that begin every text signed for this purpose.
+    pub fn tag(self) -> &'static [u8] {
+        match self {
+            Domain::Certificate => b"trellis/1/certificate\0",
+            Domain::Ticket => b"trellis/1/ticket\0",
+            Domain::Register => b"trellis/1/register\0",
+            Domain::Login => b"trellis/1/login\0",
+            Domain::Coordinates => b"trellis/1/coordinates\0",
+            Domain::Location => b"trellis/1/location\0",
+            Domain::Message => b"trellis/1/message\0",
+            Domain::Receipt => b"trellis/1/receipt\0",
+        }
+    }
+
+    /// `text` with the domain's tag before it: what is signed.
+    pub fn tagged(self, text: &[u8]) -> Vec<u8> {
+        [self.tag(), text].concat()
+    }
+}
+
+/// The check of one signature over a tagged text.
+///
+/// The answer is a pure function of its arguments, so an implementation may remember it.
+pub trait Verify: fmt::Debug + Send + Sync {
+    /// Whether `signature` over `tagged` was made by the owner of `key`.
+    fn verify(&self, key: &[u8; 32], tagged: &[u8], signature: &Signature) -> bool;
+}
+
+/// Ed25519 as it is: no memory, no batch.
+#[derive(Clone, Copy, Debug)]
+pub struct StrictVerifier;
+
+impl Verify for StrictVerifier {
+    fn verify(&self, key: &[u8; 32], tagged: &[u8], signature: &Signature) -> bool {
+        let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
+        VerifyingKey::from_bytes(key).is_ok_and(|key| key.verify_strict(tagged, &signature).is_ok())
+    }
+}

@@ -1,0 +1,382 @@
+//! All that crosses the door of a [`Node`](crate::Node): inputs, outputs, events.
+
+use crate::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
+use crate::identity::{Certificate, Contact, DeviceChain, Ticket};
+use crate::name::Name;
+use crate::status::Status;
+use crate::time::{Span, Time, WallTime};
+use crate::wire::message::Found;
+use crate::wire::{Class, TransportAddress};
+
+/// What a driver tells a node.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A link is up: the transport has proved that the other end holds `node`'s key.
+    ///
+    /// There may be two links to one node for a moment; the core keeps one.
+    LinkUp {
+        /// A number never used before.
+        link: LinkId,
+        /// The other end.
+        node: NodeId,
+        /// The address at which this node sees the other end.
+        remote: TransportAddress,
+        /// The dial that led to it, if this end dialled.
+        dial: Option<DialId>,
+    },
+    /// A link is gone, for whatever reason. Never reported for a link not yet up.
+    LinkDown {
+        /// Which.
+        link: LinkId,
+    },
+    /// One whole frame came.
+    Received {
+        /// Over which link.
+        link: LinkId,
+        /// Its bytes, without the length before it.
+        frame: Vec<u8>,
+    },
+    /// A dial led to nothing.
+    DialFailed {
+        /// Which.
+        dial: DialId,
+    },
+    /// The addresses at which this node can be dialled, all of them, best first.
+    Listening(Vec<TransportAddress>),
+    /// The store has answered.
+    Stored {
+        /// Which request.
+        id: StoreId,
+        /// The answer. Durable when it is given.
+        answer: StoreAnswer,
+    },
+    /// The application wants something.
+    Command {
+        /// Repeated in the reply.
+        id: CommandId,
+        /// What.
+        command: Command,
+    },
+    /// The wall clock has been read. To be given at least once a minute.
+    WallClock(WallTime),
+    /// Time has passed. Due when [`Node::poll_timeout`](crate::Node::poll_timeout) says; more
+    /// often does no harm.
+    Tick,
+}
+
+/// What a node tells its driver.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Dial a node; answer with [`Input::LinkUp`] or [`Input::DialFailed`].
+    Dial {
+        /// To be repeated in the answer.
+        id: DialId,
+        /// Who must answer.
+        node: NodeId,
+        /// Where, best first.
+        addresses: Vec<TransportAddress>,
+    },
+    /// End a link once what was sent on it before has left; answer with [`Input::LinkDown`].
+    HangUp {
+        /// Which.
+        link: LinkId,
+    },
+    /// Send a frame. If the class's queue is full the driver drops it and counts.
+    Send {
+        /// Over which link.
+        link: LinkId,
+        /// Which queue.
+        class: Class,
+        /// The bytes.
+        frame: Vec<u8>,
+    },
+    /// Ask the store; answer with [`Input::Stored`]. Only supernodes do.
+    Store {
+        /// To be repeated in the answer.
+        id: StoreId,
+        /// What.
+        request: StoreRequest,
+    },
+    /// The end of a command. Each command gets exactly one.
+    Reply {
+        /// Which command.
+        id: CommandId,
+        /// What came of it.
+        reply: Reply,
+    },
+    /// Something worth knowing has happened.
+    Event(Event),
+}
+
+/// When a node wants to be woken, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Time,
+    /// What is due then, for those who look for busy timers.
+    pub reason: &'static str,
+}
+
+/// What an application may want.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Register the identity's user under this name. Reply: [`Reply::Registered`].
+    Register {
+        /// The name.
+        name: Name,
+        /// The registration code, where the realm asks for one.
+        code: Option<String>,
+    },
+    /// Log in, and stay logged in until [`Command::Logout`]. Reply: [`Reply::LoggedIn`], at the
+    /// first success or refusal that cannot be mended by trying again.
+    Login,
+    /// Log out. Reply: [`Reply::Done`].
+    Logout,
+    /// Send a text. Reply: [`Reply::Delivered`], once the receipt is back.
+    Send {
+        /// To whom.
+        to: Name,
+        /// What.
+        text: String,
+    },
+    /// Measure the way to a user and back. Reply: [`Reply::Pong`].
+    Ping {
+        /// Whose newest device.
+        to: Name,
+    },
+    /// See every hop to a user. Reply: [`Reply::Traced`].
+    Trace {
+        /// Whose newest device.
+        to: Name,
+    },
+    /// Find a user's devices. Reply: [`Reply::Located`].
+    Lookup {
+        /// Who.
+        name: Name,
+    },
+    /// Become a supernode of the realm. Reply: [`Reply::Enrolled`].
+    Enroll {
+        /// The permission.
+        ticket: Ticket,
+    },
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The name is ours. The driver stores the chain before it logs in.
+    Registered {
+        /// The certificates down to this device.
+        chain: DeviceChain,
+    },
+    /// Logged in.
+    LoggedIn {
+        /// Where.
+        home: NodeId,
+        /// From the command to the session.
+        elapsed: Span,
+    },
+    /// Done, with nothing to tell.
+    Done,
+    /// The recipient has the message.
+    Delivered {
+        /// Which message.
+        id: MessageId,
+        /// Hops it took.
+        hops: u8,
+        /// How often it was sent.
+        tries: u32,
+        /// Whether it had to go over the scaffold.
+        escalated: bool,
+        /// From the command to the receipt.
+        elapsed: Span,
+    },
+    /// The other side has answered.
+    Pong {
+        /// Hops there.
+        hops: u8,
+        /// Hops back.
+        hops_back: u8,
+        /// There and back.
+        round_trip: Span,
+    },
+    /// The hops on the way, in order; those that did not answer are left out.
+    Traced {
+        /// Each hop.
+        hops: Vec<HopSeen>,
+        /// Whether the last of them is the destination.
+        arrived: bool,
+    },
+    /// The user's devices, newest record first.
+    Located {
+        /// Each with its age and lease.
+        found: Vec<Found>,
+        /// From the command to the answer; zero from the cache.
+        elapsed: Span,
+    },
+    /// The certificate. The driver stores it and starts again with it.
+    Enrolled {
+        /// For this node, as a supernode.
+        certificate: Certificate,
+        /// Supernodes to begin with.
+        supernodes: Vec<Contact>,
+    },
+    /// It did not work.
+    Failed {
+        /// Why, and with [`Status::way_out`] what to do.
+        status: Status,
+    },
+}
+
+/// One hop of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HopSeen {
+    /// Hops from here.
+    pub hop: u8,
+    /// Who.
+    pub node: NodeId,
+    /// Whose, if it says so.
+    pub name: Option<Name>,
+    /// There and back.
+    pub round_trip: Span,
+}
+
+/// What happens, for applications, logs and checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// This peer is logged in.
+    LoggedIn {
+        /// Where.
+        home: NodeId,
+        /// Whether a standby took over.
+        failover: bool,
+    },
+    /// This peer has no session any more.
+    LoggedOut {
+        /// 200 if it wanted so.
+        status: Status,
+    },
+    /// A text came. Shown once, however often it was sent.
+    Received(ReceivedText),
+    /// A neighbour's link is up.
+    NeighbourUp {
+        /// Who.
+        node: NodeId,
+        /// In which slot.
+        slot: u8,
+    },
+    /// A neighbour's link is gone.
+    NeighbourDown {
+        /// Who.
+        node: NodeId,
+        /// From which slot.
+        slot: u8,
+    },
+    /// This peer's place has changed.
+    Placed {
+        /// Labels it has, of all trees.
+        labels: usize,
+        /// Neighbours named by the home.
+        neighbours: usize,
+    },
+    /// This peer had to hand a packet to the scaffold.
+    Escalated {
+        /// Where it goes.
+        destination: NodeId,
+    },
+    /// This supernode has a new peer.
+    ChildIn {
+        /// Which.
+        node: NodeId,
+        /// Whose.
+        name: Name,
+    },
+    /// This supernode has lost a peer.
+    ChildOut {
+        /// Which.
+        node: NodeId,
+        /// 200 if it logged out.
+        status: Status,
+    },
+    /// This supernode has given out a name.
+    Registered {
+        /// Which.
+        name: Name,
+    },
+    /// A supernode is in the membership now.
+    MemberUp {
+        /// Which.
+        node: NodeId,
+    },
+    /// A supernode is out of it.
+    MemberDown {
+        /// Which.
+        node: NodeId,
+    },
+    /// The supernodes worth remembering for the next start have changed.
+    HostsChanged(Vec<Contact>),
+    /// Somebody was refused.
+    Refused {
+        /// Who.
+        node: NodeId,
+        /// Why.
+        status: Status,
+    },
+}
+
+/// A text, with what is proven of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedText {
+    /// Which message.
+    pub id: MessageId,
+    /// The sender's name, by certificate.
+    pub from: Name,
+    /// The sender's device.
+    pub node: NodeId,
+    /// What is said.
+    pub text: String,
+    /// The sender's wall clock.
+    pub sent: WallTime,
+    /// Hops it took.
+    pub hops: u8,
+    /// Whether it came over the scaffold.
+    pub escalated: bool,
+}
+
+/// What a supernode asks of its durable store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreRequest {
+    /// Give `name` to `user`, unless another key has it.
+    ClaimName {
+        /// The name.
+        name: Name,
+        /// The key.
+        user: UserKey,
+        /// The registration code shown.
+        code: Option<String>,
+    },
+    /// Use up a ticket, unless another node has used it.
+    RedeemTicket {
+        /// The ticket's number.
+        serial: u64,
+        /// Who used it.
+        node: NodeId,
+    },
+}
+
+/// What the store answers, once it is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreAnswer {
+    /// Done; a claim of the same name by the same key, or of a ticket by the same node, again
+    /// gives the same number.
+    Granted {
+        /// The certificate's serial number.
+        serial: u64,
+    },
+    /// Another key or node has it.
+    Taken,
+    /// The code is wrong or used up.
+    WrongCode,
+    /// The store failed; nothing was promised.
+    Failed,
+}

@@ -1,0 +1,110 @@
+//! What a node shows of itself to its owner: plain values, ready for JSON.
+
+use serde::{Deserialize, Serialize};
+
+/// A peer at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerView {
+    /// The node id in hex.
+    pub node: String,
+    /// The user's name, once registered.
+    pub name: Option<String>,
+    /// `offline`, `connecting`, `proving` or `online`.
+    pub state: String,
+    /// The home's node id, when on line.
+    pub home: Option<String>,
+    /// The standbys' node ids with a live link.
+    pub standbys: Vec<String>,
+    /// Seconds that the session lasts unless renewed.
+    pub lease_secs: u64,
+    /// Live neighbours.
+    pub neighbours: usize,
+    /// Slots there are.
+    pub degree: usize,
+    /// Trees in which it has a place.
+    pub labels: usize,
+    /// Trees there are.
+    pub trees: usize,
+    /// Packets forwarded for others.
+    pub forwarded: u64,
+    /// Packets handed to the scaffold.
+    pub escalated: u64,
+    /// Texts received.
+    pub received: u64,
+}
+
+/// One neighbour of a peer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NeighbourView {
+    /// The slot.
+    pub slot: u8,
+    /// The neighbour's node id.
+    pub node: String,
+    /// Whether there is a live link.
+    pub up: bool,
+    /// Round-trip time in milliseconds, once measured.
+    pub rtt_ms: Option<f64>,
+    /// Where it is linked, or would be.
+    pub address: String,
+    /// Its live neighbours.
+    pub neighbours: usize,
+}
+
+/// A supernode at a glance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SupernodeView {
+    /// The node id in hex.
+    pub node: String,
+    /// The realm in hex.
+    pub realm: String,
+    /// Whether it registers users.
+    pub registrar: bool,
+    /// Peers logged in.
+    pub children: usize,
+    /// Location records kept.
+    pub locations: usize,
+    /// Links that its peers have up.
+    pub links: usize,
+    /// Free slots of its peers.
+    pub free_slots: usize,
+    /// Trees that it owns.
+    pub trees_owned: usize,
+    /// Packets carried over the scaffold.
+    pub escalated: u64,
+    /// Log-ins admitted since start.
+    pub logins: u64,
+    /// Requests refused since start.
+    pub refused: u64,
+    /// The other supernodes.
+    pub members: Vec<MemberView>,
+}
+
+/// One supernode as another sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// The node id.
+    pub node: String,
+    /// Whether it is heard of.
+    pub alive: bool,
+    /// Peers logged in there.
+    pub children: u32,
+    /// Where it listens.
+    pub addresses: Vec<String>,
+}
+
+/// One peer of a supernode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChildView {
+    /// The node id.
+    pub node: String,
+    /// The user.
+    pub name: String,
+    /// Links up.
+    pub links: usize,
+    /// Trees in which it has a place.
+    pub labels: usize,
+    /// Seconds since log-in.
+    pub online_secs: u64,
+    /// Where it is linked from.
+    pub address: String,
+}

@@ -1,0 +1,145 @@
+//! What packets carry: messages from one node to another, whoever forwards them.
+
+use super::codec::{self, DecodeError, EncodeError};
+use super::positional::positional;
+use crate::coordinates::Labels;
+use crate::id::{IndexKey, MessageId};
+use crate::identity::{DeviceChain, Signature};
+use crate::location::LocationRecord;
+use crate::name::Name;
+
+positional! {
+    /// Where an answer goes.
+    pub struct ReturnAddress {
+        /// The index key of the sender's user.
+        pub key: IndexKey,
+        /// The sender's labels.
+        pub labels: Labels,
+    }
+}
+
+positional! {
+    /// A text for a user.
+    pub struct Text {
+        /// Which message; repeated when it is sent again.
+        pub id: MessageId,
+        /// Who says it: the certificates down to the sending device.
+        pub from: DeviceChain,
+        /// What is said.
+        pub text: String,
+        /// The sender's wall clock, in milliseconds since the epoch.
+        pub sent_ms: u64,
+        /// Where the receipt goes.
+        pub back: ReturnAddress,
+        /// The sending device's signature over the recipient's node, id, time and text.
+        pub signature: Signature,
+    }
+}
+
+positional! {
+    /// The recipient has a message.
+    pub struct Receipt {
+        /// Which message.
+        pub id: MessageId,
+        /// Hops it took.
+        pub hops: u8,
+        /// Whether it came over the scaffold.
+        pub escalated: bool,
+        /// The recipient device's signature over sender's node and id.
+        pub signature: Signature,
+    }
+}
+
+positional! {
+    /// Are you there?
+    pub struct Echo {
+        /// Repeated in the answer.
+        pub nonce: u64,
+        /// Where the answer goes.
+        pub back: ReturnAddress,
+    }
+}
+
+positional! {
+    /// Here I am.
+    pub struct EchoReply {
+        /// As in the question.
+        pub nonce: u64,
+        /// Hops that the question took.
+        pub hops: u8,
+        /// The answering node's user.
+        pub name: Option<Name>,
+    }
+}
+
+positional! {
+    /// A probe's hops ended here.
+    pub struct HopReport {
+        /// As in the probe.
+        pub nonce: u64,
+        /// Hops that the probe took.
+        pub hops: u8,
+        /// The reporting node's user.
+        pub name: Option<Name>,
+    }
+}
+
+positional! {
+    /// A destination has moved: its newest location, for a sender whose packet had to escalate.
+    pub struct Moved {
+        /// As the device signed it.
+        pub record: LocationRecord,
+    }
+}
+
+macro_rules! payloads {
+    ($($number:literal $variant:ident $doc:literal;)*) => {
+        /// An end-to-end message.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Payload { $(#[doc = $doc] $variant($variant),)* }
+
+        impl Payload {
+            /// The message's number on the wire.
+            pub fn number(&self) -> u8 {
+                match self { $(Payload::$variant(_) => $number,)* }
+            }
+
+            /// The message's name, as in the protocol document and in logs.
+            pub fn name(&self) -> &'static str {
+                match self { $(Payload::$variant(_) => stringify!($variant),)* }
+            }
+
+            /// Writes the message as it stands in a packet.
+            ///
+            /// # Errors
+            /// [`EncodeError`].
+            pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+                let mut out = Vec::with_capacity(128);
+                codec::write_head(self.number(), &mut out);
+                match self { $(Payload::$variant(body) => codec::write(body, &mut out),)* }?;
+                Ok(out)
+            }
+
+            /// Reads a packet's payload.
+            ///
+            /// # Errors
+            /// [`DecodeError`].
+            pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
+                let (number, body) = codec::read_head(bytes)?;
+                match number {
+                    $($number => codec::read(body).map(Payload::$variant),)*
+                    _ => Err(DecodeError::UnknownMessage(number)),
+                }
+            }
+        }
+    };
+}
+
+payloads! {
+    60 Text "A text for a user.";
+    61 Receipt "The recipient has it.";
+    62 Echo "Are you there?";
+    63 EchoReply "Here I am.";
+    64 HopReport "A probe ended here.";
+    65 Moved "The destination is elsewhere.";
+}

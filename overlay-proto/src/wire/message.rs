@@ -1,0 +1,494 @@
+//! Every message between two linked nodes, with its number on the wire.
+
+use super::blob::Blob;
+use super::positional::positional;
+use crate::coordinates::{Coordinates, Labels};
+use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
+use crate::identity::{Certificate, Contact, DeviceChain, Signature, Ticket};
+use crate::location::LocationRecord;
+use crate::name::Name;
+use crate::status::Status;
+use crate::wire::TransportAddress;
+
+positional! {
+    /// The first message on every link, sent by both ends at once.
+    ///
+    /// Both greetings are part of what a log-in or registration signs, so nobody can strip a
+    /// version from the offer or replay the proof elsewhere.
+    pub struct Hello {
+        /// The oldest version the sender speaks.
+        pub version_min: u16,
+        /// The newest version the sender speaks.
+        pub version_max: u16,
+        /// Capabilities, one bit each. None is defined yet.
+        pub capabilities: u32,
+        /// The sender's realm.
+        pub realm: RealmId,
+        /// Fresh for this link.
+        pub nonce: Nonce,
+        /// The address at which the sender sees the receiver.
+        pub observed: Option<TransportAddress>,
+        /// The sender's certificate, if it is a supernode.
+        pub supernode: Option<Certificate>,
+        /// The sender's place, if it has one.
+        pub coordinates: Option<Coordinates>,
+    }
+}
+
+positional! {
+    /// Says that the link lives. The end with the lower node id asks, the other answers.
+    pub struct KeepAlive {
+        /// Counts up; an answer repeats it.
+        pub seq: u32,
+        /// Whether this is the answer.
+        pub answer: bool,
+    }
+}
+
+positional! {
+    /// The last message on a link.
+    pub struct Goodbye {
+        /// Why the sender ends the link.
+        pub status: Status,
+    }
+}
+
+positional! {
+    /// Asks a registrar for a certificate.
+    pub struct Register {
+        /// The name wanted.
+        pub name: Name,
+        /// The key that shall own it.
+        pub user: UserKey,
+        /// The registration code, where the realm asks for one.
+        pub code: Option<String>,
+        /// The user key's signature over transcript, name and key.
+        pub proof: Signature,
+    }
+}
+
+positional! {
+    /// The registrar's answer, sent once the record is durable.
+    pub struct RegisterReply {
+        /// 200, or why not.
+        pub status: Status,
+        /// The registrar's certificate and the new user certificate.
+        pub certificates: Option<UserCertificates>,
+        /// Registrars to ask instead, with status 302.
+        pub redirect: Vec<Contact>,
+    }
+}
+
+positional! {
+    /// What a registrar gives to a user.
+    pub struct UserCertificates {
+        /// The registrar's own certificate.
+        pub registrar: Certificate,
+        /// The user's.
+        pub user: Certificate,
+    }
+}
+
+positional! {
+    /// Asks a supernode to be this peer's home.
+    pub struct Login {
+        /// The certificates down to this device.
+        pub chain: DeviceChain,
+        /// The place it had under its former home, to be kept.
+        pub coordinates: Option<Coordinates>,
+        /// Its neighbours then, in slot order of those coordinates.
+        pub neighbours: Vec<SlotContact>,
+        /// Where it can be dialled.
+        pub addresses: Vec<TransportAddress>,
+        /// The device key's signature over the transcript.
+        pub proof: Signature,
+    }
+}
+
+positional! {
+    /// The answer to a log-in.
+    pub struct LoginReply {
+        /// 200, 302 with others to ask, or why not.
+        pub status: Status,
+        /// Seconds until the session ends unless renewed.
+        pub lease_secs: u16,
+        /// Supernodes to keep a warm link to.
+        pub standbys: Vec<Contact>,
+        /// Supernodes to ask instead, with status 302.
+        pub redirect: Vec<Contact>,
+        /// Trees in this realm.
+        pub trees: u8,
+        /// Slots of each peer in this realm.
+        pub degree: u8,
+    }
+}
+
+positional! {
+    /// Ends the session at once.
+    pub struct Logout {
+        /// The device's last location record, with a lease of zero.
+        pub record: Option<LocationRecord>,
+    }
+}
+
+positional! {
+    /// Who belongs into a slot, and how to reach it.
+    pub struct SlotContact {
+        /// The slot.
+        pub slot: u8,
+        /// The node that belongs there, with its addresses.
+        pub contact: Contact,
+        /// The neighbour's home.
+        pub home: NodeId,
+        /// Whether the receiver is the one that dials.
+        pub dial: bool,
+    }
+}
+
+positional! {
+    /// A peer's place as its home wants it from now on. The peer makes its links so.
+    pub struct Assign {
+        /// Slots and labels, signed.
+        pub coordinates: Coordinates,
+        /// How to reach those neighbours that are new.
+        pub contacts: Vec<SlotContact>,
+    }
+}
+
+positional! {
+    /// What a peer sees of one slot.
+    pub struct SlotReport {
+        /// The slot.
+        pub slot: u8,
+        /// Who is meant by it.
+        pub node: ShortId,
+        /// Whether there is a live link.
+        pub up: bool,
+        /// Round-trip time in microseconds; zero if not measured.
+        pub rtt_micros: u32,
+    }
+}
+
+positional! {
+    /// A peer tells its home what has changed around it.
+    pub struct Report {
+        /// Slots whose link came up or went down.
+        pub slots: Vec<SlotReport>,
+        /// New coordinates of neighbours, as their homes signed them.
+        pub neighbours: Vec<Coordinates>,
+    }
+}
+
+positional! {
+    /// A peer's new location, which also renews its session.
+    pub struct Publish {
+        /// The signed record.
+        pub record: LocationRecord,
+    }
+}
+
+positional! {
+    /// Asks where a user is.
+    pub struct Lookup {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// Who.
+        pub name: Name,
+    }
+}
+
+positional! {
+    /// One record of a look-up's answer.
+    pub struct Found {
+        /// The record as the device signed it.
+        pub record: LocationRecord,
+        /// Milliseconds since it reached the index.
+        pub age_ms: u64,
+        /// Milliseconds that its lease has left; zero if the device is off line.
+        pub lease_ms: u64,
+    }
+}
+
+positional! {
+    /// The answer to a look-up.
+    pub struct LookupReply {
+        /// As in the question.
+        pub id: u64,
+        /// 200, 404 for nobody, 480 for a user who is off line.
+        pub status: Status,
+        /// One for each device, newest first.
+        pub found: Vec<Found>,
+    }
+}
+
+positional! {
+    /// A peer's new place, told to its neighbours.
+    pub struct Placed {
+        /// The record as the home signed it.
+        pub coordinates: Coordinates,
+    }
+}
+
+positional! {
+    /// One neighbour of a neighbour.
+    pub struct FarEntry {
+        /// The slot at the sender.
+        pub slot: u8,
+        /// Who is there; [`ShortId::NONE`] if nobody any more.
+        pub node: ShortId,
+        /// Its labels.
+        pub labels: Labels,
+    }
+}
+
+positional! {
+    /// What changed among the sender's live neighbours.
+    pub struct Neighbourhood {
+        /// Whether the receiver shall forget what it knew of the sender's neighbours.
+        pub whole: bool,
+        /// The slots that changed.
+        pub entries: Vec<FarEntry>,
+    }
+}
+
+positional! {
+    /// One supernode, as another knows it.
+    pub struct MemberRecord {
+        /// Its certificate.
+        pub certificate: Certificate,
+        /// Where it can be dialled.
+        pub addresses: Vec<TransportAddress>,
+        /// Whether it registers users.
+        pub registrar: bool,
+    }
+}
+
+positional! {
+    /// A supernode says that it lives, and its load.
+    pub struct Heartbeat {
+        /// Peers logged in.
+        pub children: u32,
+        /// Free slots of its peers.
+        pub free_slots: u32,
+        /// Links that its peers have up.
+        pub links: u32,
+        /// Whether it is leaving and takes nobody in.
+        pub draining: bool,
+    }
+}
+
+positional! {
+    /// The supernodes that the sender knows. Sent when a link is made and when one is new.
+    pub struct Members {
+        /// Each with its certificate.
+        pub members: Vec<MemberRecord>,
+    }
+}
+
+positional! {
+    /// A location record for a replica of the index.
+    pub struct StoreLocation {
+        /// As the device signed it.
+        pub record: LocationRecord,
+    }
+}
+
+positional! {
+    /// Asks for a link to cut and put `joiner` between its ends.
+    pub struct Splice {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// Who is put in.
+        pub joiner: Contact,
+        /// Nodes it has links to already.
+        pub exclude: Vec<ShortId>,
+    }
+}
+
+positional! {
+    /// The answer to [`Splice`]: the two ends, which expect the joiner now.
+    pub struct SpliceReply {
+        /// As in the question.
+        pub id: u64,
+        /// 200, or why not.
+        pub status: Status,
+        /// The ends with their homes.
+        pub ends: Vec<PeerContact>,
+    }
+}
+
+positional! {
+    /// Asks for a peer with a free slot to link to `peer`.
+    pub struct Pair {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// Who has a free slot.
+        pub peer: Contact,
+        /// Nodes it has links to already.
+        pub exclude: Vec<ShortId>,
+    }
+}
+
+positional! {
+    /// The answer to [`Pair`].
+    pub struct PairReply {
+        /// As in the question.
+        pub id: u64,
+        /// 200, or why not.
+        pub status: Status,
+        /// The partner, which expects the peer now.
+        pub partner: Option<PeerContact>,
+    }
+}
+
+positional! {
+    /// A peer and its home.
+    pub struct PeerContact {
+        /// The peer.
+        pub contact: Contact,
+        /// Its home.
+        pub home: NodeId,
+    }
+}
+
+positional! {
+    /// Asks `child`'s home to replace its neighbour `old` by `new`, if it still is one: a
+    /// compare-and-swap on the slot.
+    pub struct Relink {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// Whose slot.
+        pub child: NodeId,
+        /// Who is in it.
+        pub old: ShortId,
+        /// Who shall be.
+        pub new: PeerContact,
+    }
+}
+
+positional! {
+    /// The answer to [`Relink`].
+    pub struct RelinkReply {
+        /// As in the question.
+        pub id: u64,
+        /// 200 or 488.
+        pub status: Status,
+        /// The child's addresses.
+        pub child: Option<Contact>,
+    }
+}
+
+positional! {
+    /// Tells `child`'s home that `node` will not link to it after all.
+    pub struct Release {
+        /// Whose slot.
+        pub child: NodeId,
+        /// Who is not coming.
+        pub node: ShortId,
+    }
+}
+
+positional! {
+    /// Asks the realm's root machine for a supernode's certificate.
+    pub struct Enroll {
+        /// The permission.
+        pub ticket: Ticket,
+    }
+}
+
+positional! {
+    /// The answer to [`Enroll`], sent once the ticket is durably used up.
+    pub struct EnrollReply {
+        /// 200, or why not.
+        pub status: Status,
+        /// The certificate.
+        pub certificate: Option<Certificate>,
+        /// The supernodes there are.
+        pub members: Vec<MemberRecord>,
+    }
+}
+
+positional! {
+    /// Asks a supernode that keeps an index replica for a user's records.
+    pub struct Locate {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// The key of the name in the index.
+        pub key: IndexKey,
+    }
+}
+
+positional! {
+    /// A packet on its way over the scaffold, with the home that should have its destination.
+    pub struct Escalated {
+        /// The packet frame.
+        pub packet: Blob,
+    }
+}
+
+macro_rules! messages {
+    ($($number:literal $variant:ident $doc:literal;)*) => {
+        /// A message between two linked nodes.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Message { $(#[doc = $doc] $variant($variant),)* }
+
+        impl Message {
+            /// The message's number on the wire.
+            pub fn number(&self) -> u8 {
+                match self { $(Message::$variant(_) => $number,)* }
+            }
+
+            /// The message's name, as in the protocol document and in logs.
+            pub fn name(&self) -> &'static str {
+                match self { $(Message::$variant(_) => stringify!($variant),)* }
+            }
+
+            pub(super) fn write_body(&self, out: &mut Vec<u8>) -> Result<(), super::codec::EncodeError> {
+                match self { $(Message::$variant(body) => super::codec::write(body, out),)* }
+            }
+
+            pub(super) fn read_body(number: u8, body: &[u8]) -> Result<Message, super::codec::DecodeError> {
+                match number {
+                    $($number => super::codec::read(body).map(Message::$variant),)*
+                    _ => Err(super::codec::DecodeError::UnknownMessage(number)),
+                }
+            }
+        }
+
+        $(impl From<$variant> for Message {
+            fn from(body: $variant) -> Message { Message::$variant(body) }
+        })*
+    };
+}
+
+messages! {
+    1 Hello "The greeting.";
+    2 KeepAlive "The link lives.";
+    3 Goodbye "The link ends.";
+    10 Register "A new user.";
+    11 RegisterReply "The new user's certificate.";
+    12 Login "A new session.";
+    13 LoginReply "The new session's terms.";
+    14 Logout "The end of a session.";
+    15 Assign "A peer's place.";
+    16 Report "What a peer sees.";
+    17 Publish "Where a device is.";
+    18 Lookup "Where is a user?";
+    19 LookupReply "There.";
+    30 Placed "A neighbour's new place.";
+    31 Neighbourhood "A neighbour's neighbours.";
+    40 Heartbeat "A supernode lives.";
+    41 Members "The supernodes there are.";
+    42 StoreLocation "A record for a replica.";
+    43 Locate "A replica is asked.";
+    44 Splice "A link to cut?";
+    45 SpliceReply "This one.";
+    46 Pair "A free slot?";
+    47 PairReply "This one.";
+    48 Relink "Another neighbour for a slot.";
+    49 RelinkReply "Done, or not.";
+    50 Release "A slot is free again.";
+    51 Enroll "A new supernode.";
+    52 EnrollReply "The new supernode's certificate.";
+    53 Escalated "A packet for the scaffold.";
+}

@@ -1,0 +1,85 @@
+//! Positional CBOR: a struct travels as an array of its fields in order (DESIGN, section 9).
+//!
+//! `serde`'s derive would write field names. The two macros here write positions instead, and
+//! skip elements they do not know, so that a later version may append fields.
+
+/// Defines a struct whose wire form is the CBOR array of its fields.
+///
+/// Decoding skips extra trailing elements and refuses a missing one.
+macro_rules! positional {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* pub $field:ident : $ty:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name { $($(#[$fmeta])* pub $field: $ty),* }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                use serde::ser::SerializeTuple;
+                let count = [$(stringify!($field)),*].len();
+                let mut tuple = serializer.serialize_tuple(count)?;
+                $(tuple.serialize_element(&self.$field)?;)*
+                tuple.end()
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Fields;
+                impl<'de> serde::de::Visitor<'de> for Fields {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str(concat!("the fields of ", stringify!($name), " as an array"))
+                    }
+                    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<$name, A::Error> {
+                        let mut position = 0_usize;
+                        $(
+                            let $field: $ty = seq
+                                .next_element()?
+                                .ok_or_else(|| serde::de::Error::invalid_length(position, &self))?;
+                            position += 1;
+                        )*
+                        let _ = position;
+                        while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
+                        Ok($name { $($field),* })
+                    }
+                }
+                deserializer.deserialize_seq(Fields)
+            }
+        }
+    };
+}
+
+/// Defines a newtype of `N` bytes that travels as a CBOR byte string of exactly that length.
+macro_rules! fixed_bytes {
+    ($(#[$meta:meta])* pub struct $name:ident([u8; $len:expr]);) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub [u8; $len]);
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_bytes(&self.0)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Bytes;
+                impl serde::de::Visitor<'_> for Bytes {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        write!(f, "{} bytes", $len)
+                    }
+                    fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<$name, E> {
+                        <[u8; $len]>::try_from(bytes)
+                            .map($name)
+                            .map_err(|_| E::invalid_length(bytes.len(), &self))
+                    }
+                }
+                deserializer.deserialize_bytes(Bytes)
+            }
+        }
+    };
+}
+
+pub(crate) use {fixed_bytes, positional};
