@@ -230,7 +230,9 @@ mod tests {
                 Event::LoggedIn { home: node(0), failover: false },
                 Event::Placed { labels: 4, neighbours: 2 },
             ];
-            events.map(|event| tell(&mut standing, &population, host, 5, event));
+            for event in events {
+                tell(&mut standing, &population, host, 5, event);
+            }
         }
         (standing, population)
     }

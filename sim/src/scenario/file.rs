@@ -466,7 +466,7 @@ mod tests {
             (format!("{GOOD}[network]\nlink_mbit = -1\n"), "x.toml, line 6: link_mbit must be"),
             (
                 format!("{GOOD}[[step]]\nsettle = {{ limit = 3 }}\n"),
-                "x.toml, line 6: unknown field",
+                "x.toml, line 6: unexpected keys in table: limit",
             ),
             (format!("{GOOD}[[step]]\ndance = {{}}\n"), "x.toml, line 6: unknown variant `dance`"),
             (format!("{GOOD}{SETTLE}{BAD_SETTLE}"), "x.toml, line 8: limit_secs must not be"),
