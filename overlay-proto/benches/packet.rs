@@ -6,7 +6,6 @@
 
 #![allow(missing_docs, reason = "the macros of criterion write functions without")]
 
-use ciborium::Value;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use overlay_proto::config::{HOP_LIMIT, TREES_MAX};
 use overlay_proto::coordinates::{Epoch, Label, Labels};
@@ -72,9 +71,10 @@ fn hop_cbor(frame: Vec<u8>) -> (u32, Vec<u8>) {
     (depths(header.7.as_slice()), write(&header, frame.len()))
 }
 
-/// A CBOR frame of which only the shape is known: what a generic decoder costs.
-fn read_generic(frame: &[u8]) -> Value {
-    ciborium::from_reader(frame).expect("valid")
+/// Reading alone, as if CBOR could be changed in place.
+fn read_cbor(frame: &[u8]) -> u32 {
+    let header: CborHeader = ciborium::from_reader(frame).expect("valid");
+    depths(header.7.as_slice())
 }
 
 fn one_hop(c: &mut Criterion) {
@@ -92,7 +92,7 @@ fn one_hop(c: &mut Criterion) {
             b.iter_batched(|| frame.clone(), |f| black_box(hop_cbor(f)), BatchSize::SmallInput);
         });
         group.bench_with_input(BenchmarkId::new("cbor read only", bytes), &cbor, |b, frame| {
-            b.iter(|| black_box(read_generic(black_box(frame))));
+            b.iter(|| black_box(read_cbor(black_box(frame))));
         });
     }
     group.finish();

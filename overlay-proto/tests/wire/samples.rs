@@ -17,33 +17,33 @@ use overlay_proto::wire::packet::Destination;
 use overlay_proto::wire::{Blob, Class, Message, Packet, Payload, TransportAddress};
 
 /// The moment of every sample.
-pub const NOW: WallTime = WallTime::from_secs(1_800_000_000);
+pub(crate) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
 
 /// The secret key number `n`.
-pub fn key(n: u8) -> SecretKey {
+pub(crate) fn key(n: u8) -> SecretKey {
     SecretKey::from_bytes([n; 32])
 }
 
-pub fn realm() -> RealmId {
+pub(crate) fn realm() -> RealmId {
     RealmId(key(1).public())
 }
 
-pub fn node(n: u8) -> NodeId {
+pub(crate) fn node(n: u8) -> NodeId {
     NodeId(key(n).public())
 }
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).expect("valid")
 }
 
-pub fn certificate(issuer: u8, role: Role, subject: u8, name: Option<Name>) -> Certificate {
+pub(crate) fn certificate(issuer: u8, role: Role, subject: u8, name: Option<Name>) -> Certificate {
     let validity = Validity::starting(NOW, Span::secs(365 * 24 * 3_600));
     let subject_key = key(subject).public();
     Certificate::issue(&key(issuer), realm(), role, subject_key, name, u64::from(subject), validity)
 }
 
 /// Alice's chain: root 1, registrar 2, user 3, device 4.
-pub fn chain() -> DeviceChain {
+pub(crate) fn chain() -> DeviceChain {
     DeviceChain {
         registrar: certificate(1, Role::Registrar, 2, None),
         user: certificate(2, Role::User, 3, Some(name("alice"))),
@@ -52,30 +52,30 @@ pub fn chain() -> DeviceChain {
 }
 
 /// The supernode, of key 5.
-pub fn supernode() -> Certificate {
+pub(crate) fn supernode() -> Certificate {
     certificate(1, Role::Supernode, 5, None)
 }
 
-pub fn address(port: u16) -> TransportAddress {
+pub(crate) fn address(port: u16) -> TransportAddress {
     TransportAddress::new(format!("/ip4/192.0.2.1/tcp/{port}")).expect("short")
 }
 
-pub fn contact(n: u8) -> Contact {
+pub(crate) fn contact(n: u8) -> Contact {
     Contact { node: node(n), addresses: vec![address(4_000 + u16::from(n))] }
 }
 
-pub fn labels() -> Labels {
+pub(crate) fn labels() -> Labels {
     let root = Label::root(Epoch(3));
     let deep = [1, 15, 0].iter().fold(root, |label, slot| label.child(*slot).expect("shallow"));
     Labels::from(vec![root, deep, Label::NONE])
 }
 
-pub fn coordinates() -> Coordinates {
+pub(crate) fn coordinates() -> Coordinates {
     let slots = vec![node(6).short(), ShortId::NONE, node(7).short()];
     Coordinates::issue(&key(5), supernode(), node(4), 9, slots, labels())
 }
 
-pub fn record() -> LocationRecord {
+pub(crate) fn record() -> LocationRecord {
     LocationRecord {
         chain: chain(),
         seq: NOW.0,
@@ -205,12 +205,12 @@ fn scaffold_messages() -> Vec<Message> {
 }
 
 /// Every message in full, in the order of the numbers.
-pub fn messages() -> Vec<Message> {
+pub(crate) fn messages() -> Vec<Message> {
     [peer_messages(), scaffold_messages()].concat()
 }
 
 /// Every payload in full, in the order of the numbers.
-pub fn payloads() -> Vec<Payload> {
+pub(crate) fn payloads() -> Vec<Payload> {
     let id = MessageId([0xab; 16]);
     vec![
         Payload::Text(Text {
@@ -235,7 +235,7 @@ pub fn payloads() -> Vec<Payload> {
 }
 
 /// A packet that has been forwarded, escalated and stuck, so that every part of it is there.
-pub fn packet() -> Packet {
+pub(crate) fn packet() -> Packet {
     let to = Destination { node: node(6), key: index_key(realm(), &name("bob")), labels: labels() };
     let payload = payloads()[3].encode().expect("fits");
     let mut packet = Packet::new(Class::Message, node(4), &to, &payload);
