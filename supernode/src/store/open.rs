@@ -5,7 +5,7 @@ use overlay_proto::id::RealmId;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
-use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -113,10 +113,20 @@ async fn migrate(path: &Path, connection: &mut SqliteConnection) -> Result<(), S
 
 /// Makes the folder and an empty file, so that SQLite never makes one that others may read.
 fn create(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
         DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)?;
     }
-    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path).map(drop)
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)?.sync_all()?;
+    // SQLite syncs what is in its files; that there is a file by this name, the folders must know.
+    for folder in folder.into_iter().flat_map(|folder| folder.ancestors().take(2)) {
+        match File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder }) {
+            // A folder above that may be passed but not read is not ours to sync.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            opened => opened?.sync_all()?,
+        }
+    }
+    Ok(())
 }
 
 /// Takes the file and its companions from everybody but the owner, whatever the umask was.
