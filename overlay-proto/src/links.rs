@@ -51,6 +51,8 @@ pub(crate) struct Greeted {
 pub(crate) struct Links {
     by_id: BTreeMap<LinkId, Link>,
     by_node: BTreeMap<NodeId, LinkId>,
+    /// Nothing is due before this. A bound, not the exact time: what is heard only puts off.
+    due: Option<Time>,
 }
 
 /// What a new link means for an older one to the same node.
@@ -147,6 +149,7 @@ pub(crate) fn arrive(
     };
     cx.links.by_id.insert(link, fresh);
     cx.links.by_node.insert(node, link);
+    wake_for(cx, link);
     if let Some(old) = known {
         cx.hang_up(old);
     }
@@ -184,6 +187,7 @@ pub(crate) fn greet(
         known.phase = Phase::Ready(greeted);
         known.heard = cx.now;
     }
+    wake_for(cx, link);
     Ok(())
 }
 
@@ -229,6 +233,9 @@ pub(crate) fn keep_alive(cx: &mut Context, link: LinkId, message: &KeepAlive) {
 /// Asks over quiet links whether they live; returns those that do not, for the node to end.
 pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
     let (now, me) = (cx.now, cx.me);
+    if cx.links.due.is_none_or(|due| now < due) {
+        return Vec::new();
+    }
     let mut dead = Vec::new();
     let mut asks = Vec::new();
     for (id, link) in &mut cx.links.by_id {
@@ -253,19 +260,29 @@ pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
     for (id, seq) in asks {
         cx.send(id, KeepAlive { seq, answer: false });
     }
+    cx.links.due = cx.links.by_id.values().map(|link| due(cx, link)).min();
     dead
 }
 
-/// When [`tick`] has something to do.
+/// When [`tick`] may have something to do.
 pub(crate) fn next_tick(cx: &Context) -> Time {
-    let due = |link: &Link| match &link.phase {
+    cx.links.due.unwrap_or(Time::NEVER)
+}
+
+fn due(cx: &Context, link: &Link) -> Time {
+    match &link.phase {
         Phase::Greeting { since, .. } => *since + cx.config.patience,
         Phase::Ready(_) => {
             let dead_at = link.heard + cx.config.dead_after;
             if cx.me < link.node { dead_at.min(link.ask_at) } else { dead_at }
         }
-    };
-    cx.links.by_id.values().map(due).min().unwrap_or(Time::NEVER)
+    }
+}
+
+/// Makes sure that [`tick`] comes in time for `link`.
+fn wake_for(cx: &mut Context, link: LinkId) {
+    let Some(at) = cx.links.get(link).map(|link| due(cx, link)) else { return };
+    cx.links.due = Some(cx.links.due.map_or(at, |due| due.min(at)));
 }
 
 /// Says why, then hangs up. The link is still known until the driver reports it down.

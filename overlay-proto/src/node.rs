@@ -233,6 +233,14 @@ impl Node {
         }
     }
 
+    /// A hash over all that the node knows. Equal before and after an input that was refused.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        // Formatting reaches every field and nothing here has an order of its own.
+        let _ = std::io::Write::write_fmt(&mut hasher, format_args!("{self:?}"));
+        *hasher.finalize().as_bytes()
+    }
+
     /// The peer role at a glance, if the node has it.
     pub fn peer_view(&self) -> Option<PeerView> {
         self.peer.as_ref().map(|peer| peer.view(&self.cx))

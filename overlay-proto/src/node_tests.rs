@@ -142,3 +142,91 @@ fn logging_out_is_at_once() {
     let reply = send(&mut net, users[0], 3);
     assert!(matches!(reply, Reply::Delivered { .. }), "{reply:?}");
 }
+
+mod hostile {
+    use super::*;
+    use crate::id::LinkId;
+    use crate::io::{Input, Output};
+    use crate::wire::{Frame, TransportAddress};
+    use proptest::prelude::*;
+    use std::cell::RefCell;
+
+    thread_local! {
+        /// A supernode and a peer in a living network, with a greeted link each. Made once: no
+        /// case may change them.
+        static VICTIMS: RefCell<(Net, Vec<(NodeId, LinkId)>)> = RefCell::new(victims());
+    }
+
+    fn victims() -> (Net, Vec<(NodeId, LinkId)>) {
+        let (net, _, supers, users) = world(2, 12);
+        let victims = [supers[0], users[0]].map(|node| (node, net.link_of(node))).into();
+        (net, victims)
+    }
+
+    /// What the node says to a frame, and whether the frame has changed it.
+    fn try_frame(net: &mut Net, node: NodeId, link: LinkId, frame: Vec<u8>) -> (Vec<Output>, bool) {
+        let now = net.now;
+        let node = net.nodes.get_mut(&node).expect("alive");
+        // What the time brings is not the frame's doing.
+        node.handle_input(now, Input::Tick);
+        while node.poll_output().is_some() {}
+        let before = node.digest();
+        node.handle_input(now, Input::Received { link, frame });
+        let outputs = std::iter::from_fn(|| node.poll_output()).collect();
+        (outputs, before == node.digest())
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_that_are_no_frame_change_nothing(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assume!(Frame::decode(bytes.clone()).is_err());
+            VICTIMS.with_borrow_mut(|(net, victims)| {
+                for (node, link) in victims.clone() {
+                    let (_, unchanged) = try_frame(net, node, link, bytes.clone());
+                    assert!(unchanged, "{bytes:02x?}");
+                }
+            });
+        }
+
+        #[test]
+        fn messages_with_random_bodies_never_panic(number in 0u8..70, body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut frame = vec![0x82];
+            if number >= 24 { frame.push(0x18) }
+            frame.push(number);
+            frame.extend(body);
+            VICTIMS.with_borrow_mut(|(net, victims)| {
+                for (node, link) in victims.clone() {
+                    try_frame(net, node, link, frame.clone());
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn a_malformed_frame_ends_the_link_with_a_reason() {
+        VICTIMS.with_borrow_mut(|(net, victims)| {
+            let (node, link) = victims[1];
+            let (outputs, unchanged) = try_frame(net, node, link, vec![0xff; 40]);
+            assert!(unchanged);
+            assert!(outputs.iter().any(|o| matches!(o, Output::HangUp { link: l } if *l == link)));
+            let refused = |o: &Output| matches!(o, Output::Event(Event::Refused { status, .. }) if *status == Status::MALFORMED);
+            assert!(outputs.iter().any(refused));
+        });
+    }
+
+    #[test]
+    fn frames_on_unknown_links_and_before_the_greeting_are_refused() {
+        VICTIMS.with_borrow_mut(|(net, victims)| {
+            let (node, _) = victims[0];
+            let (outputs, unchanged) =
+                try_frame(net, node, LinkId(u64::MAX), vec![0x82, 2, 0x82, 1, 0xf4]);
+            assert!(outputs.is_empty() && unchanged);
+            let link = LinkId(u64::MAX - 1);
+            let remote = TransportAddress::new("x").expect("short");
+            let stranger = NodeId([7; 32]);
+            net.input(node, Input::LinkUp { link, node: stranger, remote, dial: None });
+            let (outputs, _) = try_frame(net, node, link, vec![0x82, 2, 0x82, 1, 0xf4]);
+            assert!(outputs.iter().any(|o| matches!(o, Output::HangUp { .. })));
+        });
+    }
+}

@@ -31,6 +31,19 @@ enum Plan {
     Nothing,
 }
 
+/// What the realm has to fill slots with, as of the last heartbeats.
+struct Supply {
+    peers: usize,
+    links_here: u64,
+    links_there: Vec<(NodeId, LinkId, u32)>,
+    free_here: u64,
+    free_there: Vec<(NodeId, LinkId, u32)>,
+}
+
+fn sum(weights: &[(NodeId, LinkId, u32)]) -> u64 {
+    weights.iter().map(|(_, _, weight)| u64::from(*weight)).sum()
+}
+
 impl Supernode {
     /// One round over the peers with free slots.
     pub(super) fn fill_slots(&mut self, cx: &mut Context) {
@@ -44,42 +57,45 @@ impl Supernode {
             .filter(|(_, child)| cx.now >= child.plan_at && child.free() > 0)
             .map(|(node, child)| (child.free(), *node))
             .collect();
+        if needy.is_empty() {
+            return;
+        }
         needy.sort_unstable_by(|a, b| b.cmp(a));
+        let supply = self.supply();
         for (_, node) in needy.into_iter().take(ROUND_MAX) {
-            match self.plan(cx, node) {
-                Plan::Splice => self.splice_in(cx, node),
-                Plan::Pair => self.pair_up(cx, node),
+            match self.plan(cx, node, &supply) {
+                Plan::Splice => self.splice_in(cx, node, &supply),
+                Plan::Pair => self.pair_up(cx, node, &supply),
                 Plan::Nothing => self.planned(cx, node, false),
             }
         }
     }
 
-    fn plan(&self, cx: &Context, node: NodeId) -> Plan {
+    fn supply(&self) -> Supply {
+        Supply {
+            peers: self.children.len() + self.members.peers(),
+            links_here: self.children.values().map(|child| child.up() as u64).sum(),
+            links_there: self.members.weights(|load| load.links),
+            free_here: self.children.values().map(|child| child.free() as u64).sum(),
+            free_there: self.members.weights(|load| load.free_slots),
+        }
+    }
+
+    fn plan(&self, cx: &Context, node: NodeId, supply: &Supply) -> Plan {
         let Some(child) = self.children.get(&node) else { return Plan::Nothing };
-        let peers = self.children.len() + self.members.peers();
-        let links: u64 =
-            self.members.weights(|load| load.links).iter().map(|w| u64::from(w.2)).sum();
-        let own_links: usize = self.children.values().map(|child| child.up()).sum();
-        let others_free = self.others_free(node);
-        let small = peers <= cx.config.degree + 1;
+        let links = supply.links_here + sum(&supply.links_there);
+        let free = (supply.free_here + sum(&supply.free_there)).saturating_sub(child.free() as u64);
+        let small = supply.peers <= cx.config.degree + 1;
         // Half of a newcomer's links must come from splices, or a crowd of newcomers would only
         // know each other.
         let settled = child.linked().len() >= cx.config.degree / 2;
-        let can_splice = child.free() >= 2 && links + own_links as u64 > 0 && !small;
-        match (others_free > 0, can_splice) {
+        let can_splice = child.free() >= 2 && links > 0 && !small;
+        match (free > 0, can_splice) {
             (true, _) if small || settled && child.failures < 2 => Plan::Pair,
             (_, true) => Plan::Splice,
             (true, false) => Plan::Pair,
             (false, false) => Plan::Nothing,
         }
-    }
-
-    /// Free slots of all peers but this one, here and elsewhere.
-    fn others_free(&self, node: NodeId) -> u64 {
-        let here = self.children.iter().filter(|(other, _)| **other != node);
-        let here: usize = here.map(|(_, child)| child.free()).sum();
-        let there = self.members.weights(|load| load.free_slots);
-        here as u64 + there.iter().map(|(_, _, free)| u64::from(*free)).sum::<u64>()
     }
 
     /// Notes a round's outcome for a peer.
@@ -98,13 +114,11 @@ impl Supernode {
 
     /// Puts a peer into a link: one of ours, or one that another supernode is to cut, in proportion
     /// to the links each has.
-    fn splice_in(&mut self, cx: &mut Context, node: NodeId) {
+    fn splice_in(&mut self, cx: &mut Context, node: NodeId, supply: &Supply) {
         let Some(child) = self.children.get(&node) else { return };
         let joiner = PeerContact { contact: child.contact.clone(), home: cx.me };
         let exclude = child.linked();
-        let own: usize = self.children.values().map(|child| child.up()).sum();
-        let weights = self.members.weights(|load| load.links);
-        let Some(there) = draw(cx, own as u64, &weights) else {
+        let Some(there) = draw(cx, supply.links_here, &supply.links_there) else {
             self.reserve(cx, node, 2);
             return self.cut(cx, joiner, &exclude, Origin::Here { child: node });
         };
@@ -114,12 +128,11 @@ impl Supernode {
     }
 
     /// Links a peer with another that has a free slot, here or elsewhere.
-    fn pair_up(&mut self, cx: &mut Context, node: NodeId) {
+    fn pair_up(&mut self, cx: &mut Context, node: NodeId, supply: &Supply) {
         let Some(child) = self.children.get(&node) else { return };
         let (peer, exclude) = (child.contact.clone(), child.linked());
         let here = self.partners(node, &exclude);
-        let weights = self.members.weights(|load| load.free_slots);
-        let Some(there) = draw(cx, here.len() as u64, &weights) else {
+        let Some(there) = draw(cx, here.len() as u64, &supply.free_there) else {
             let Some(partner) = here.get(cx.random_below(here.len())).copied() else {
                 return self.planned(cx, node, false);
             };
@@ -202,7 +215,7 @@ impl Supernode {
 
 /// Draws in proportion to the weights: `None` for here, else the member's link.
 fn draw(cx: &mut Context, here: u64, there: &[(NodeId, LinkId, u32)]) -> Option<LinkId> {
-    let total = here + there.iter().map(|(_, _, weight)| u64::from(*weight)).sum::<u64>();
+    let total = here + sum(there);
     let mut ticket = cx.random_below(usize::try_from(total).unwrap_or(usize::MAX)) as u64;
     for (_, link, weight) in there {
         if ticket < u64::from(*weight) {

@@ -94,6 +94,12 @@ impl Net {
         }
     }
 
+    /// Some link of a node.
+    pub fn link_of(&self, node: NodeId) -> LinkId {
+        let has = |(_, (a, b)): &(&LinkId, &(NodeId, NodeId))| *a == node || *b == node;
+        *self.links.iter().find(has).expect("a linked node").0
+    }
+
     pub fn peer(&self, node: NodeId) -> crate::view::PeerView {
         self.nodes[&node].peer_view().expect("a peer")
     }
