@@ -71,7 +71,7 @@ pub struct Config {
     pub standbys: usize,
     /// How often a quiet link is probed.
     pub keep_alive: Span,
-    /// A link on which nothing came for this long is dead: three keep-alives.
+    /// A link on which nothing came for this long is dead: two keep-alives and some patience.
     pub dead_after: Span,
     /// How long a greeting, a dial or a request may take.
     pub patience: Span,
@@ -119,7 +119,7 @@ impl Default for Config {
             trees: 8,
             standbys: 2,
             keep_alive: Span::secs(5),
-            dead_after: Span::secs(15),
+            dead_after: Span::secs(12),
             patience: Span::secs(5),
             slot_patience: Span::secs(8),
             lease: Span::secs(60),

@@ -1,12 +1,18 @@
 //! The one door: a node with its roles.
 
 use crate::config::Config;
-use crate::id::NodeId;
+use crate::context::Context;
+use crate::id::{LinkId, NodeId, Nonce};
 use crate::identity::{Contact, Identity};
-use crate::io::{Deadline, Input, Output};
+use crate::io::{Command, Deadline, Event, Input, Output, Reply};
+use crate::links::{self, Arrival};
+use crate::peer::Peer;
+use crate::status::Status;
+use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
 use crate::view::{ChildView, NeighbourView, PeerView, SupernodeView};
-use std::collections::VecDeque;
+use crate::wire::message::Hello;
+use crate::wire::{Frame, Message};
 use std::sync::Arc;
 
 /// What a node is made of.
@@ -14,7 +20,8 @@ use std::sync::Arc;
 pub struct Setup {
     /// Limits and intervals.
     pub config: Arc<Config>,
-    /// Keys and certificates. A user makes it a peer, a supernode's certificate a supernode.
+    /// Keys and certificates. A supernode's certificate makes it a supernode; a user, or the lack
+    /// of that certificate, makes it a peer.
     pub identity: Arc<Identity>,
     /// Supernodes to begin with: from an invitation or the host cache.
     pub hosts: Vec<Contact>,
@@ -24,59 +31,245 @@ pub struct Setup {
     pub wall: WallTime,
 }
 
-/// One node.
+/// One node: the peer role, the supernode role or both, behind one door.
+///
+/// Methods come in three kinds. [`handle_input`](Node::handle_input) takes everything that happens
+/// to the node. [`poll_output`](Node::poll_output) gives what it wants done and must be drained
+/// to `None` after each input; [`poll_timeout`](Node::poll_timeout) then says when to come back
+/// with [`Input::Tick`]. The views read and change nothing. Time never runs backwards: an input
+/// with an older `now` is taken as of the newest seen.
 #[derive(Debug)]
 pub struct Node {
-    id: NodeId,
-    out: VecDeque<Output>,
+    cx: Context,
+    peer: Option<Box<Peer>>,
+    supernode: Option<Box<Supernode>>,
 }
 
 impl Node {
     /// A node that has just started, at `now`.
     pub fn new(setup: Setup, now: Time) -> Node {
-        let _ = now;
-        Node { id: setup.identity.node(), out: VecDeque::new() }
+        let Setup { config, identity, hosts, seed, wall } = setup;
+        let is_supernode = identity.supernode.is_some();
+        let is_peer = !is_supernode || identity.user.is_some();
+        let mut cx = Context::new(config, identity, seed, now, wall);
+        let peer = is_peer.then(|| Box::new(Peer::new(&hosts)));
+        let supernode = is_supernode.then(|| Box::new(Supernode::new(&mut cx, &hosts)));
+        Node { cx, peer, supernode }
     }
 
     /// The node id.
     pub fn id(&self) -> NodeId {
-        self.id
+        self.cx.me
     }
 
     /// Takes one input at `now`.
     pub fn handle_input(&mut self, now: Time, input: Input) {
-        let _ = (now, input);
+        self.cx.now = self.cx.now.max(now);
+        match input {
+            Input::LinkUp { link, node, remote, dial } => {
+                let arrival =
+                    links::arrive(&mut self.cx, link, node, remote, dial.is_some(), greeting);
+                if let Arrival::Taken { replaced: Some(old) } = arrival {
+                    self.link_down(old);
+                }
+            }
+            Input::LinkDown { link } => self.link_down(link),
+            Input::Received { link, frame } => self.received(link, frame),
+            Input::DialFailed { dial } => {
+                if let Some(peer) = &mut self.peer {
+                    peer.on_dial_failed(&mut self.cx, dial);
+                }
+            }
+            Input::Listening(addresses) => {
+                self.cx.listening = addresses;
+                self.cx.listening.truncate(crate::config::ADDRESSES_MAX);
+            }
+            Input::Stored { id, answer } => {
+                if let Some(supernode) = &mut self.supernode {
+                    supernode.on_stored(&mut self.cx, id, answer);
+                }
+            }
+            Input::Command { id, command } => self.command(id, command),
+            Input::WallClock(wall) => self.cx.set_wall(wall),
+            Input::Tick => self.tick(),
+        }
     }
 
     /// The next thing for the driver to do. To be drained to `None` after each input.
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        self.cx.pop_output()
     }
 
     /// When the next [`Input::Tick`] is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
-        None
+        let links = Deadline { at: links::next_tick(&self.cx), reason: "links" };
+        let peer = self.peer.as_ref().map(|peer| Deadline { at: peer.wake_at(), reason: "peer" });
+        let supernode =
+            self.supernode.as_ref().map(|s| Deadline { at: s.wake_at(), reason: "supernode" });
+        let all = [Some(links), peer, supernode];
+        all.into_iter().flatten().min_by_key(|d| d.at).filter(|d| d.at != Time::NEVER)
+    }
+
+    fn tick(&mut self) {
+        for (link, status) in links::tick(&mut self.cx) {
+            links::dismiss(&mut self.cx, link, status);
+            // The other end may be unable to say that it is gone.
+            self.link_down(link);
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.tick(&mut self.cx);
+        }
+        if let Some(supernode) = &mut self.supernode {
+            supernode.tick(&mut self.cx);
+        }
+    }
+
+    fn command(&mut self, id: crate::id::CommandId, command: Command) {
+        match &mut self.peer {
+            Some(peer) => peer.on_command(&mut self.cx, id, command),
+            None => {
+                let reply = Reply::Failed { status: Status::WRONG_ROLE };
+                self.cx.emit(Output::Reply { id, reply });
+            }
+        }
+    }
+
+    fn link_down(&mut self, link: LinkId) {
+        let Some(gone) = self.cx.links.remove(link) else { return };
+        if let Some(peer) = &mut self.peer {
+            peer.on_link_down(&mut self.cx, link, gone.node);
+        }
+        if let Some(supernode) = &mut self.supernode {
+            supernode.on_link_down(&mut self.cx, link, gone.node);
+        }
+    }
+
+    fn received(&mut self, link: LinkId, frame: Vec<u8>) {
+        let Some(node) = self.cx.links.node_of(link) else { return };
+        let greeted = self.cx.links.greeted(link).is_some();
+        let outcome = if greeted {
+            self.take_frame(link, frame)
+        } else {
+            self.take_greeting(link, node, &frame)
+        };
+        match outcome {
+            Ok(()) => links::heard(&mut self.cx, link),
+            Err(status) => {
+                links::dismiss(&mut self.cx, link, status);
+                self.cx.event(Event::Refused { node, status });
+            }
+        }
+    }
+
+    /// The first frame on a link can only be a greeting.
+    fn take_greeting(&mut self, link: LinkId, node: NodeId, frame: &[u8]) -> Result<(), Status> {
+        let message = crate::wire::codec::decode_message(frame).map_err(|_| Status::MALFORMED)?;
+        match message {
+            Message::Hello(hello) => links::greet(&mut self.cx, link, &hello, frame)?,
+            Message::Goodbye(_) => {
+                self.cx.hang_up(link);
+                return Ok(());
+            }
+            _ => return Err(Status::MALFORMED),
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.on_ready(&mut self.cx, link, node);
+        }
+        if let Some(supernode) = &mut self.supernode {
+            supernode.on_ready(&mut self.cx, link, node);
+        }
+        Ok(())
+    }
+
+    fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Status> {
+        match Frame::decode(frame) {
+            Ok(Frame::Packet(packet)) => match (&mut self.peer, &mut self.supernode) {
+                (_, Some(supernode)) if packet.is_escalated() => {
+                    supernode.on_packet(&mut self.cx, link, packet)
+                }
+                (Some(peer), _) => peer.on_packet(&mut self.cx, link, packet),
+                (None, _) => Err(Status::FORBIDDEN),
+            },
+            Ok(Frame::Message(Message::KeepAlive(message))) => {
+                links::keep_alive(&mut self.cx, link, &message);
+                Ok(())
+            }
+            Ok(Frame::Message(Message::Goodbye(_))) => {
+                self.cx.hang_up(link);
+                Ok(())
+            }
+            Ok(Frame::Message(Message::Hello(_))) => Err(Status::MALFORMED),
+            Ok(Frame::Message(message)) => self.take_message(link, message),
+            // A later version's message: it is told by silence, as capabilities say what is known.
+            Err(crate::wire::DecodeError::UnknownMessage(_)) => Ok(()),
+            Err(_) => Err(Status::MALFORMED),
+        }
+    }
+
+    /// Each message belongs to one role; the answer to a look-up goes to whoever has asked.
+    fn take_message(&mut self, link: LinkId, message: Message) -> Result<(), Status> {
+        let for_peer = matches!(
+            message,
+            Message::Assign(_)
+                | Message::Placed(_)
+                | Message::Neighbourhood(_)
+                | Message::LoginReply(_)
+                | Message::RegisterReply(_)
+                | Message::EnrollReply(_)
+                | Message::LookupReply(_)
+        );
+        if let (Some(peer), true) = (&mut self.peer, for_peer) {
+            let Some(supernode) = &mut self.supernode else {
+                return peer.on_message(&mut self.cx, link, message);
+            };
+            peer.on_message(&mut self.cx, link, message.clone())?;
+            return supernode.on_message(&mut self.cx, link, message);
+        }
+        match &mut self.supernode {
+            Some(supernode) => supernode.on_message(&mut self.cx, link, message),
+            None => Ok(()),
+        }
+    }
+
+    /// A hash over all that the node knows. Equal before and after an input that was refused.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        // Formatting reaches every field and nothing here has an order of its own.
+        let _ = std::io::Write::write_fmt(&mut hasher, format_args!("{self:?}"));
+        *hasher.finalize().as_bytes()
     }
 
     /// The peer role at a glance, if the node has it.
     pub fn peer_view(&self) -> Option<PeerView> {
-        None
+        self.peer.as_ref().map(|peer| peer.view(&self.cx))
     }
 
     /// The peer's neighbours, in slot order.
     pub fn neighbour_views(&self) -> Vec<NeighbourView> {
-        Vec::new()
+        self.peer.as_ref().map(|peer| peer.neighbour_views(&self.cx)).unwrap_or_default()
     }
 
     /// The supernode role at a glance, if the node has it.
     pub fn supernode_view(&self) -> Option<SupernodeView> {
-        None
+        self.supernode.as_ref().map(|supernode| supernode.view(&self.cx))
     }
 
     /// The supernode's peers, by node id.
     pub fn child_views(&self) -> Vec<ChildView> {
-        Vec::new()
+        self.supernode.as_ref().map(|supernode| supernode.child_views(&self.cx)).unwrap_or_default()
+    }
+}
+
+fn greeting(cx: &mut Context, nonce: Nonce) -> Hello {
+    Hello {
+        version_min: crate::config::PROTOCOL_VERSION_MIN,
+        version_max: crate::config::PROTOCOL_VERSION,
+        capabilities: 0,
+        realm: cx.identity.realm,
+        nonce,
+        observed: None,
+        supernode: cx.identity.supernode.as_ref().map(|keys| keys.certificate.clone()),
     }
 }

@@ -1,6 +1,5 @@
 //! Every message between two linked nodes, with its number on the wire.
 
-use super::blob::Blob;
 use super::positional::positional;
 use crate::coordinates::{Coordinates, Labels};
 use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
@@ -30,8 +29,6 @@ positional! {
         pub observed: Option<TransportAddress>,
         /// The sender's certificate, if it is a supernode.
         pub supernode: Option<Certificate>,
-        /// The sender's place, if it has one.
-        pub coordinates: Option<Coordinates>,
     }
 }
 
@@ -100,6 +97,8 @@ positional! {
         pub neighbours: Vec<SlotContact>,
         /// Where it can be dialled.
         pub addresses: Vec<TransportAddress>,
+        /// Whether the supernode shall only stand by, should the home fail.
+        pub warm: bool,
         /// The device key's signature over the transcript.
         pub proof: Signature,
     }
@@ -419,10 +418,13 @@ positional! {
 }
 
 positional! {
-    /// A packet on its way over the scaffold, with the home that should have its destination.
-    pub struct Escalated {
-        /// The packet frame.
-        pub packet: Blob,
+    /// A home has lost its peer without a word: the device is off line until a newer record says
+    /// otherwise.
+    pub struct Withdraw {
+        /// Where its records stand.
+        pub key: IndexKey,
+        /// The device.
+        pub node: NodeId,
     }
 }
 
@@ -490,5 +492,5 @@ messages! {
     50 Release "A slot is free again.";
     51 Enroll "A new supernode.";
     52 EnrollReply "The new supernode's certificate.";
-    53 Escalated "A packet for the scaffold.";
+    53 Withdraw "A device is gone.";
 }

@@ -1,0 +1,129 @@
+//! What both roles of a node share: its clock, dice, keys, links and outbox.
+
+use crate::config::Config;
+use crate::id::{DialId, LinkId, NodeId, ShortId};
+use crate::identity::verify::Verify;
+use crate::identity::{Contact, Identity};
+use crate::io::{Event, Output};
+use crate::links::Links;
+use crate::time::{Span, Time, WallTime};
+use crate::wire::{Class, Message, Packet, TransportAddress, codec};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Handed to every handler of a role; the only way to the outside.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub config: Arc<Config>,
+    pub identity: Arc<Identity>,
+    pub me: NodeId,
+    pub short: ShortId,
+    pub now: Time,
+    pub rng: ChaCha8Rng,
+    pub links: Links,
+    pub listening: Vec<TransportAddress>,
+    /// Trees and slots of this realm: the configured ones at a supernode, else as the home says.
+    pub trees: usize,
+    pub degree: usize,
+    out: VecDeque<Output>,
+    wall_origin: (Time, WallTime),
+    next_id: u64,
+}
+
+impl Context {
+    pub fn new(
+        config: Arc<Config>,
+        identity: Arc<Identity>,
+        seed: [u8; 32],
+        now: Time,
+        wall: WallTime,
+    ) -> Context {
+        let me = identity.node();
+        Context {
+            me,
+            short: me.short(),
+            trees: config.trees,
+            degree: config.degree,
+            config,
+            identity,
+            now,
+            rng: ChaCha8Rng::from_seed(seed),
+            links: Links::default(),
+            listening: Vec::new(),
+            out: VecDeque::new(),
+            wall_origin: (now, wall),
+            next_id: 0,
+        }
+    }
+
+    /// The wall clock: what the driver last read, and the time since.
+    pub fn wall(&self) -> WallTime {
+        let (at, wall) = self.wall_origin;
+        wall.plus(self.now.since(at))
+    }
+
+    pub fn set_wall(&mut self, wall: WallTime) {
+        self.wall_origin = (self.now, wall);
+    }
+
+    pub fn verifier(&self) -> &dyn Verify {
+        &*self.config.verifier
+    }
+
+    /// A number that this node has not used before.
+    pub fn fresh_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    pub fn emit(&mut self, output: Output) {
+        self.out.push_back(output);
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.emit(Output::Event(event));
+    }
+
+    pub fn pop_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// Sends a message. One that fits no frame is a bug of ours, found by the tests of its limits.
+    pub fn send(&mut self, link: LinkId, message: impl Into<Message>) {
+        let message = message.into();
+        match codec::encode(&message) {
+            Ok(frame) => self.send_frame(link, Class::Control, frame),
+            Err(error) => debug_assert!(false, "{}: {error}", message.name()),
+        }
+    }
+
+    pub fn send_packet(&mut self, link: LinkId, packet: Packet) {
+        let class = packet.class();
+        self.send_frame(link, class, packet.into_frame());
+    }
+
+    pub fn send_frame(&mut self, link: LinkId, class: Class, frame: Vec<u8>) {
+        self.emit(Output::Send { link, class, frame });
+    }
+
+    pub fn hang_up(&mut self, link: LinkId) {
+        self.emit(Output::HangUp { link });
+    }
+
+    pub fn dial(&mut self, contact: &Contact) -> DialId {
+        let id = DialId(self.fresh_id());
+        self.emit(Output::Dial { id, node: contact.node, addresses: contact.addresses.clone() });
+        id
+    }
+
+    /// A span drawn evenly from zero up to `most`: full jitter.
+    pub fn jitter(&mut self, most: Span) -> Span {
+        Span(self.rng.random_range(0..=most.0))
+    }
+
+    pub fn random_below(&mut self, bound: usize) -> usize {
+        if bound == 0 { 0 } else { self.rng.random_range(0..bound) }
+    }
+}

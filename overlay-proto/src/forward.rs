@@ -1,0 +1,256 @@
+//! The forwarding rule (DESIGN, section 6): the neighbour with the smallest tree distance, looking
+//! one neighbour further.
+//!
+//! At peer `x`, for destination `d`: over live neighbours `y` and their neighbours `z`, take the
+//! `y` with the smallest hops to `z` plus tree distance from `z` to `d`; ties toward the deeper
+//! common prefix. Each hop shortens that estimate by one unless some label or link was stale;
+//! then the packet is stuck: it lists where it has been and searches depth first.
+
+use crate::config::TREES_MAX;
+use crate::coordinates::Label;
+use crate::id::{LinkId, NodeId, ShortId};
+use crate::wire::Packet;
+
+/// A live neighbour, as the rule sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Near<'a> {
+    /// The link to it.
+    pub link: LinkId,
+    /// The neighbour.
+    pub node: NodeId,
+    /// Its labels.
+    pub labels: &'a [Label],
+    /// Its own live neighbours.
+    pub far: &'a [Far],
+}
+
+/// A neighbour's neighbour.
+#[derive(Debug, Clone)]
+pub struct Far {
+    /// The neighbour's slot in which it is.
+    pub slot: u8,
+    /// Who it is.
+    pub node: ShortId,
+    /// Its labels.
+    pub labels: Box<[Label]>,
+}
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It goes over this link. The packet's header is ready.
+    Send(LinkId),
+    /// Its hops have run out.
+    HopLimit,
+    /// No neighbour leads nearer, and there is no way back.
+    DeadEnd,
+}
+
+/// The best way found so far. Smaller is better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cost {
+    hops: u32,
+    /// How far the common prefix falls short of the deepest possible.
+    shallow: u32,
+}
+
+/// Decides where `packet` goes from `me`, which is not its destination, and counts the hop. `from`
+/// is the node it came from, if it came from one.
+pub fn decide<'a>(
+    me: ShortId,
+    neighbours: impl Iterator<Item = Near<'a>> + Clone,
+    from: Option<ShortId>,
+    packet: &mut Packet,
+) -> Decision {
+    if packet.hops_left() == 0 {
+        return Decision::HopLimit;
+    }
+    let destination = packet.destination();
+    if let Some(near) = neighbours.clone().find(|near| near.node == destination) {
+        return forward(packet, near.link, 0);
+    }
+    let mut room = [Label::NONE; TREES_MAX];
+    let to = Target { short: destination.short(), labels: packet.labels(&mut room) };
+    if !packet.is_stuck() {
+        match best(me, neighbours.clone(), &to, |_| false) {
+            // Nobody here has heard of its labels: searching would be walking at random.
+            None => return Decision::DeadEnd,
+            Some((cost, near)) if cost.hops <= u32::from(packet.estimate()) => {
+                return forward(packet, near.link, cost.hops - 1);
+            }
+            Some(_) => {
+                if from.is_some_and(|from| !packet.visit(from)) {
+                    return Decision::DeadEnd;
+                }
+            }
+        }
+    }
+    search(me, neighbours, destination.short(), packet)
+}
+
+/// The stuck packet's depth-first search: on to the best node not yet visited, else back.
+fn search<'a>(
+    me: ShortId,
+    neighbours: impl Iterator<Item = Near<'a>> + Clone,
+    destination: ShortId,
+    packet: &mut Packet,
+) -> Decision {
+    if !packet.visit(me) {
+        return Decision::DeadEnd;
+    }
+    let mut room = [Label::NONE; TREES_MAX];
+    let to = Target { short: destination, labels: packet.labels(&mut room) };
+    let onward = best(me, neighbours.clone(), &to, |node| packet.has_visited(node));
+    if let Some((cost, near)) = onward {
+        return forward(packet, near.link, cost.hops - 1);
+    }
+    let Some(back) = packet.step_back() else { return Decision::DeadEnd };
+    match neighbours.clone().find(|near| near.node.short() == back) {
+        Some(near) => forward(packet, near.link, u32::from(u8::MAX)),
+        None => Decision::DeadEnd,
+    }
+}
+
+struct Target<'a> {
+    short: ShortId,
+    labels: &'a [Label],
+}
+
+fn best<'a>(
+    me: ShortId,
+    neighbours: impl Iterator<Item = Near<'a>>,
+    to: &Target<'_>,
+    visited: impl Fn(ShortId) -> bool,
+) -> Option<(Cost, Near<'a>)> {
+    let mut best: Option<(Cost, Near<'a>)> = None;
+    for near in neighbours {
+        if visited(near.node.short()) {
+            continue;
+        }
+        let own = cost(near.labels, to.labels, 1);
+        let further = near.far.iter().filter(|far| far.node != me).filter_map(|far| {
+            if far.node == to.short {
+                return Some(Cost { hops: 2, shallow: 0 });
+            }
+            if visited(far.node) { None } else { cost(&far.labels, to.labels, 2) }
+        });
+        if let Some(cost) = own.into_iter().chain(further).min()
+            && best.is_none_or(|(least, _)| cost < least)
+        {
+            best = Some((cost, near));
+        }
+    }
+    best
+}
+
+/// The least cost over all trees in which both have a comparable place.
+#[inline]
+fn cost(labels: &[Label], to: &[Label], hops: u32) -> Option<Cost> {
+    let mut least: Option<Cost> = None;
+    for (here, there) in labels.iter().zip(to) {
+        if let Some((distance, prefix)) = here.distance_and_prefix(*there) {
+            let cost = Cost { hops: hops + distance, shallow: 64 - prefix };
+            least = Some(least.map_or(cost, |old| old.min(cost)));
+        }
+    }
+    least
+}
+
+fn forward(packet: &mut Packet, link: LinkId, expected: u32) -> Decision {
+    if !packet.take_hop() {
+        return Decision::HopLimit;
+    }
+    packet.set_estimate(u8::try_from(expected).unwrap_or(u8::MAX));
+    Decision::Send(link)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinates::{Epoch, Labels};
+    use crate::id::IndexKey;
+    use crate::wire::Class;
+    use crate::wire::packet::Destination;
+
+    fn node(n: u8) -> NodeId {
+        NodeId([n; 32])
+    }
+
+    fn label(slots: &[u8]) -> Label {
+        slots.iter().fold(Label::root(Epoch(1)), |l, s| l.child(*s).expect("shallow"))
+    }
+
+    fn far(n: u8, slots: &[u8]) -> Far {
+        Far { slot: 0, node: node(n).short(), labels: vec![label(slots)].into() }
+    }
+
+    fn packet(to: u8, slots: &[u8]) -> Packet {
+        let labels = Labels::from(vec![label(slots)]);
+        let to = Destination { node: node(to), key: IndexKey(0), labels };
+        Packet::new(Class::Message, node(99), &to, b"x")
+    }
+
+    type Hood = Vec<(u8, Vec<Label>, Vec<Far>)>;
+
+    fn nears(hood: &Hood) -> impl Iterator<Item = Near<'_>> + Clone {
+        hood.iter().map(|(n, labels, far)| Near {
+            link: LinkId(u64::from(*n)),
+            node: node(*n),
+            labels,
+            far,
+        })
+    }
+
+    #[test]
+    fn a_neighbour_is_reached_at_once_and_a_second_one_through_its_neighbour() {
+        let hood: Hood =
+            vec![(1, vec![label(&[1])], vec![far(7, &[3])]), (2, vec![label(&[2])], vec![])];
+        let me = node(0).short();
+        assert_eq!(decide(me, nears(&hood), None, &mut packet(2, &[9])), Decision::Send(LinkId(2)));
+        // 7 stands under another branch than its label says: its name counts, not its label.
+        assert_eq!(
+            decide(me, nears(&hood), None, &mut packet(7, &[2, 2])),
+            Decision::Send(LinkId(1))
+        );
+    }
+
+    #[test]
+    fn the_estimate_falls_by_one_at_each_hop() {
+        let hood: Hood = vec![(1, vec![label(&[1])], vec![far(7, &[1, 1])])];
+        let mut packet = packet(8, &[1, 1, 1, 1]);
+        assert_eq!(
+            decide(node(0).short(), nears(&hood), None, &mut packet),
+            Decision::Send(LinkId(1))
+        );
+        assert_eq!((packet.estimate(), packet.hops_taken()), (3, 1));
+        assert!(!packet.is_stuck());
+    }
+
+    #[test]
+    fn a_packet_that_expected_better_searches_and_steps_back() {
+        let me = node(0).short();
+        let hood: Hood = vec![(1, vec![label(&[1])], vec![]), (2, vec![label(&[2])], vec![])];
+        let mut packet = packet(8, &[1, 1, 1]);
+        packet.set_estimate(1);
+        // It came from 1, the best neighbour, so it must go to 2 instead.
+        let from = Some(node(1).short());
+        assert_eq!(decide(me, nears(&hood), from, &mut packet), Decision::Send(LinkId(2)));
+        assert!(packet.is_stuck());
+        // 2 knows nobody else: back to 0, which has nothing left and steps back to 1.
+        let hood_of_2: Hood = vec![(0, vec![label(&[])], vec![])];
+        let back = decide(node(2).short(), nears(&hood_of_2), Some(me), &mut packet);
+        assert_eq!(back, Decision::Send(LinkId(0)));
+        let further = decide(me, nears(&hood), Some(node(2).short()), &mut packet);
+        assert_eq!(further, Decision::Send(LinkId(1)));
+    }
+
+    #[test]
+    fn hops_and_labels_run_out() {
+        let hood: Hood = vec![(1, vec![Label::NONE], vec![])];
+        let mut lost = packet(8, &[1]);
+        assert_eq!(decide(node(0).short(), nears(&hood), None, &mut lost), Decision::DeadEnd);
+        let mut tired = packet(1, &[1]);
+        tired.set_probe(0);
+        assert_eq!(decide(node(0).short(), nears(&hood), None, &mut tired), Decision::HopLimit);
+    }
+}

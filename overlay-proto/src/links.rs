@@ -1,0 +1,292 @@
+//! The links of a node: one for each other node, greeted, kept alive, given up when dead.
+
+use crate::context::Context;
+use crate::id::{LinkId, NodeId};
+use crate::identity::{Certificate, chain};
+use crate::status::Status;
+use crate::time::{Span, Time};
+use crate::wire::message::{Goodbye, Hello, KeepAlive};
+use crate::wire::{Message, TransportAddress, codec};
+use crate::{config, id::Nonce};
+use rand::Rng;
+use std::collections::BTreeMap;
+
+/// One link.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub node: NodeId,
+    pub remote: TransportAddress,
+    pub phase: Phase,
+    pub rtt: Option<Span>,
+    /// Whether this end dialled.
+    dialled: bool,
+    heard: Time,
+    ask_at: Time,
+    asked: Option<(u32, Time)>,
+    seq: u32,
+}
+
+/// How far the link's greeting has come.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Our greeting is out, theirs is awaited.
+    Greeting { sent: Vec<u8>, since: Time },
+    /// Both are there.
+    Ready(Greeted),
+}
+
+/// What both greetings have settled.
+#[derive(Debug)]
+pub(crate) struct Greeted {
+    /// A hash of both greetings and both node ids: what a proof on this link signs.
+    pub transcript: [u8; 32],
+    /// The other end's certificate, checked, if it is a supernode.
+    pub supernode: Option<Certificate>,
+    /// Since when.
+    pub since: Time,
+}
+
+/// All links of a node.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    by_id: BTreeMap<LinkId, Link>,
+    by_node: BTreeMap<NodeId, LinkId>,
+    /// Nothing is due before this. A bound, not the exact time: what is heard only puts off.
+    due: Option<Time>,
+}
+
+/// What a new link means for an older one to the same node.
+pub(crate) enum Arrival {
+    /// The new link is used; this older one is not any more.
+    Taken { replaced: Option<LinkId> },
+    /// The new link is not used.
+    Declined,
+}
+
+impl Links {
+    pub fn get(&self, link: LinkId) -> Option<&Link> {
+        self.by_id.get(&link)
+    }
+
+    pub fn node_of(&self, link: LinkId) -> Option<NodeId> {
+        self.by_id.get(&link).map(|l| l.node)
+    }
+
+    /// The greeted link to `node`, if there is one.
+    pub fn ready_to(&self, node: NodeId) -> Option<LinkId> {
+        let link = *self.by_node.get(&node)?;
+        self.greeted(link).map(|_| link)
+    }
+
+    /// Whether there is any link to `node`, greeted or not.
+    pub fn has(&self, node: NodeId) -> bool {
+        self.by_node.contains_key(&node)
+    }
+
+    pub fn greeted(&self, link: LinkId) -> Option<&Greeted> {
+        match &self.by_id.get(&link)?.phase {
+            Phase::Ready(greeted) => Some(greeted),
+            Phase::Greeting { .. } => None,
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.by_id.iter().map(|(id, link)| (*id, link))
+    }
+
+    pub fn remove(&mut self, link: LinkId) -> Option<Link> {
+        let gone = self.by_id.remove(&link)?;
+        if self.by_node.get(&gone.node) == Some(&link) {
+            self.by_node.remove(&gone.node);
+        }
+        Some(gone)
+    }
+
+    fn strangers(&self) -> usize {
+        self.by_id.values().filter(|l| matches!(l.phase, Phase::Greeting { .. })).count()
+    }
+}
+
+/// Takes a new link in and greets, unless there are too many strangers or a better link to the
+/// same node. Of two links dialled from both ends at once, both ends keep the one that the lower
+/// node id dialled.
+pub(crate) fn arrive(
+    cx: &mut Context,
+    link: LinkId,
+    node: NodeId,
+    remote: TransportAddress,
+    dialled: bool,
+    hello: impl FnOnce(&mut Context, Nonce) -> Hello,
+) -> Arrival {
+    let known = cx.links.by_node.get(&node).copied();
+    let lower_dials = |by_us: bool| (cx.me < node) == by_us;
+    let older_is_better = known
+        .and_then(|old| cx.links.get(old))
+        .is_some_and(|old| lower_dials(old.dialled) && !lower_dials(dialled));
+    let crowded = !dialled && cx.links.strangers() >= config::STRANGERS_MAX;
+    if node == cx.me || older_is_better || crowded || cx.links.by_id.contains_key(&link) {
+        cx.hang_up(link);
+        return Arrival::Declined;
+    }
+    let mut nonce = [0; 32];
+    cx.rng.fill_bytes(&mut nonce);
+    let mut hello = hello(cx, Nonce(nonce));
+    hello.observed = Some(remote.clone());
+    let Ok(sent) = codec::encode(&Message::Hello(hello)) else { return Arrival::Declined };
+    cx.send_frame(link, crate::wire::Class::Control, sent.clone());
+    let ask_at = cx.now + cx.jitter(cx.config.keep_alive);
+    let phase = Phase::Greeting { sent, since: cx.now };
+    let fresh = Link {
+        node,
+        remote,
+        phase,
+        rtt: None,
+        dialled,
+        heard: cx.now,
+        ask_at,
+        asked: None,
+        seq: 0,
+    };
+    cx.links.by_id.insert(link, fresh);
+    cx.links.by_node.insert(node, link);
+    wake_for(cx, link);
+    if let Some(old) = known {
+        cx.hang_up(old);
+    }
+    Arrival::Taken { replaced: known }
+}
+
+/// Takes the other end's greeting. `raw` is its frame.
+///
+/// # Errors
+/// The status with which the link is to be ended; nothing has changed then.
+pub(crate) fn greet(
+    cx: &mut Context,
+    link: LinkId,
+    hello: &Hello,
+    raw: &[u8],
+) -> Result<(), Status> {
+    let Some(Link { node, phase: Phase::Greeting { sent, .. }, .. }) = cx.links.by_id.get(&link)
+    else {
+        return Err(Status::MALFORMED);
+    };
+    if hello.realm != cx.identity.realm {
+        return Err(Status::FOREIGN_REALM);
+    }
+    let version = hello.version_max.min(config::PROTOCOL_VERSION);
+    if version < hello.version_min.max(config::PROTOCOL_VERSION_MIN) {
+        return Err(Status::VERSION);
+    }
+    if let Some(certificate) = &hello.supernode {
+        chain::check_supernode(certificate, cx.verifier(), cx.identity.realm, *node, cx.wall())
+            .map_err(|error| error.status())?;
+    }
+    let transcript = transcript(cx.me, sent, *node, raw);
+    let greeted = Greeted { transcript, supernode: hello.supernode.clone(), since: cx.now };
+    if let Some(known) = cx.links.by_id.get_mut(&link) {
+        known.phase = Phase::Ready(greeted);
+        known.heard = cx.now;
+    }
+    wake_for(cx, link);
+    Ok(())
+}
+
+/// The same at both ends: the lower node id's greeting comes first.
+fn transcript(me: NodeId, mine: &[u8], other: NodeId, theirs: &[u8]) -> [u8; 32] {
+    let ends =
+        if me < other { [(me, mine), (other, theirs)] } else { [(other, theirs), (me, mine)] };
+    let mut hasher = blake3::Hasher::new();
+    for (node, hello) in ends {
+        hasher.update(&node.0);
+        hasher.update(&(hello.len() as u64).to_be_bytes());
+        hasher.update(hello);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// Notes that something valid came over `link`.
+pub(crate) fn heard(cx: &mut Context, link: LinkId) {
+    let now = cx.now;
+    if let Some(link) = cx.links.by_id.get_mut(&link) {
+        link.heard = now;
+    }
+}
+
+/// Answers a keep-alive, or takes its answer for a round-trip time.
+pub(crate) fn keep_alive(cx: &mut Context, link: LinkId, message: &KeepAlive) {
+    if !message.answer {
+        cx.send(link, KeepAlive { seq: message.seq, answer: true });
+        return;
+    }
+    let now = cx.now;
+    let Some(known) = cx.links.by_id.get_mut(&link) else { return };
+    if let Some((seq, at)) = known.asked
+        && seq == message.seq
+    {
+        known.asked = None;
+        let sample = now.since(at).0;
+        // Smoothed as TCP does it (RFC 6298, section 2): an eighth of each new sample.
+        known.rtt = Some(Span(known.rtt.map_or(sample, |old| (7 * old.0 + sample) / 8)));
+    }
+}
+
+/// Asks over quiet links whether they live; returns those that do not, for the node to end.
+pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
+    let (now, me) = (cx.now, cx.me);
+    if cx.links.due.is_none_or(|due| now < due) {
+        return Vec::new();
+    }
+    let mut dead = Vec::new();
+    let mut asks = Vec::new();
+    for (id, link) in &mut cx.links.by_id {
+        match &link.phase {
+            Phase::Greeting { since, .. } if now.since(*since) >= cx.config.patience => {
+                dead.push((*id, Status::TIMEOUT));
+            }
+            Phase::Greeting { .. } => {}
+            Phase::Ready(_) if now.since(link.heard) >= cx.config.dead_after => {
+                dead.push((*id, Status::TIMEOUT));
+            }
+            // One end asks, so a link costs one question and one answer an interval.
+            Phase::Ready(_) if me < link.node && now >= link.ask_at => {
+                link.seq = link.seq.wrapping_add(1);
+                link.asked = Some((link.seq, now));
+                link.ask_at = now + cx.config.keep_alive;
+                asks.push((*id, link.seq));
+            }
+            Phase::Ready(_) => {}
+        }
+    }
+    for (id, seq) in asks {
+        cx.send(id, KeepAlive { seq, answer: false });
+    }
+    cx.links.due = cx.links.by_id.values().map(|link| due(cx, link)).min();
+    dead
+}
+
+/// When [`tick`] may have something to do.
+pub(crate) fn next_tick(cx: &Context) -> Time {
+    cx.links.due.unwrap_or(Time::NEVER)
+}
+
+fn due(cx: &Context, link: &Link) -> Time {
+    match &link.phase {
+        Phase::Greeting { since, .. } => *since + cx.config.patience,
+        Phase::Ready(_) => {
+            let dead_at = link.heard + cx.config.dead_after;
+            if cx.me < link.node { dead_at.min(link.ask_at) } else { dead_at }
+        }
+    }
+}
+
+/// Makes sure that [`tick`] comes in time for `link`.
+fn wake_for(cx: &mut Context, link: LinkId) {
+    let Some(at) = cx.links.get(link).map(|link| due(cx, link)) else { return };
+    cx.links.due = Some(cx.links.due.map_or(at, |due| due.min(at)));
+}
+
+/// Says why, then hangs up. The link is still known until the driver reports it down.
+pub(crate) fn dismiss(cx: &mut Context, link: LinkId, status: Status) {
+    cx.send(link, Goodbye { status });
+    cx.hang_up(link);
+}

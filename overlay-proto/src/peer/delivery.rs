@@ -1,0 +1,223 @@
+//! Texts, delivered once: sent again until the receipt is back, shown the first time only.
+
+use super::Peer;
+use super::locate::Waiter;
+use super::routing::{Arrival, Route};
+use super::session::reply;
+use crate::config::{OUTGOING_MAX, SEEN_MESSAGES_MAX, TEXT_BYTES_MAX};
+use crate::context::Context;
+use crate::id::{CommandId, MessageId, NodeId, ShortId};
+use crate::identity::Domain;
+use crate::io::{Event, ReceivedText, Reply};
+use crate::location::LocationRecord;
+use crate::name::Name;
+use crate::status::Status;
+use crate::time::{Span, Time, WallTime};
+use crate::wire::end_to_end::{Receipt, Text};
+use crate::wire::packet::Destination;
+use crate::wire::{Class, Payload};
+use rand::Rng;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// The longest wait for a receipt before the text is sent again.
+const RECEIPT_PATIENCE_MAX: Span = Span::secs(8);
+/// From this try on a text takes the scaffold: two ways hop by hop have failed by then.
+const SCAFFOLD_FROM_TRY: u32 = 3;
+
+/// Texts under way, and those received.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    outgoing: BTreeMap<MessageId, Outgoing>,
+    seen: Seen,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    command: CommandId,
+    to: Name,
+    text: String,
+    started: Time,
+    sent_ms: u64,
+    tries: u32,
+    /// When to send again. Never while the recipient's location is being asked for.
+    again_at: Time,
+    sent_to: Option<NodeId>,
+    first_hop: Option<ShortId>,
+}
+
+/// The ids of the newest texts, to show each once.
+#[derive(Debug, Default)]
+struct Seen {
+    ids: BTreeSet<(NodeId, MessageId)>,
+    order: VecDeque<(NodeId, MessageId)>,
+}
+
+impl Seen {
+    /// Whether it is new; remembered then.
+    fn insert(&mut self, from: NodeId, id: MessageId) -> bool {
+        if !self.ids.insert((from, id)) {
+            return false;
+        }
+        self.order.push_back((from, id));
+        if self.order.len() > SEEN_MESSAGES_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
+}
+
+impl Peer {
+    pub(super) fn on_send(&mut self, cx: &mut Context, command: CommandId, to: Name, text: String) {
+        let refusal = if self.session.online().is_none() {
+            Some(Status::NOT_LOGGED_IN)
+        } else if text.len() > TEXT_BYTES_MAX {
+            Some(Status::TOO_LARGE)
+        } else if self.delivery.outgoing.len() >= OUTGOING_MAX {
+            Some(Status::TOO_MANY)
+        } else {
+            None
+        };
+        if let Some(status) = refusal {
+            return reply(cx, command, Reply::Failed { status });
+        }
+        let mut id = [0; 16];
+        cx.rng.fill_bytes(&mut id);
+        let id = MessageId(id);
+        let outgoing = Outgoing {
+            command,
+            to: to.clone(),
+            text,
+            started: cx.now,
+            sent_ms: cx.wall().0,
+            tries: 0,
+            again_at: Time::NEVER,
+            sent_to: None,
+            first_hop: None,
+        };
+        self.delivery.outgoing.insert(id, outgoing);
+        self.locate(cx, to, Waiter::Send(id), false);
+    }
+
+    /// The recipient's location is known: the text sets out.
+    pub(super) fn send_text(&mut self, cx: &mut Context, id: MessageId, record: &LocationRecord) {
+        let Some(chain) = cx.identity.chain().cloned() else { return };
+        let Some(outgoing) = self.delivery.outgoing.get_mut(&id) else { return };
+        let node = record.node();
+        outgoing.tries += 1;
+        outgoing.sent_to = Some(node);
+        let shift = (outgoing.tries - 1).min(8);
+        let patience = Span(cx.config.receipt_patience.0 << shift);
+        outgoing.again_at = cx.now + patience.min(RECEIPT_PATIENCE_MAX);
+        let route = match (outgoing.tries, outgoing.first_hop) {
+            (SCAFFOLD_FROM_TRY.., _) => Route::Scaffold,
+            (2, Some(hop)) => Route::Avoiding(hop),
+            _ => Route::Hops,
+        };
+        let again_at = outgoing.again_at;
+        let (text, sent_ms) = (outgoing.text.clone(), outgoing.sent_ms);
+        let signed = text_signed(node, id, sent_ms, &text);
+        let signature = cx.identity.device.sign(Domain::Message, &signed);
+        let key = crate::location::index_key(cx.identity.realm, &outgoing.to);
+        let back = self.return_address(cx);
+        let payload = Payload::Text(Text { id, from: chain, text, sent_ms, back, signature });
+        let to = Destination { node, key, labels: record.labels.clone() };
+        let hop = self.send_payload(cx, Class::Message, &to, &payload, route);
+        if let Some(outgoing) = self.delivery.outgoing.get_mut(&id) {
+            outgoing.first_hop = hop;
+        }
+        self.wake_by(again_at);
+    }
+
+    /// The recipient cannot be found.
+    pub(super) fn text_failed(&mut self, cx: &mut Context, id: MessageId, status: Status) {
+        if let Some(outgoing) = self.delivery.outgoing.remove(&id) {
+            reply(cx, outgoing.command, Reply::Failed { status });
+        }
+    }
+
+    pub(super) fn on_text(&mut self, cx: &mut Context, arrival: Arrival, text: Text) {
+        let realm = cx.identity.realm;
+        let Ok(member) = text.from.check(cx.verifier(), realm, arrival.source, cx.wall()) else {
+            return;
+        };
+        let signed = text_signed(cx.me, text.id, text.sent_ms, &text.text);
+        let tagged = Domain::Message.tagged(&signed);
+        if text.text.len() > TEXT_BYTES_MAX
+            || !cx.verifier().verify(&member.node.0, &tagged, &text.signature)
+        {
+            return;
+        }
+        let signature =
+            cx.identity.device.sign(Domain::Receipt, &receipt_signed(member.node, text.id));
+        let receipt =
+            Receipt { id: text.id, hops: arrival.hops, escalated: arrival.escalated, signature };
+        let to = arrival.destination(&text.back);
+        if self.delivery.seen.insert(member.node, text.id) {
+            self.counters.received += 1;
+            cx.event(Event::Received(ReceivedText {
+                id: text.id,
+                from: member.name,
+                node: member.node,
+                text: text.text,
+                sent: WallTime(text.sent_ms),
+                hops: arrival.hops,
+                escalated: arrival.escalated,
+            }));
+        }
+        // Each copy gets a receipt: the one before may have been lost.
+        let route = arrival.way_back();
+        self.send_payload(cx, Class::Message, &to, &Payload::Receipt(receipt), route);
+    }
+
+    pub(super) fn on_receipt(&mut self, cx: &mut Context, arrival: Arrival, receipt: &Receipt) {
+        let Some(outgoing) = self.delivery.outgoing.get(&receipt.id) else { return };
+        let tagged = Domain::Receipt.tagged(&receipt_signed(cx.me, receipt.id));
+        let genuine = outgoing.sent_to == Some(arrival.source)
+            && cx.verifier().verify(&arrival.source.0, &tagged, &receipt.signature);
+        if !genuine {
+            return;
+        }
+        let Some(outgoing) = self.delivery.outgoing.remove(&receipt.id) else { return };
+        let delivered = Reply::Delivered {
+            id: receipt.id,
+            hops: receipt.hops,
+            tries: outgoing.tries,
+            escalated: receipt.escalated,
+            elapsed: cx.now.since(outgoing.started),
+        };
+        reply(cx, outgoing.command, delivered);
+    }
+
+    /// Sends again what has no receipt, with the newest location; gives up after the last try.
+    pub(super) fn tick_delivery(&mut self, cx: &mut Context) {
+        let due: Vec<MessageId> = self
+            .delivery
+            .outgoing
+            .iter()
+            .filter(|(_, outgoing)| cx.now >= outgoing.again_at)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            let Some(outgoing) = self.delivery.outgoing.get_mut(&id) else { continue };
+            if outgoing.tries >= cx.config.send_tries {
+                self.text_failed(cx, id, Status::TIMEOUT);
+                continue;
+            }
+            outgoing.again_at = Time::NEVER;
+            let to = outgoing.to.clone();
+            self.locate(cx, to, Waiter::Send(id), true);
+        }
+        let next = self.delivery.outgoing.values().map(|outgoing| outgoing.again_at).min();
+        self.wake_by(next.unwrap_or(Time::NEVER));
+    }
+}
+
+fn text_signed(to: NodeId, id: MessageId, sent_ms: u64, text: &str) -> Vec<u8> {
+    [to.0.as_slice(), &id.0, &sent_ms.to_be_bytes(), text.as_bytes()].concat()
+}
+
+fn receipt_signed(to: NodeId, id: MessageId) -> Vec<u8> {
+    [to.0.as_slice(), &id.0].concat()
+}

@@ -1,0 +1,250 @@
+//! The peer role: a session with a home, a place in the topology, packets.
+
+mod delivery;
+mod enrolment;
+mod hosts;
+mod locate;
+mod neighbourhood;
+mod place;
+mod probe;
+mod routing;
+pub(crate) mod session;
+
+use crate::context::Context;
+use crate::id::{CommandId, DialId, LinkId, NodeId};
+use crate::identity::Contact;
+use crate::io::Command;
+use crate::links;
+use crate::status::Status;
+use crate::time::Time;
+use crate::view::{NeighbourView, PeerView};
+use crate::wire::Message;
+use delivery::Delivery;
+use hosts::Hosts;
+use locate::{Lookups, Waiter};
+use neighbourhood::{Early, Gossip, Neighbour};
+use place::{Place, SlotState};
+use probe::Probes;
+use session::{Goal, Session};
+use std::collections::BTreeMap;
+
+/// The role every user's node has.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    goal: Goal,
+    session: Session,
+    /// Tries since the last success.
+    attempts: u32,
+    hosts: Hosts,
+    standbys: Vec<Contact>,
+    /// When the links to the standbys are looked after next.
+    warm_at: Time,
+    place: Place,
+    neighbours: Vec<Neighbour>,
+    early: BTreeMap<LinkId, Early>,
+    gossip: Gossip,
+    lookups: Lookups,
+    delivery: Delivery,
+    probes: Probes,
+    counters: Counters,
+    wake_at: Time,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    forwarded: u64,
+    escalated: u64,
+    received: u64,
+}
+
+impl Peer {
+    pub fn new(known: &[Contact]) -> Peer {
+        let mut hosts = Hosts::default();
+        known.iter().for_each(|contact| {
+            hosts.learn(contact, false);
+        });
+        Peer {
+            goal: Goal::Rest,
+            session: Session::Idle,
+            attempts: 0,
+            hosts,
+            standbys: Vec::new(),
+            warm_at: Time::NEVER,
+            place: Place::default(),
+            neighbours: Vec::new(),
+            early: BTreeMap::new(),
+            gossip: Gossip::default(),
+            lookups: Lookups::default(),
+            delivery: Delivery::default(),
+            probes: Probes::default(),
+            counters: Counters::default(),
+            wake_at: Time::NEVER,
+        }
+    }
+
+    pub fn on_command(&mut self, cx: &mut Context, id: CommandId, command: Command) {
+        match command {
+            Command::Register { name, code } => self.on_register(cx, id, name, code),
+            Command::Enroll { ticket } => self.on_enroll(cx, id, ticket),
+            Command::Login => self.on_login(cx, id),
+            Command::Logout => self.on_logout(cx, id),
+            Command::Send { to, text } => self.on_send(cx, id, to, text),
+            Command::Ping { to } => self.locate(cx, to, Waiter::Ping(id), false),
+            Command::Trace { to } => self.locate(cx, to, Waiter::Trace(id), false),
+            Command::Lookup { name } => self.locate(cx, name, Waiter::Lookup(id), true),
+        }
+    }
+
+    /// A link has been greeted.
+    pub fn on_ready(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
+        if cx.links.greeted(link).is_some_and(|greeted| greeted.supernode.is_some()) {
+            self.session_link_ready(cx, link, node);
+        }
+        if let Some((slot, _)) = self.place.slot_of(node) {
+            self.fill_slot(cx, slot, link);
+        }
+        // A node that our home never names is given up once it has had time to.
+        self.wake_by(cx.now + cx.config.slot_patience);
+    }
+
+    pub fn on_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
+        self.early.remove(&link);
+        self.slot_link_down(cx, link);
+        self.session_link_down(cx, link, node);
+    }
+
+    pub fn on_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
+        if !self.slot_dial_failed(cx, dial) {
+            self.session_dial_failed(cx, dial);
+        }
+    }
+
+    /// Takes a message that is meant for a peer. `None` if it is not.
+    pub fn on_message(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        message: Message,
+    ) -> Result<(), Status> {
+        let from_home = self.session.online() == Some(link);
+        match message {
+            Message::Assign(assign) if from_home => return self.on_assign(cx, assign),
+            Message::Placed(placed) => return self.on_placed(cx, link, placed.coordinates),
+            Message::Neighbourhood(news) => return self.on_neighbourhood(link, news),
+            Message::LoginReply(answer) => self.on_login_reply(cx, link, answer),
+            Message::RegisterReply(answer) => self.on_register_reply(cx, link, answer),
+            Message::EnrollReply(answer) => self.on_enroll_reply(cx, link, answer),
+            Message::LookupReply(answer) => self.on_lookup_reply(cx, link, answer),
+            // From a former home, or a role that we do not have: late, not wrong.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn tick(&mut self, cx: &mut Context) {
+        if cx.now < self.wake_at {
+            return;
+        }
+        self.wake_at = Time::NEVER;
+        self.tick_session(cx);
+        self.tick_slots(cx);
+        self.tick_gossip(cx);
+        self.tick_lookups(cx);
+        self.tick_delivery(cx);
+        self.tick_probes(cx);
+        self.drop_strangers(cx);
+        if let Session::Online { renew_at, .. } = self.session {
+            self.wake_by(renew_at.min(self.warm_at));
+        }
+    }
+
+    /// When [`Peer::tick`] has something to do.
+    pub fn wake_at(&self) -> Time {
+        self.wake_at
+    }
+
+    fn wake_by(&mut self, at: Time) {
+        self.wake_at = self.wake_at.min(at);
+    }
+
+    /// Ends links that serve no purpose.
+    fn drop_strangers(&mut self, cx: &mut Context) {
+        let grace = cx.config.slot_patience;
+        let mut useless = Vec::new();
+        let mut wake = Time::NEVER;
+        for (id, link) in cx.links.iter() {
+            let Some(greeted) = cx.links.greeted(id) else { continue };
+            let used = self.session.uses(id)
+                || self.standbys.iter().any(|standby| standby.node == link.node)
+                || self.neighbours.iter().any(|near| near.link == id);
+            if used {
+                continue;
+            }
+            let until = greeted.since + grace;
+            if cx.now >= until { useless.push(id) } else { wake = wake.min(until) }
+        }
+        self.wake_by(wake);
+        useless.into_iter().for_each(|link| links::dismiss(cx, link, Status::STALE));
+    }
+
+    fn forget_place(&mut self, cx: &mut Context) {
+        let _ = cx;
+        self.place = Place::default();
+        self.neighbours.clear();
+        self.standbys.clear();
+        self.gossip = Gossip::default();
+    }
+
+    pub fn view(&self, cx: &Context) -> PeerView {
+        let (state, home, lease) = match &self.session {
+            Session::Idle => ("offline", None, 0),
+            Session::Seeking { .. } | Session::Dialling { .. } => ("connecting", None, 0),
+            Session::Asking { .. } => ("proving", None, 0),
+            Session::Online { home, until, .. } => {
+                ("online", Some(home.to_string()), until.since(cx.now).as_millis() / 1_000)
+            }
+        };
+        let linked = |standby: &&Contact| cx.links.ready_to(standby.node).is_some();
+        PeerView {
+            node: cx.me.to_string(),
+            name: cx.identity.chain().and_then(|c| c.claimed_name()).map(ToString::to_string),
+            state: state.to_string(),
+            home,
+            standbys: self.standbys.iter().filter(linked).map(|s| s.node.to_string()).collect(),
+            lease_secs: lease,
+            neighbours: self.neighbours.len(),
+            degree: cx.degree,
+            labels: self.place.coordinates.as_ref().map_or(0, |c| c.labels.placed()),
+            trees: cx.trees,
+            forwarded: self.counters.forwarded,
+            escalated: self.counters.escalated,
+            received: self.counters.received,
+        }
+    }
+
+    pub fn neighbour_views(&self, cx: &Context) -> Vec<NeighbourView> {
+        self.place
+            .filled()
+            .map(|(slot, s)| {
+                let up = match s.state {
+                    SlotState::Up { link } => Some(link),
+                    _ => None,
+                };
+                let link = up.and_then(|link| cx.links.get(link));
+                let address = link.map(|l| l.remote.to_string());
+                let far =
+                    self.neighbours.iter().find(|n| n.slot == slot).map_or(0, |n| n.far.len());
+                NeighbourView {
+                    slot,
+                    node: s.contact.node.to_string(),
+                    up: up.is_some(),
+                    rtt_ms: link.and_then(|l| l.rtt).map(|rtt| rtt.as_millis_f64()),
+                    address: address
+                        .or_else(|| s.contact.addresses.first().map(ToString::to_string))
+                        .unwrap_or_default(),
+                    neighbours: far,
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,463 @@
+//! A peer's session: from a list of supernodes to a home, and to the next one when it fails.
+
+use super::Peer;
+use crate::config::ADDRESSES_MAX;
+use crate::context::Context;
+use crate::id::{CommandId, DialId, LinkId, NodeId};
+use crate::identity::{Contact, DeviceChain, Domain, Ticket};
+use crate::io::{Event, Output, Reply};
+use crate::links;
+use crate::name::Name;
+use crate::status::Status;
+use crate::time::{Span, Time};
+use crate::wire::message::{
+    Enroll, EnrollReply, Login, LoginReply, Logout, Register, RegisterReply,
+};
+
+/// The longest wait between two rounds of tries; the first is a sixteenth of it. Full jitter.
+const BACKOFF_MAX: Span = Span::secs(8);
+/// How long a registration, an enrolment or a log-in command waits for its reply. A log-in goes on
+/// trying behind it.
+const COMMAND_PATIENCE: Span = Span::secs(20);
+
+/// What the peer wants of a supernode.
+#[derive(Debug, Clone)]
+pub(crate) enum Goal {
+    /// Nothing: it stays off line.
+    Rest,
+    /// A certificate for a name.
+    Register { command: CommandId, name: Name, code: Option<String>, give_up: Time },
+    /// A supernode's certificate.
+    Enroll { command: CommandId, ticket: Ticket, give_up: Time },
+    /// A session, and a command that waits for the first.
+    Online { since: Time, waiting: Option<(CommandId, Time)> },
+}
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// Off line, and content with it.
+    Idle,
+    /// No supernode at hand; the next try is due then.
+    Seeking { retry_at: Time },
+    /// One is being dialled or greeted.
+    Dialling { dial: DialId, node: NodeId, until: Time },
+    /// One has been asked.
+    Asking { link: LinkId, until: Time, failover: bool },
+    /// Logged in.
+    Online { link: LinkId, home: NodeId, renew_at: Time, until: Time },
+}
+
+impl Session {
+    /// The home's link, when logged in.
+    pub fn online(&self) -> Option<LinkId> {
+        match self {
+            Session::Online { link, .. } => Some(*link),
+            _ => None,
+        }
+    }
+
+    /// Whether the session itself needs `link`.
+    pub fn uses(&self, link: LinkId) -> bool {
+        match self {
+            Session::Online { link: used, .. } | Session::Asking { link: used, .. } => {
+                *used == link
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Peer {
+    pub(super) fn on_register(
+        &mut self,
+        cx: &mut Context,
+        command: CommandId,
+        name: Name,
+        code: Option<String>,
+    ) {
+        if cx.identity.user.is_none() {
+            return reply(cx, command, Reply::Failed { status: Status::WRONG_ROLE });
+        }
+        let give_up = cx.now + COMMAND_PATIENCE;
+        self.pursue(cx, Goal::Register { command, name, code, give_up });
+    }
+
+    pub(super) fn on_enroll(&mut self, cx: &mut Context, command: CommandId, ticket: Ticket) {
+        let give_up = cx.now + COMMAND_PATIENCE;
+        self.pursue(cx, Goal::Enroll { command, ticket, give_up });
+    }
+
+    pub(super) fn on_login(&mut self, cx: &mut Context, command: CommandId) {
+        if cx.identity.chain().is_none() {
+            return reply(cx, command, Reply::Failed { status: Status::UNPROVEN });
+        }
+        if let Session::Online { home, .. } = self.session {
+            return reply(cx, command, Reply::LoggedIn { home, elapsed: Span::ZERO });
+        }
+        let waiting = Some((command, cx.now + COMMAND_PATIENCE));
+        self.pursue(cx, Goal::Online { since: cx.now, waiting });
+    }
+
+    pub(super) fn on_logout(&mut self, cx: &mut Context, command: CommandId) {
+        if let Some(link) = self.session.online() {
+            let record = self.location_record(cx, 0);
+            cx.send(link, Logout { record });
+        }
+        self.leave(cx, Status::OK);
+        reply(cx, command, Reply::Done);
+    }
+
+    fn pursue(&mut self, cx: &mut Context, goal: Goal) {
+        self.abandon(cx, Status::STALE);
+        self.goal = goal;
+        self.attempts = 0;
+        self.session = Session::Seeking { retry_at: cx.now };
+        self.seek(cx);
+    }
+
+    /// Ends the goal, telling the command that waits for it.
+    fn abandon(&mut self, cx: &mut Context, status: Status) {
+        let goal = std::mem::replace(&mut self.goal, Goal::Rest);
+        if let Some(command) = goal.waiting() {
+            reply(cx, command, Reply::Failed { status });
+        }
+    }
+
+    /// Off line, with every link ended.
+    fn leave(&mut self, cx: &mut Context, status: Status) {
+        let was_online = self.session.online().is_some();
+        self.abandon(cx, status);
+        self.session = Session::Idle;
+        self.forget_place(cx);
+        let links: Vec<LinkId> = cx.links.iter().map(|(link, _)| link).collect();
+        links.into_iter().for_each(|link| links::dismiss(cx, link, Status::OK));
+        if was_online {
+            cx.event(Event::LoggedOut { status });
+        }
+    }
+
+    /// Tries the next supernode: over a warm link if there is one, else by dialling.
+    pub(super) fn seek(&mut self, cx: &mut Context) {
+        let Session::Seeking { retry_at } = self.session else { return };
+        if matches!(self.goal, Goal::Rest) {
+            self.session = Session::Idle;
+            return;
+        }
+        if cx.now < retry_at {
+            return self.wake_by(retry_at);
+        }
+        let warm = self.standbys.iter().find_map(|standby| cx.links.ready_to(standby.node));
+        if let Some(link) = warm
+            && self.attempts == 0
+        {
+            return self.ask(cx, link);
+        }
+        let Some(contact) = self.hosts.next(cx) else {
+            return self.abandon(cx, Status::NO_ROUTE);
+        };
+        let until = cx.now + cx.config.patience;
+        self.wake_by(until);
+        match cx.links.ready_to(contact.node) {
+            Some(link) => self.ask(cx, link),
+            None => {
+                let dial = cx.dial(&contact);
+                self.session = Session::Dialling { dial, node: contact.node, until };
+            }
+        }
+    }
+
+    /// The try led nowhere: the next one after a while, at once while there are untried hosts.
+    pub(super) fn retry(&mut self, cx: &mut Context, failed: Option<NodeId>) {
+        if let Some(node) = failed {
+            self.hosts.failed(node);
+        }
+        self.attempts += 1;
+        let round = self.attempts as usize / self.hosts.len().max(1);
+        let most = Span(BACKOFF_MAX.0 >> 4_usize.saturating_sub(round).min(4));
+        let wait = if round == 0 { Span::millis(50) } else { most };
+        let retry_at = cx.now + cx.jitter(wait);
+        self.session = Session::Seeking { retry_at };
+        self.wake_by(retry_at);
+    }
+
+    /// A greeted link to a supernode is there.
+    pub(super) fn session_link_ready(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
+        match self.session {
+            Session::Dialling { node: dialled, .. } if dialled == node => self.ask(cx, link),
+            Session::Online { .. } if self.standbys.iter().any(|s| s.node == node) => {
+                self.ask_to_stand_by(cx, link);
+            }
+            _ => {}
+        }
+    }
+
+    fn ask(&mut self, cx: &mut Context, link: LinkId) {
+        let Some(greeted) = cx.links.greeted(link) else { return };
+        let transcript = greeted.transcript;
+        let failover = self.place.coordinates.is_some();
+        match self.goal.clone() {
+            Goal::Rest => return,
+            Goal::Register { name, code, .. } => {
+                let Some(user) = cx.identity.user.as_ref() else { return };
+                let text = register_text(&transcript, &name, &user.key.public());
+                let proof = user.key.sign(Domain::Register, &text);
+                let user = user.public();
+                cx.send(link, Register { name, user, code, proof });
+            }
+            Goal::Enroll { ticket, .. } => cx.send(link, Enroll { ticket }),
+            Goal::Online { .. } => {
+                let Some(login) = self.login(cx, &transcript, false) else { return };
+                cx.send(link, login);
+            }
+        }
+        let until = cx.now + cx.config.patience;
+        self.session = Session::Asking { link, until, failover };
+        self.wake_by(until);
+    }
+
+    fn ask_to_stand_by(&mut self, cx: &mut Context, link: LinkId) {
+        let Some(greeted) = cx.links.greeted(link) else { return };
+        let transcript = greeted.transcript;
+        if let Some(login) = self.login(cx, &transcript, true) {
+            cx.send(link, login);
+        }
+    }
+
+    fn login(&self, cx: &Context, transcript: &[u8; 32], warm: bool) -> Option<Login> {
+        let chain: DeviceChain = cx.identity.chain()?.clone();
+        let keep = !warm;
+        Some(Login {
+            chain,
+            coordinates: self.place.coordinates.clone().filter(|_| keep),
+            neighbours: if keep { self.place.contacts() } else { Vec::new() },
+            addresses: cx.listening.iter().take(ADDRESSES_MAX).cloned().collect(),
+            warm,
+            proof: cx.identity.device.sign(Domain::Login, transcript),
+        })
+    }
+
+    pub(super) fn on_login_reply(&mut self, cx: &mut Context, link: LinkId, answer: LoginReply) {
+        let asked = matches!(self.session, Session::Asking { link: l, .. } if l == link);
+        if !asked {
+            return;
+        }
+        let Some(node) = cx.links.node_of(link) else { return };
+        if answer.status == Status::OK {
+            return self.logged_in(cx, link, node, answer);
+        }
+        answer.redirect.iter().for_each(|contact| {
+            self.hosts.learn(contact, true);
+        });
+        links::dismiss(cx, link, Status::OK);
+        let try_elsewhere = answer.status.is_redirect()
+            || answer.status.0 / 100 == 5
+            || answer.status == Status::TOO_MANY;
+        if try_elsewhere {
+            self.retry(cx, (!answer.status.is_redirect()).then_some(node));
+        } else {
+            self.leave(cx, answer.status);
+            cx.event(Event::LoggedOut { status: answer.status });
+        }
+    }
+
+    fn logged_in(&mut self, cx: &mut Context, link: LinkId, home: NodeId, answer: LoginReply) {
+        let failover = matches!(self.session, Session::Asking { failover: true, .. });
+        let lease = Span::secs(u64::from(answer.lease_secs));
+        self.session = Session::Online {
+            link,
+            home,
+            renew_at: cx.now + cx.config.renew,
+            until: cx.now + lease,
+        };
+        self.attempts = 0;
+        self.hosts.succeeded(home);
+        cx.trees = usize::from(answer.trees).min(crate::config::TREES_MAX);
+        cx.degree = usize::from(answer.degree).min(crate::config::DEGREE_MAX);
+        if let Goal::Online { since, waiting } = &mut self.goal
+            && let Some((command, _)) = waiting.take()
+        {
+            let elapsed = cx.now.since(*since);
+            reply(cx, command, Reply::LoggedIn { home, elapsed });
+        }
+        cx.event(Event::LoggedIn { home, failover });
+        self.take_standbys(cx, answer.standbys);
+        self.report_all(cx);
+        self.publish_now(cx);
+        self.resume_lookups(cx);
+    }
+
+    fn take_standbys(&mut self, cx: &mut Context, standbys: Vec<Contact>) {
+        let mut learnt = false;
+        for contact in &standbys {
+            learnt |= self.hosts.learn(contact, false);
+        }
+        if learnt {
+            cx.event(Event::HostsChanged(self.hosts.contacts()));
+        }
+        self.standbys = standbys;
+        self.standbys.truncate(cx.config.standbys);
+        self.warm_up(cx);
+    }
+
+    /// Links to every standby, and asks it to expect us.
+    pub(super) fn warm_up(&mut self, cx: &mut Context) {
+        self.warm_at = cx.now + cx.config.renew;
+        self.wake_by(self.warm_at);
+        for standby in self.standbys.clone() {
+            match cx.links.ready_to(standby.node) {
+                Some(link) => self.ask_to_stand_by(cx, link),
+                None if !cx.links.has(standby.node) => {
+                    cx.dial(&standby);
+                }
+                None => {}
+            }
+        }
+    }
+
+    pub(super) fn on_register_reply(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        answer: RegisterReply,
+    ) {
+        let Session::Asking { link: asked, .. } = self.session else { return };
+        let Goal::Register { command, name, .. } = self.goal.clone() else { return };
+        if asked != link {
+            return;
+        }
+        answer.redirect.iter().for_each(|contact| {
+            self.hosts.learn(contact, true);
+        });
+        let outcome = match (answer.status, answer.certificates) {
+            (Status::OK, Some(given)) => self.take_certificates(cx, &name, given),
+            (Status::OK, None) => Err(Status::MALFORMED),
+            (status, _) if status.is_redirect() || status.0 / 100 == 5 => {
+                return self.retry(cx, cx.links.node_of(link).filter(|_| !status.is_redirect()));
+            }
+            (status, _) => Err(status),
+        };
+        self.goal = Goal::Rest;
+        self.session = Session::Idle;
+        reply(cx, command, outcome.unwrap_or_else(|status| Reply::Failed { status }));
+    }
+
+    pub(super) fn on_enroll_reply(&mut self, cx: &mut Context, link: LinkId, answer: EnrollReply) {
+        let Session::Asking { link: asked, .. } = self.session else { return };
+        let Goal::Enroll { command, .. } = self.goal.clone() else { return };
+        if asked != link {
+            return;
+        }
+        let supernodes = answer.members.iter().map(crate::supernode::members::contact).collect();
+        let outcome = match answer.certificate {
+            Some(certificate) if answer.status == Status::OK => {
+                let realm = cx.identity.realm;
+                crate::identity::chain::check_supernode(
+                    &certificate,
+                    cx.verifier(),
+                    realm,
+                    cx.me,
+                    cx.wall(),
+                )
+                .map(|()| Reply::Enrolled { certificate, supernodes })
+                .unwrap_or_else(|error| Reply::Failed { status: error.status() })
+            }
+            _ if answer.status == Status::OK => Reply::Failed { status: Status::MALFORMED },
+            _ => Reply::Failed { status: answer.status },
+        };
+        self.goal = Goal::Rest;
+        self.session = Session::Idle;
+        reply(cx, command, outcome);
+    }
+
+    pub(super) fn session_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
+        if let Session::Dialling { dial: ours, node, .. } = self.session
+            && ours == dial
+        {
+            self.retry(cx, Some(node));
+            self.seek(cx);
+        }
+    }
+
+    /// A link is gone; if the session stood on it, the next supernode takes over.
+    pub(super) fn session_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
+        match self.session {
+            Session::Online { link: used, .. } if used == link => {
+                self.hosts.failed(node);
+                self.attempts = 0;
+                self.session = Session::Seeking { retry_at: cx.now };
+                self.seek(cx);
+            }
+            Session::Asking { link: used, .. } if used == link => self.retry(cx, Some(node)),
+            Session::Dialling { node: dialled, .. } if dialled == node => {
+                self.retry(cx, Some(node))
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn tick_session(&mut self, cx: &mut Context) {
+        match self.session {
+            Session::Idle => {}
+            Session::Seeking { .. } => self.seek(cx),
+            Session::Dialling { until, node, .. } if cx.now >= until => self.retry(cx, Some(node)),
+            Session::Asking { until, link, .. } if cx.now >= until => {
+                let node = cx.links.node_of(link);
+                self.retry(cx, node);
+            }
+            Session::Dialling { until, .. } | Session::Asking { until, .. } => self.wake_by(until),
+            Session::Online { renew_at, .. } => {
+                if cx.now >= renew_at {
+                    self.publish_now(cx);
+                }
+                if cx.now >= self.warm_at {
+                    self.warm_up(cx);
+                }
+            }
+        }
+        self.tick_goal(cx);
+    }
+
+    fn tick_goal(&mut self, cx: &mut Context) {
+        let now = cx.now;
+        match &mut self.goal {
+            Goal::Register { give_up, .. } | Goal::Enroll { give_up, .. } => {
+                if now < *give_up {
+                    let at = *give_up;
+                    return self.wake_by(at);
+                }
+                self.abandon(cx, Status::TIMEOUT);
+                self.session = Session::Idle;
+            }
+            Goal::Online { waiting, .. } => {
+                if let Some((command, give_up)) = *waiting {
+                    if now < give_up {
+                        return self.wake_by(give_up);
+                    }
+                    *waiting = None;
+                    reply(cx, command, Reply::Failed { status: Status::TIMEOUT });
+                }
+            }
+            Goal::Rest => {}
+        }
+    }
+}
+
+impl Goal {
+    fn waiting(&self) -> Option<CommandId> {
+        match self {
+            Goal::Rest => None,
+            Goal::Register { command, .. } | Goal::Enroll { command, .. } => Some(*command),
+            Goal::Online { waiting, .. } => waiting.map(|(command, _)| command),
+        }
+    }
+}
+
+/// What a registration's proof signs.
+pub(crate) fn register_text(transcript: &[u8; 32], name: &Name, user: &[u8; 32]) -> Vec<u8> {
+    [transcript.as_slice(), user, name.as_str().as_bytes()].concat()
+}
+
+pub(super) fn reply(cx: &mut Context, id: CommandId, reply: Reply) {
+    cx.emit(Output::Reply { id, reply });
+}

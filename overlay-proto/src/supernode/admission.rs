@@ -1,0 +1,199 @@
+//! Who becomes a peer of this supernode: proof first, then load; then what losing one means.
+
+use super::Supernode;
+use super::child::{Child, Phase, Seat, Slot};
+use crate::config::{ADDRESSES_MAX, DEGREE_MAX};
+use crate::context::Context;
+use crate::id::{LinkId, NodeId};
+use crate::identity::{Contact, Domain, Member};
+use crate::io::Event;
+use crate::location::index_key;
+use crate::status::Status;
+use crate::time::Span;
+use crate::wire::message::{Login, LoginReply, Logout, PeerContact};
+
+/// A supernode with this many peers more than twice the least loaded one sends newcomers there.
+const IMBALANCE: usize = 16;
+/// Supernodes named to a peer that is sent elsewhere.
+const REDIRECTS: usize = 3;
+
+impl Supernode {
+    /// A peer wants a session here, or to keep a warm link.
+    pub(super) fn on_login(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        login: Login,
+    ) -> Result<(), Status> {
+        let node = cx.links.node_of(link).ok_or(Status::MALFORMED)?;
+        let member = match prove(cx, link, node, &login) {
+            Ok(member) => member,
+            Err(status) => {
+                self.refuse(cx, link, node, status, Vec::new());
+                return Ok(());
+            }
+        };
+        if login.warm {
+            self.warm.insert(link);
+            let answer = self.terms(cx, Status::ACCEPTED, node);
+            cx.send(link, answer);
+            return Ok(());
+        }
+        if let Err((status, redirect)) = self.has_room(cx, node, &login) {
+            self.refuse(cx, link, node, status, redirect);
+            return Ok(());
+        }
+        self.admit(cx, link, member, login);
+        Ok(())
+    }
+
+    fn admit(&mut self, cx: &mut Context, link: LinkId, member: Member, login: Login) {
+        let node = member.node;
+        let key = index_key(cx.identity.realm, &member.name);
+        let contact = Contact { node, addresses: login.addresses.clone() };
+        let mut child = Child::new(member.name.clone(), key, link, contact, cx.now, &cx.config);
+        self.adopt(cx, &mut child, login);
+        self.warm.remove(&link);
+        if let Some(old) = self.children.insert(node, child)
+            && old.link != link
+        {
+            crate::links::dismiss(cx, old.link, Status::STALE);
+        }
+        self.counters.logins += 1;
+        let answer = self.terms(cx, Status::OK, node);
+        cx.send(link, answer);
+        cx.event(Event::ChildIn { node, name: member.name });
+        self.wake_by(cx.now);
+    }
+
+    /// A peer that comes from another home keeps its neighbours and labels.
+    fn adopt(&mut self, cx: &Context, child: &mut Child, login: Login) {
+        let Some(coordinates) = login.coordinates else { return };
+        let genuine = coordinates.node == child.node()
+            && coordinates.check(cx.verifier(), cx.identity.realm, cx.wall()).is_ok();
+        if !genuine {
+            return;
+        }
+        for named in login.neighbours {
+            let i = usize::from(named.slot);
+            let short = named.contact.node.short();
+            if coordinates.slots.get(i) != Some(&short) || child.has(short) {
+                continue;
+            }
+            if let Some(slot) = child.slots.get_mut(i) {
+                let peer = PeerContact { contact: named.contact, home: named.home };
+                *slot = Slot::Taken(Seat { peer, phase: Phase::Expected { since: cx.now } });
+            }
+        }
+        self.trees.observe(&coordinates);
+        child.coordinates = Some(coordinates);
+        child.relabel_at = cx.now + Span(2 * cx.config.gossip.0);
+    }
+
+    fn terms(&self, cx: &Context, status: Status, node: NodeId) -> LoginReply {
+        let small = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
+        LoginReply {
+            status,
+            lease_secs: u16::try_from(cx.config.lease.as_millis() / 1_000).unwrap_or(u16::MAX),
+            standbys: self.members.standbys(node, cx.config.standbys),
+            redirect: Vec::new(),
+            trees: small(cx.config.trees),
+            degree: small(cx.config.degree),
+        }
+    }
+
+    fn has_room(
+        &self,
+        cx: &Context,
+        node: NodeId,
+        login: &Login,
+    ) -> Result<(), (Status, Vec<Contact>)> {
+        let children = self.children.len();
+        let elsewhere = self.members.least_loaded();
+        let least = elsewhere.first().map_or(usize::MAX, |(children, _)| *children as usize);
+        let contacts =
+            || elsewhere.iter().take(REDIRECTS).map(|(_, contact)| contact.clone()).collect();
+        let known = self.children.contains_key(&node) || login.coordinates.is_some();
+        if children >= cx.config.children_hard && !self.children.contains_key(&node) {
+            return Err((Status::OVERLOADED, contacts()));
+        }
+        let full = children >= cx.config.children_soft && least < children;
+        let uneven = least.saturating_mul(2).saturating_add(IMBALANCE) < children;
+        if !known && (full || uneven) {
+            return Err((Status::ASK_THERE, contacts()));
+        }
+        Ok(())
+    }
+
+    fn refuse(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        node: NodeId,
+        status: Status,
+        redirect: Vec<Contact>,
+    ) {
+        self.counters.refused += 1;
+        let answer = LoginReply {
+            redirect,
+            standbys: Vec::new(),
+            lease_secs: 0,
+            ..self.terms(cx, status, node)
+        };
+        cx.send(link, answer);
+        cx.hang_up(link);
+        cx.event(Event::Refused { node, status });
+    }
+
+    pub(super) fn on_logout(&mut self, cx: &mut Context, node: NodeId, logout: Logout) {
+        let Some(child) = self.children.get(&node) else { return };
+        let (key, name) = (child.key, child.name.clone());
+        if let Some(record) = logout.record {
+            let member = record.check(cx.verifier(), cx.identity.realm, cx.wall());
+            if member.is_ok_and(|member| member.node == node && member.name == name) {
+                self.replicate(cx, key, record);
+            }
+        }
+        self.child_gone(cx, node, Status::OK);
+    }
+
+    /// A peer has no session here any more.
+    pub(super) fn child_gone(&mut self, cx: &mut Context, node: NodeId, status: Status) {
+        let Some(child) = self.children.remove(&node) else { return };
+        if status != Status::OK {
+            self.withdraw(cx, child.key, node);
+        }
+        cx.event(Event::ChildOut { node, status });
+    }
+
+    /// Ends sessions whose lease has run out.
+    pub(super) fn expire_children(&mut self, cx: &mut Context) {
+        let expired: Vec<(NodeId, LinkId)> = self
+            .children
+            .iter()
+            .filter(|(_, child)| cx.now >= child.lease_until)
+            .map(|(node, child)| (*node, child.link))
+            .collect();
+        for (node, link) in expired {
+            self.child_gone(cx, node, Status::TIMEOUT);
+            crate::links::dismiss(cx, link, Status::TIMEOUT);
+        }
+    }
+}
+
+/// Chain, then possession of the device key on this very link.
+fn prove(cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Result<Member, Status> {
+    if login.addresses.len() > ADDRESSES_MAX || login.neighbours.len() > DEGREE_MAX {
+        return Err(Status::TOO_LARGE);
+    }
+    let greeted = cx.links.greeted(link).ok_or(Status::MALFORMED)?;
+    let member = login
+        .chain
+        .check(cx.verifier(), cx.identity.realm, node, cx.wall())
+        .map_err(|error| error.status())?;
+    let tagged = Domain::Login.tagged(&greeted.transcript);
+    match cx.verifier().verify(&node.0, &tagged, &login.proof) {
+        true => Ok(member),
+        false => Err(Status::UNPROVEN),
+    }
+}

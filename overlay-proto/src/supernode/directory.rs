@@ -1,0 +1,280 @@
+//! The location index: records at the three supernodes that come first in rendezvous order.
+
+use super::Supernode;
+use crate::config::{DEVICES_PER_USER_MAX, LOCATIONS_MAX, REQUESTS_MAX};
+use crate::context::Context;
+use crate::id::{IndexKey, LinkId, NodeId};
+use crate::location::{LocationRecord, index_key};
+use crate::status::Status;
+use crate::time::{Span, Time};
+use crate::wire::Packet;
+use crate::wire::message::{Found, Locate, Lookup, LookupReply, Publish, StoreLocation, Withdraw};
+use std::collections::BTreeMap;
+
+/// Records that this supernode keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    entries: BTreeMap<IndexKey, Vec<Entry>>,
+    count: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: LocationRecord,
+    arrived: Time,
+    lease_until: Time,
+}
+
+/// A search over the replicas of one key.
+#[derive(Debug)]
+pub(crate) struct Find {
+    key: IndexKey,
+    purpose: Purpose,
+    /// Replicas not asked yet, the next one last.
+    rest: Vec<NodeId>,
+    until: Time,
+    /// The best answer so far: one that says who was seen when.
+    seen: Vec<Found>,
+}
+
+/// What a search is for.
+#[derive(Debug)]
+pub(crate) enum Purpose {
+    /// A peer's question.
+    Answer { link: LinkId, id: u64 },
+    /// A packet on the scaffold.
+    Carry { packet: Packet },
+}
+
+impl Directory {
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Keeps a checked record, if it is newer than the one held of that device.
+    fn insert(&mut self, key: IndexKey, record: LocationRecord, now: Time) {
+        let node = record.node();
+        let lease_until = now + Span::secs(u64::from(record.lease_secs));
+        let devices = self.entries.entry(key).or_default();
+        let fresh = Entry { record, arrived: now, lease_until };
+        let room = devices.len() < DEVICES_PER_USER_MAX && self.count < LOCATIONS_MAX;
+        match devices.iter_mut().find(|entry| entry.record.node() == node) {
+            Some(held) if held.record.seq < fresh.record.seq => *held = fresh,
+            Some(_) => {}
+            None if room => {
+                devices.push(fresh);
+                self.count += 1;
+            }
+            None => {}
+        }
+    }
+
+    /// Ends the lease of a device whose home has lost it.
+    fn withdraw(&mut self, key: IndexKey, node: NodeId, home: NodeId, now: Time) {
+        let devices = self.entries.get_mut(&key).into_iter().flatten();
+        // Only the home that the record names: the device may be elsewhere by now.
+        for entry in devices.filter(|e| e.record.node() == node && e.record.home == home) {
+            entry.lease_until = entry.lease_until.min(now);
+        }
+    }
+
+    /// The records under `key`, newest first.
+    fn find(&self, key: IndexKey, now: Time) -> Vec<Found> {
+        let mut found: Vec<Found> = self
+            .entries
+            .get(&key)
+            .into_iter()
+            .flatten()
+            .map(|entry| Found {
+                record: entry.record.clone(),
+                age_ms: now.since(entry.arrived).as_millis(),
+                lease_ms: entry.lease_until.since(now).as_millis(),
+            })
+            .collect();
+        found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));
+        found
+    }
+
+    /// Forgets whom nobody has seen for `last_seen`.
+    fn expire(&mut self, now: Time, last_seen: Span) {
+        for devices in self.entries.values_mut() {
+            devices.retain(|entry| now.since(entry.lease_until) < last_seen);
+        }
+        self.entries.retain(|_, devices| !devices.is_empty());
+        self.count = self.entries.values().map(Vec::len).sum();
+    }
+}
+
+impl Supernode {
+    /// Our peer publishes its location, which renews its session.
+    pub(super) fn on_publish(
+        &mut self,
+        cx: &mut Context,
+        node: NodeId,
+        publish: Publish,
+    ) -> Result<(), Status> {
+        let record = publish.record;
+        let member =
+            record.check(cx.verifier(), cx.identity.realm, cx.wall()).map_err(|e| e.status())?;
+        let Some(child) = self.children.get_mut(&node) else { return Ok(()) };
+        if member.node != node || member.name != child.name || record.home != cx.me {
+            return Err(Status::UNPROVEN);
+        }
+        if child.record.as_ref().is_some_and(|held| held.seq >= record.seq) {
+            return Ok(());
+        }
+        child.lease_until = cx.now + cx.config.lease;
+        child.record = Some(record.clone());
+        let key = child.key;
+        self.replicate(cx, key, record);
+        Ok(())
+    }
+
+    /// Brings a checked record to its replicas.
+    pub(super) fn replicate(&mut self, cx: &mut Context, key: IndexKey, record: LocationRecord) {
+        for replica in self.replicas(cx, key) {
+            if replica == cx.me {
+                self.directory.insert(key, record.clone(), cx.now);
+            } else if let Some(link) = self.members.link_to(replica) {
+                cx.send(link, StoreLocation { record: record.clone() });
+            }
+        }
+    }
+
+    /// Tells the replicas that our peer is gone without a word.
+    pub(super) fn withdraw(&mut self, cx: &mut Context, key: IndexKey, node: NodeId) {
+        for replica in self.replicas(cx, key) {
+            if replica == cx.me {
+                self.directory.withdraw(key, node, cx.me, cx.now);
+            } else if let Some(link) = self.members.link_to(replica) {
+                cx.send(link, Withdraw { key, node });
+            }
+        }
+    }
+
+    pub(super) fn on_store_location(
+        &mut self,
+        cx: &Context,
+        store: StoreLocation,
+    ) -> Result<(), Status> {
+        let record = store.record;
+        let member =
+            record.check(cx.verifier(), cx.identity.realm, cx.wall()).map_err(|e| e.status())?;
+        self.directory.insert(index_key(cx.identity.realm, &member.name), record, cx.now);
+        Ok(())
+    }
+
+    pub(super) fn on_withdraw(&mut self, cx: &Context, home: NodeId, withdraw: &Withdraw) {
+        self.directory.withdraw(withdraw.key, withdraw.node, home, cx.now);
+    }
+
+    /// The replicas of a key are others now: ours go to the new ones.
+    pub(super) fn move_index(&mut self, cx: &mut Context) {
+        if !std::mem::take(&mut self.index_moved) {
+            return;
+        }
+        let records: Vec<(IndexKey, LocationRecord)> = self
+            .children
+            .values()
+            .filter_map(|child| Some((child.key, child.record.clone()?)))
+            .collect();
+        records.into_iter().for_each(|(key, record)| self.replicate(cx, key, record));
+    }
+
+    pub(super) fn on_lookup(&mut self, cx: &mut Context, link: LinkId, lookup: &Lookup) {
+        let key = index_key(cx.identity.realm, &lookup.name);
+        self.find(cx, key, Purpose::Answer { link, id: lookup.id });
+    }
+
+    pub(super) fn on_locate(&mut self, cx: &mut Context, link: LinkId, locate: &Locate) {
+        let found = self.directory.find(locate.key, cx.now);
+        let status = judge(&found);
+        cx.send(link, LookupReply { id: locate.id, status, found });
+    }
+
+    /// Searches the replicas of `key`, one after the other, until one knows a device on line.
+    pub(super) fn find(&mut self, cx: &mut Context, key: IndexKey, purpose: Purpose) {
+        let mut rest = self.replicas(cx, key);
+        rest.reverse();
+        if self.finds.len() >= REQUESTS_MAX {
+            return self.found(cx, purpose, Status::OVERLOADED, Vec::new());
+        }
+        let find = Find { key, purpose, rest, until: cx.now, seen: Vec::new() };
+        self.ask_next(cx, find);
+    }
+
+    fn ask_next(&mut self, cx: &mut Context, mut find: Find) {
+        while let Some(replica) = find.rest.pop() {
+            if replica == cx.me {
+                let found = self.directory.find(find.key, cx.now);
+                if judge(&found) == Status::OK {
+                    return self.found(cx, find.purpose, Status::OK, found);
+                }
+                find.see(found);
+            } else if let Some(link) = self.members.link_to(replica) {
+                let id = cx.fresh_id();
+                find.until = cx.now + Span(cx.config.patience.0 / 4);
+                cx.send(link, Locate { id, key: find.key });
+                self.finds.insert(id, find);
+                return;
+            }
+        }
+        let status = judge(&find.seen);
+        self.found(cx, find.purpose, status, find.seen);
+    }
+
+    /// A replica has answered.
+    pub(super) fn on_locate_reply(&mut self, cx: &mut Context, reply: LookupReply) {
+        let Some(mut find) = self.finds.remove(&reply.id) else { return };
+        if reply.status == Status::OK {
+            return self.found(cx, find.purpose, Status::OK, reply.found);
+        }
+        find.see(reply.found);
+        self.ask_next(cx, find);
+    }
+
+    fn found(&mut self, cx: &mut Context, purpose: Purpose, status: Status, found: Vec<Found>) {
+        match purpose {
+            Purpose::Answer { link, id } => {
+                if cx.links.greeted(link).is_some() {
+                    cx.send(link, LookupReply { id, status, found });
+                }
+            }
+            Purpose::Carry { packet } => self.carry_to(cx, packet, &found),
+        }
+    }
+
+    pub(super) fn tick_directory(&mut self, cx: &mut Context) {
+        let due: Vec<u64> =
+            self.finds.iter().filter(|(_, find)| cx.now >= find.until).map(|(id, _)| *id).collect();
+        for id in due {
+            if let Some(find) = self.finds.remove(&id) {
+                self.ask_next(cx, find);
+            }
+        }
+    }
+
+    pub(super) fn expire_directory(&mut self, cx: &Context) {
+        self.directory.expire(cx.now, cx.config.last_seen);
+    }
+}
+
+impl Find {
+    fn see(&mut self, found: Vec<Found>) {
+        let newest = |found: &[Found]| found.first().map(|f| f.record.seq);
+        if newest(&found) > newest(&self.seen) {
+            self.seen = found;
+        }
+    }
+}
+
+/// 200 for a user with a device on line, 480 for one that was seen, 404 for nobody.
+fn judge(found: &[Found]) -> Status {
+    if found.iter().any(|found| found.lease_ms > 0) {
+        Status::OK
+    } else if found.is_empty() {
+        Status::UNKNOWN_NAME
+    } else {
+        Status::OFFLINE
+    }
+}

@@ -1,0 +1,257 @@
+//! The supernode role: admission, registry, directory, topology, membership.
+
+mod admission;
+mod child;
+mod directory;
+mod escalation;
+mod labels;
+pub(crate) mod members;
+mod place;
+mod planner;
+mod registry;
+mod splice;
+mod trees;
+
+use crate::context::Context;
+use crate::id::{LinkId, NodeId, StoreId};
+use crate::identity::Contact;
+use crate::links;
+use crate::status::Status;
+use crate::time::{Span, Time};
+use crate::view::{ChildView, SupernodeView};
+use crate::wire::Message;
+use child::Child;
+use directory::{Directory, Find};
+use members::Members;
+use registry::Pending;
+use splice::Request;
+use std::collections::{BTreeMap, BTreeSet};
+use trees::Trees;
+
+/// Links that ask for nothing are ended after this many times the patience.
+const STRANGER_PATIENCE: u64 = 4;
+
+/// The role that a certificate of the realm's root gives.
+#[derive(Debug)]
+pub(crate) struct Supernode {
+    children: BTreeMap<NodeId, Child>,
+    /// Peers that would log in here if their home failed.
+    warm: BTreeSet<LinkId>,
+    members: Members,
+    /// Whether the replicas of some records are others since the last round.
+    index_moved: bool,
+    trees: Trees,
+    directory: Directory,
+    finds: BTreeMap<u64, Find>,
+    requests: BTreeMap<u64, Request>,
+    pending: BTreeMap<StoreId, Pending>,
+    counters: Counters,
+    plan_at: Time,
+    heartbeat_at: Time,
+    wake_at: Time,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    logins: u64,
+    refused: u64,
+    escalated: u64,
+}
+
+impl Supernode {
+    pub fn new(cx: &mut Context, seeds: &[Contact]) -> Supernode {
+        let plan_at = cx.now + cx.jitter(cx.config.plan);
+        let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
+        Supernode {
+            children: BTreeMap::new(),
+            warm: BTreeSet::new(),
+            members: Members::new(seeds, cx.me, cx.now),
+            index_moved: false,
+            trees: Trees::default(),
+            directory: Directory::default(),
+            finds: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            counters: Counters::default(),
+            plan_at,
+            heartbeat_at,
+            wake_at: plan_at,
+        }
+    }
+
+    /// A link has been greeted.
+    pub fn on_ready(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
+        let certificate = cx.links.greeted(link).and_then(|greeted| greeted.supernode.clone());
+        if let Some(certificate) = certificate {
+            self.member_ready(cx, link, node, certificate);
+        }
+    }
+
+    pub fn on_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
+        self.warm.remove(&link);
+        self.member_link_down(cx, link, node);
+        if self.children.get(&node).is_some_and(|child| child.link == link) {
+            self.child_gone(cx, node, Status::TIMEOUT);
+        }
+    }
+
+    /// Takes a message that is meant for a supernode.
+    pub fn on_message(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        message: Message,
+    ) -> Result<(), Status> {
+        match message {
+            Message::Login(login) => return self.on_login(cx, link, login),
+            Message::Register(register) => self.on_register(cx, link, register),
+            Message::Enroll(enroll) => self.on_enroll(cx, link, &enroll),
+            message => {
+                if let Some(node) = self.member_of(cx, link) {
+                    return self.on_member_message(cx, link, node, message);
+                }
+                if let Some(node) = self.child_of(cx, link) {
+                    return self.on_child_message(cx, link, node, message);
+                }
+                // From a session that has just ended: late, not wrong.
+            }
+        }
+        Ok(())
+    }
+
+    fn on_child_message(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        node: NodeId,
+        message: Message,
+    ) -> Result<(), Status> {
+        match message {
+            Message::Report(report) => return self.on_report(cx, node, report),
+            Message::Publish(publish) => return self.on_publish(cx, node, publish),
+            Message::Lookup(lookup) => self.on_lookup(cx, link, &lookup),
+            Message::Logout(logout) => self.on_logout(cx, node, logout),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_member_message(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        node: NodeId,
+        message: Message,
+    ) -> Result<(), Status> {
+        match message {
+            Message::Heartbeat(load) => self.on_heartbeat(cx, node, load),
+            Message::Members(members) => return self.on_members(cx, members),
+            Message::StoreLocation(store) => return self.on_store_location(cx, store),
+            Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),
+            Message::Locate(locate) => self.on_locate(cx, link, &locate),
+            Message::LookupReply(reply) => self.on_locate_reply(cx, reply),
+            Message::Splice(splice) => return self.on_splice(cx, link, node, splice),
+            Message::SpliceReply(reply) => self.on_splice_reply(cx, reply),
+            Message::Pair(pair) => return self.on_pair(cx, link, node, pair),
+            Message::PairReply(reply) => self.on_pair_reply(cx, reply),
+            Message::Relink(relink) => self.on_relink(cx, link, relink),
+            Message::RelinkReply(reply) => self.on_relink_reply(cx, reply),
+            Message::Release(release) => self.on_release(&release),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub fn tick(&mut self, cx: &mut Context) {
+        if cx.now < self.wake_at {
+            return;
+        }
+        if cx.now >= self.heartbeat_at {
+            self.heartbeat_at = cx.now + cx.config.heartbeat;
+            self.tend_members(cx);
+            self.expire_children(cx);
+            self.tend_trees(cx);
+            self.expire_directory(cx);
+            self.drop_strangers(cx);
+        }
+        self.dial_members(cx);
+        if cx.now >= self.plan_at {
+            self.plan_at = cx.now + cx.config.plan;
+            self.expire_requests(cx);
+            self.move_index(cx);
+            self.tick_directory(cx);
+            self.fill_slots(cx);
+            self.issue_places(cx);
+        }
+        self.wake_at = self.plan_at.min(self.heartbeat_at);
+    }
+
+    /// When [`Supernode::tick`] has something to do.
+    pub fn wake_at(&self) -> Time {
+        self.wake_at
+    }
+
+    fn wake_by(&mut self, at: Time) {
+        self.wake_at = self.wake_at.min(at.max(Time(1)));
+    }
+
+    /// The live member at the other end of `link`.
+    fn member_of(&self, cx: &Context, link: LinkId) -> Option<NodeId> {
+        let node = cx.links.node_of(link)?;
+        (self.members.link_to(node) == Some(link)).then_some(node)
+    }
+
+    /// The peer whose session stands on `link`.
+    fn child_of(&self, cx: &Context, link: LinkId) -> Option<NodeId> {
+        let node = cx.links.node_of(link)?;
+        (self.children.get(&node)?.link == link).then_some(node)
+    }
+
+    /// Ends links that have asked for nothing.
+    fn drop_strangers(&mut self, cx: &mut Context) {
+        let grace = Span(STRANGER_PATIENCE * cx.config.patience.0);
+        let useless: Vec<LinkId> = cx
+            .links
+            .iter()
+            .filter(|(id, _)| {
+                let idle = cx.links.greeted(*id).is_some_and(|g| cx.now.since(g.since) >= grace);
+                let child = self.child_of(cx, *id).is_some();
+                idle && !child && !self.warm.contains(id) && self.member_of(cx, *id).is_none()
+            })
+            .map(|(id, _)| id)
+            .collect();
+        useless.into_iter().for_each(|link| links::dismiss(cx, link, Status::TIMEOUT));
+    }
+
+    pub fn view(&self, cx: &Context) -> SupernodeView {
+        let keys = cx.identity.supernode.as_ref();
+        SupernodeView {
+            node: cx.me.to_string(),
+            realm: cx.identity.realm.to_string(),
+            registrar: keys.is_some_and(|keys| keys.registrar.is_some()),
+            children: self.children.len(),
+            locations: self.directory.len(),
+            links: self.children.values().map(|child| child.up()).sum(),
+            free_slots: self.children.values().map(|child| child.free()).sum(),
+            trees_owned: self.trees.owned(),
+            escalated: self.counters.escalated,
+            logins: self.counters.logins,
+            refused: self.counters.refused,
+            members: self.members.views(),
+        }
+    }
+
+    pub fn child_views(&self, cx: &Context) -> Vec<ChildView> {
+        self.children
+            .values()
+            .map(|child| ChildView {
+                node: child.node().to_string(),
+                name: child.name.to_string(),
+                links: child.up(),
+                labels: child.labels().placed(),
+                online_secs: cx.now.since(child.since).as_millis() / 1_000,
+                address: cx.links.get(child.link).map(|l| l.remote.to_string()).unwrap_or_default(),
+            })
+            .collect()
+    }
+}

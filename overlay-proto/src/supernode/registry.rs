@@ -1,0 +1,163 @@
+//! New users and new supernodes: certified once the store says that it is durable.
+
+use super::Supernode;
+use crate::config::{CODE_BYTES_MAX, REQUESTS_MAX};
+use crate::context::Context;
+use crate::id::{LinkId, NodeId, StoreId, UserKey};
+use crate::identity::{Certificate, Domain, Role, Validity};
+use crate::io::{Event, Output, StoreAnswer, StoreRequest};
+use crate::name::Name;
+use crate::peer::session::register_text;
+use crate::status::Status;
+use crate::wire::message::{Enroll, EnrollReply, Register, RegisterReply, UserCertificates};
+
+/// A certificate that waits for the store.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// A user's.
+    User { link: LinkId, name: Name, user: UserKey },
+    /// A supernode's.
+    Supernode { link: LinkId, node: NodeId },
+}
+
+impl Supernode {
+    pub(super) fn on_register(&mut self, cx: &mut Context, link: LinkId, register: Register) {
+        if let Err(status) = self.may_register(cx, link, &register) {
+            let redirect = match status {
+                Status::ASK_THERE => self.members.registrars(),
+                _ => Vec::new(),
+            };
+            self.counters.refused += 1;
+            return cx.send(link, RegisterReply { status, certificates: None, redirect });
+        }
+        let Register { name, user, code, .. } = register;
+        let request = StoreRequest::ClaimName { name: name.clone(), user, code };
+        self.store(cx, request, Pending::User { link, name, user });
+    }
+
+    fn may_register(&self, cx: &Context, link: LinkId, register: &Register) -> Result<(), Status> {
+        let registrar = cx.identity.supernode.as_ref().is_some_and(|keys| keys.registrar.is_some());
+        if !registrar {
+            let known = !self.members.registrars().is_empty();
+            return Err(if known { Status::ASK_THERE } else { Status::NOT_SERVED });
+        }
+        if register.code.as_ref().is_some_and(|code| code.len() > CODE_BYTES_MAX) {
+            return Err(Status::TOO_LARGE);
+        }
+        if self.pending.len() >= REQUESTS_MAX {
+            return Err(Status::OVERLOADED);
+        }
+        let greeted = cx.links.greeted(link).ok_or(Status::MALFORMED)?;
+        let text = register_text(&greeted.transcript, &register.name, &register.user.0);
+        let tagged = Domain::Register.tagged(&text);
+        match cx.verifier().verify(&register.user.0, &tagged, &register.proof) {
+            true => Ok(()),
+            false => Err(Status::UNPROVEN),
+        }
+    }
+
+    pub(super) fn on_enroll(&mut self, cx: &mut Context, link: LinkId, enroll: &Enroll) {
+        let Some(node) = cx.links.node_of(link) else { return };
+        let root = cx.identity.supernode.as_ref().is_some_and(|keys| keys.root.is_some());
+        let checked = match root {
+            true => enroll.ticket.check(cx.verifier(), cx.identity.realm, cx.wall()),
+            false => Err(Status::NOT_SERVED),
+        };
+        if let Err(status) = checked {
+            self.counters.refused += 1;
+            return cx.send(link, EnrollReply { status, certificate: None, members: Vec::new() });
+        }
+        let request = StoreRequest::RedeemTicket { serial: enroll.ticket.serial, node };
+        self.store(cx, request, Pending::Supernode { link, node });
+    }
+
+    fn store(&mut self, cx: &mut Context, request: StoreRequest, pending: Pending) {
+        let id = StoreId(cx.fresh_id());
+        self.pending.insert(id, pending);
+        cx.emit(Output::Store { id, request });
+    }
+
+    pub(crate) fn on_stored(&mut self, cx: &mut Context, id: StoreId, answer: StoreAnswer) {
+        match self.pending.remove(&id) {
+            Some(Pending::User { link, name, user }) => {
+                let reply = self.user_reply(cx, name, user, answer);
+                if cx.links.greeted(link).is_some() {
+                    cx.send(link, reply);
+                }
+            }
+            Some(Pending::Supernode { link, node }) => {
+                let reply = self.supernode_reply(cx, node, answer);
+                if cx.links.greeted(link).is_some() {
+                    cx.send(link, reply);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn user_reply(
+        &mut self,
+        cx: &mut Context,
+        name: Name,
+        user: UserKey,
+        answer: StoreAnswer,
+    ) -> RegisterReply {
+        let registrar = cx.identity.supernode.as_ref().and_then(|keys| keys.registrar.clone());
+        let certificates = match (&registrar, answer) {
+            (Some(registrar), StoreAnswer::Granted { serial }) => {
+                let validity = Validity::starting(cx.wall(), cx.config.certificate_life);
+                let user = Certificate::issue(
+                    &registrar.key,
+                    cx.identity.realm,
+                    Role::User,
+                    user.0,
+                    Some(name.clone()),
+                    serial,
+                    validity,
+                );
+                cx.event(Event::Registered { name });
+                Some(UserCertificates { registrar: registrar.certificate.clone(), user })
+            }
+            _ => None,
+        };
+        if certificates.is_none() {
+            self.counters.refused += 1;
+        }
+        RegisterReply {
+            status: status_of(answer, Status::NAME_TAKEN),
+            certificates,
+            redirect: Vec::new(),
+        }
+    }
+
+    fn supernode_reply(&mut self, cx: &Context, node: NodeId, answer: StoreAnswer) -> EnrollReply {
+        let root = cx.identity.supernode.as_ref().and_then(|keys| keys.root.clone());
+        let certificate = match (root, answer) {
+            (Some(root), StoreAnswer::Granted { serial }) => {
+                let validity = Validity::starting(cx.wall(), cx.config.certificate_life);
+                let realm = cx.identity.realm;
+                Some(Certificate::issue(
+                    &root,
+                    realm,
+                    Role::Supernode,
+                    node.0,
+                    None,
+                    serial,
+                    validity,
+                ))
+            }
+            _ => None,
+        };
+        let members = if certificate.is_some() { self.member_records(cx) } else { Vec::new() };
+        EnrollReply { status: status_of(answer, Status::FORBIDDEN), certificate, members }
+    }
+}
+
+fn status_of(answer: StoreAnswer, taken: Status) -> Status {
+    match answer {
+        StoreAnswer::Granted { .. } => Status::OK,
+        StoreAnswer::Taken => taken,
+        StoreAnswer::WrongCode => Status::FORBIDDEN,
+        StoreAnswer::Failed => Status::STORE_FAILED,
+    }
+}

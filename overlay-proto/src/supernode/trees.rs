@@ -1,0 +1,127 @@
+//! The spanning trees: who owns them, which peer is their root, and their epochs.
+//!
+//! Tree `i` belongs to the first live supernode with peers in the rendezvous order of `i`. Its
+//! root is one of that supernode's peers; supernodes carry no content.
+
+use super::Supernode;
+use crate::context::Context;
+use crate::coordinates::{Coordinates, Epoch, Label};
+use crate::id::NodeId;
+use crate::rendezvous;
+use crate::time::Span;
+use std::collections::BTreeMap;
+
+/// Memberships rest this many heartbeats before a tree gets a new root: a supernode that has just
+/// started must first hear of the others.
+const REST_HEARTBEATS: u64 = 3;
+
+/// What this supernode knows of the trees.
+#[derive(Debug, Default)]
+pub(crate) struct Trees {
+    /// The roots among our peers, by tree.
+    roots: BTreeMap<usize, Root>,
+    /// The newest epoch seen, by tree.
+    epochs: Vec<Option<Epoch>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Root {
+    child: NodeId,
+    epoch: Epoch,
+}
+
+impl Trees {
+    pub fn owned(&self) -> usize {
+        self.roots.len()
+    }
+
+    /// The root's label, if `child` is the root of `tree`.
+    pub fn root_label(&self, tree: usize, child: NodeId) -> Option<Label> {
+        let root = self.roots.get(&tree)?;
+        (root.child == child).then(|| Label::root(root.epoch))
+    }
+
+    /// Learns epochs from a peer's or neighbour's place.
+    pub fn observe(&mut self, coordinates: &Coordinates) {
+        for (tree, label) in coordinates.labels.as_slice().iter().enumerate() {
+            if let Some(epoch) = label.epoch() {
+                self.observe_epoch(tree, epoch);
+            }
+        }
+    }
+
+    fn observe_epoch(&mut self, tree: usize, epoch: Epoch) {
+        if self.epochs.len() <= tree {
+            self.epochs.resize(tree + 1, None);
+        }
+        let known = &mut self.epochs[tree];
+        if known.is_none_or(|known| epoch.is_newer_than(known)) {
+            *known = Some(epoch);
+        }
+    }
+
+    fn epoch(&self, tree: usize) -> Option<Epoch> {
+        self.epochs.get(tree).copied().flatten()
+    }
+}
+
+impl Supernode {
+    /// Appoints and dismisses roots as the membership wants it.
+    pub(super) fn tend_trees(&mut self, cx: &mut Context) {
+        let rest = Span(REST_HEARTBEATS * cx.config.heartbeat.0);
+        if self.children.is_empty() || cx.now.since(self.members.changed_at) < rest {
+            return;
+        }
+        let me = std::iter::once(cx.me);
+        let members: Vec<NodeId> = self.members.with_children().chain(me).collect();
+        for tree in 0..cx.config.trees {
+            let first = rendezvous::order(b"tree", tree as u64, members.iter().copied());
+            if first.first() == Some(&cx.me) {
+                self.tend_own_tree(cx, tree);
+            } else {
+                self.hand_over_tree(tree);
+            }
+        }
+    }
+
+    fn tend_own_tree(&mut self, cx: &mut Context, tree: usize) {
+        let known = self.trees.epoch(tree);
+        let root = self.trees.roots.get(&tree).copied();
+        let alive = root.filter(|root| self.children.contains_key(&root.child));
+        let outdone = alive.zip(known).is_some_and(|(root, known)| known.is_newer_than(root.epoch));
+        let child = match alive {
+            Some(_) if !outdone => return,
+            Some(root) => root.child,
+            None => match self.stable_child() {
+                Some(child) => child,
+                None => return,
+            },
+        };
+        // A first epoch from the clock: one that a restarted realm has hardly just used.
+        let epoch = known.map_or(Epoch((cx.wall().0 / 1_000) as u8), Epoch::next);
+        self.trees.roots.insert(tree, Root { child, epoch });
+        self.trees.observe_epoch(tree, epoch);
+        if let Some(child) = self.children.get_mut(&child) {
+            child.stale = true;
+        }
+    }
+
+    /// The new owner's root takes over once its epoch is heard of; until then ours stays.
+    fn hand_over_tree(&mut self, tree: usize) {
+        let Some(root) = self.trees.roots.get(&tree).copied() else { return };
+        let newer = self.trees.epoch(tree).is_some_and(|epoch| epoch.is_newer_than(root.epoch));
+        if newer || !self.children.contains_key(&root.child) {
+            self.trees.roots.remove(&tree);
+            if let Some(child) = self.children.get_mut(&root.child) {
+                child.stale = true;
+            }
+        }
+    }
+
+    /// The linked peer that has been here longest and is no root yet, else any linked one.
+    fn stable_child(&self) -> Option<NodeId> {
+        let is_root = |node: &NodeId| self.trees.roots.values().any(|root| root.child == *node);
+        let linked = self.children.iter().filter(|(_, child)| child.up() > 0);
+        linked.min_by_key(|(node, child)| (is_root(node), child.since)).map(|(node, _)| *node)
+    }
+}

@@ -1,0 +1,198 @@
+//! A small network for the core's own tests: any nodes, one latency, one queue, no surprises.
+
+mod realm;
+
+pub(crate) use realm::Realm;
+
+use crate::Node;
+use crate::id::{CommandId, LinkId, NodeId};
+use crate::io::{Command, Event, Input, Output, Reply, StoreAnswer, StoreRequest};
+use crate::node::Setup;
+use crate::time::{Span, Time};
+use crate::wire::TransportAddress;
+use std::collections::{BTreeMap, BTreeSet};
+
+const LATENCY: Span = Span::millis(10);
+
+/// The network.
+pub(crate) struct Net {
+    pub now: Time,
+    pub nodes: BTreeMap<NodeId, Node>,
+    pub events: Vec<(NodeId, Event)>,
+    pub replies: BTreeMap<CommandId, Reply>,
+    queue: BTreeMap<(Time, u64), (NodeId, Input)>,
+    links: BTreeMap<LinkId, (NodeId, NodeId)>,
+    cut: BTreeSet<NodeId>,
+    claimed: BTreeMap<crate::name::Name, crate::id::UserKey>,
+    next: u64,
+}
+
+impl Net {
+    pub fn new() -> Net {
+        Net {
+            now: Time(0),
+            nodes: BTreeMap::new(),
+            events: Vec::new(),
+            replies: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            links: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            claimed: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    pub fn add(&mut self, setup: Setup) -> NodeId {
+        let mut node = Node::new(setup, self.now);
+        let id = node.id();
+        node.handle_input(self.now, Input::Listening(vec![address(id)]));
+        self.nodes.insert(id, node);
+        self.drain(id);
+        id
+    }
+
+    /// Gives a command and runs until its reply.
+    pub fn ask(&mut self, node: NodeId, command: Command) -> Reply {
+        let id = self.command(node, command);
+        for _ in 0..100_000 {
+            if let Some(reply) = self.replies.remove(&id) {
+                return reply;
+            }
+            assert!(self.step(Time::NEVER), "nothing left to happen");
+        }
+        panic!("no reply");
+    }
+
+    pub fn command(&mut self, node: NodeId, command: Command) -> CommandId {
+        self.next += 1;
+        let id = CommandId(self.next);
+        self.input(node, Input::Command { id, command });
+        id
+    }
+
+    pub fn run(&mut self, span: Span) {
+        let until = self.now + span;
+        while self.step(until) {}
+        self.now = until;
+    }
+
+    /// The node vanishes: nothing comes from it any more and nobody is told.
+    pub fn vanish(&mut self, node: NodeId) {
+        self.nodes.remove(&node);
+        self.cut.insert(node);
+    }
+
+    /// The node's process dies: its links are reset.
+    pub fn kill(&mut self, node: NodeId) {
+        self.nodes.remove(&node);
+        let ends: Vec<_> = self.links.iter().map(|(link, ends)| (*link, *ends)).collect();
+        for (link, (a, b)) in ends {
+            if a == node || b == node {
+                self.links.remove(&link);
+                self.later(if a == node { b } else { a }, Input::LinkDown { link });
+            }
+        }
+    }
+
+    /// Some link of a node.
+    pub fn link_of(&self, node: NodeId) -> LinkId {
+        let has = |(_, (a, b)): &(&LinkId, &(NodeId, NodeId))| *a == node || *b == node;
+        *self.links.iter().find(has).expect("a linked node").0
+    }
+
+    pub fn peer(&self, node: NodeId) -> crate::view::PeerView {
+        self.nodes[&node].peer_view().expect("a peer")
+    }
+
+    fn step(&mut self, until: Time) -> bool {
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let timer = self
+            .nodes
+            .iter()
+            .filter_map(|(id, node)| Some((node.poll_timeout()?.at.max(self.now), *id)))
+            .min();
+        let timer_first = timer.filter(|(at, _)| queued.is_none_or(|q| *at < q));
+        let at = timer_first.map(|(at, _)| at).or(queued);
+        let Some(at) = at.filter(|at| *at <= until) else { return false };
+        self.now = at.max(self.now);
+        match timer_first {
+            Some((_, id)) => self.input(id, Input::Tick),
+            None => {
+                if let Some((_, (node, input))) = self.queue.pop_first() {
+                    self.input(node, input);
+                }
+            }
+        }
+        true
+    }
+
+    pub fn input(&mut self, id: NodeId, input: Input) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.handle_input(self.now, input);
+            self.drain(id);
+        }
+    }
+
+    fn drain(&mut self, id: NodeId) {
+        while let Some(output) = self.nodes.get_mut(&id).and_then(Node::poll_output) {
+            self.perform(id, output);
+        }
+    }
+
+    fn perform(&mut self, from: NodeId, output: Output) {
+        match output {
+            Output::Dial { id, node, .. } if self.nodes.contains_key(&node) => {
+                self.next += 1;
+                let link = LinkId(self.next);
+                self.links.insert(link, (from, node));
+                let up =
+                    |node: NodeId, dial| Input::LinkUp { link, node, remote: address(node), dial };
+                self.later(from, up(node, Some(id)));
+                self.later(node, up(from, None));
+            }
+            Output::Dial { id, .. } => self.later(from, Input::DialFailed { dial: id }),
+            Output::HangUp { link } => {
+                if let Some((a, b)) = self.links.remove(&link) {
+                    let other = if a == from { b } else { a };
+                    self.later(other, Input::LinkDown { link });
+                    self.later(from, Input::LinkDown { link });
+                }
+            }
+            Output::Send { link, frame, .. } => {
+                if let Some((a, b)) = self.links.get(&link).copied() {
+                    let other = if a == from { b } else { a };
+                    self.later(other, Input::Received { link, frame });
+                }
+            }
+            Output::Store { id, request } => {
+                let answer = self.store(request);
+                self.later(from, Input::Stored { id, answer });
+            }
+            Output::Reply { id, reply } => {
+                assert!(self.replies.insert(id, reply).is_none(), "two replies to one command");
+            }
+            Output::Event(event) => self.events.push((from, event)),
+        }
+    }
+
+    fn store(&mut self, request: StoreRequest) -> StoreAnswer {
+        match request {
+            StoreRequest::ClaimName { name, user, .. } => {
+                match *self.claimed.entry(name).or_insert(user) == user {
+                    true => StoreAnswer::Granted { serial: 1 },
+                    false => StoreAnswer::Taken,
+                }
+            }
+            StoreRequest::RedeemTicket { .. } => StoreAnswer::Granted { serial: 2 },
+        }
+    }
+
+    fn later(&mut self, node: NodeId, input: Input) {
+        self.next += 1;
+        self.queue.insert((self.now + LATENCY, self.next), (node, input));
+    }
+}
+
+pub(crate) fn address(node: NodeId) -> TransportAddress {
+    TransportAddress::new(format!("t/{node:?}")).expect("short")
+}

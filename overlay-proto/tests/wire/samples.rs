@@ -1,0 +1,248 @@
+//! One value of every message, made of fixed keys and times, so that its bytes never change.
+
+use overlay_proto::coordinates::{Coordinates, Epoch, Label, Labels};
+use overlay_proto::id::{IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
+use overlay_proto::identity::{
+    Certificate, Contact, DeviceChain, Domain, Role, SecretKey, Ticket, Validity,
+};
+use overlay_proto::location::{LocationRecord, index_key};
+use overlay_proto::name::Name;
+use overlay_proto::status::Status;
+use overlay_proto::time::{Span, WallTime};
+use overlay_proto::wire::end_to_end::{
+    Echo, EchoReply, HopReport, Moved, Receipt, ReturnAddress, Text,
+};
+use overlay_proto::wire::message::*;
+use overlay_proto::wire::packet::Destination;
+use overlay_proto::wire::{Blob, Class, Message, Packet, Payload, TransportAddress};
+
+/// The moment of every sample.
+pub(crate) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
+
+/// The secret key number `n`.
+pub(crate) fn key(n: u8) -> SecretKey {
+    SecretKey::from_bytes([n; 32])
+}
+
+pub(crate) fn realm() -> RealmId {
+    RealmId(key(1).public())
+}
+
+pub(crate) fn node(n: u8) -> NodeId {
+    NodeId(key(n).public())
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).expect("valid")
+}
+
+pub(crate) fn certificate(issuer: u8, role: Role, subject: u8, name: Option<Name>) -> Certificate {
+    let validity = Validity::starting(NOW, Span::secs(365 * 24 * 3_600));
+    let subject_key = key(subject).public();
+    Certificate::issue(&key(issuer), realm(), role, subject_key, name, u64::from(subject), validity)
+}
+
+/// Alice's chain: root 1, registrar 2, user 3, device 4.
+pub(crate) fn chain() -> DeviceChain {
+    DeviceChain {
+        registrar: certificate(1, Role::Registrar, 2, None),
+        user: certificate(2, Role::User, 3, Some(name("alice"))),
+        device: certificate(3, Role::Device, 4, None),
+    }
+}
+
+/// The supernode, of key 5.
+pub(crate) fn supernode() -> Certificate {
+    certificate(1, Role::Supernode, 5, None)
+}
+
+pub(crate) fn address(port: u16) -> TransportAddress {
+    TransportAddress::new(format!("/ip4/192.0.2.1/tcp/{port}")).expect("short")
+}
+
+pub(crate) fn contact(n: u8) -> Contact {
+    Contact { node: node(n), addresses: vec![address(4_000 + u16::from(n))] }
+}
+
+pub(crate) fn labels() -> Labels {
+    let root = Label::root(Epoch(3));
+    let deep = [1, 15, 0].iter().fold(root, |label, slot| label.child(*slot).expect("shallow"));
+    Labels::from(vec![root, deep, Label::NONE])
+}
+
+pub(crate) fn coordinates() -> Coordinates {
+    let slots = vec![node(6).short(), ShortId::NONE, node(7).short()];
+    Coordinates::issue(&key(5), supernode(), node(4), 9, slots, labels())
+}
+
+pub(crate) fn record() -> LocationRecord {
+    LocationRecord {
+        chain: chain(),
+        seq: NOW.0,
+        home: node(5),
+        standbys: vec![node(8)],
+        addresses: vec![address(4_004)],
+        labels: labels(),
+        lease_secs: 60,
+        signature: key(4).sign(Domain::Location, b""),
+    }
+    .signed(&key(4))
+}
+
+fn slot_contact() -> SlotContact {
+    SlotContact { slot: 2, contact: contact(7), home: node(5), dial: true }
+}
+
+fn peer_contact(n: u8) -> PeerContact {
+    PeerContact { contact: contact(n), home: node(5) }
+}
+
+fn member() -> MemberRecord {
+    MemberRecord { certificate: supernode(), addresses: vec![address(4_005)], registrar: true }
+}
+
+fn back() -> ReturnAddress {
+    ReturnAddress { key: index_key(realm(), &name("alice")), labels: labels() }
+}
+
+fn signature(domain: Domain, n: u8) -> overlay_proto::identity::Signature {
+    key(n).sign(domain, b"a fixed text")
+}
+
+/// Messages between a peer and its supernode, and the greeting.
+fn peer_messages() -> Vec<Message> {
+    let user = certificate(2, Role::User, 3, Some(name("alice")));
+    let registrar = certificate(1, Role::Registrar, 2, None);
+    let slot = SlotReport { slot: 2, node: node(7).short(), up: true, rtt_micros: 1_500 };
+    vec![
+        Hello {
+            version_min: 1,
+            version_max: 1,
+            capabilities: 0,
+            realm: realm(),
+            nonce: Nonce([9; 32]),
+            observed: Some(address(4_004)),
+            supernode: Some(supernode()),
+            coordinates: Some(coordinates()),
+        }
+        .into(),
+        KeepAlive { seq: 70_000, answer: true }.into(),
+        Goodbye { status: Status::OVERLOADED }.into(),
+        Register {
+            name: name("alice"),
+            user: UserKey(key(3).public()),
+            code: Some("sesame".to_owned()),
+            proof: signature(Domain::Register, 3),
+        }
+        .into(),
+        RegisterReply {
+            status: Status::OK,
+            certificates: Some(UserCertificates { registrar, user }),
+            redirect: vec![contact(8)],
+        }
+        .into(),
+        Login {
+            chain: chain(),
+            coordinates: Some(coordinates()),
+            neighbours: vec![slot_contact()],
+            addresses: vec![address(4_004)],
+            proof: signature(Domain::Login, 4),
+        }
+        .into(),
+        LoginReply {
+            status: Status::OK,
+            lease_secs: 60,
+            standbys: vec![contact(8)],
+            redirect: vec![],
+            trees: 8,
+            degree: 8,
+        }
+        .into(),
+        Logout { record: Some(record()) }.into(),
+        Assign { coordinates: coordinates(), contacts: vec![slot_contact()] }.into(),
+        Report { slots: vec![slot], neighbours: vec![coordinates()] }.into(),
+        Publish { record: record() }.into(),
+        Lookup { id: 77, name: name("bob") }.into(),
+        LookupReply {
+            id: 77,
+            status: Status::OK,
+            found: vec![Found { record: record(), age_ms: 1_200, lease_ms: 58_800 }],
+        }
+        .into(),
+        Placed { coordinates: coordinates() }.into(),
+        Neighbourhood {
+            whole: true,
+            entries: vec![FarEntry { slot: 1, node: node(6).short(), labels: labels() }],
+        }
+        .into(),
+    ]
+}
+
+/// Messages between supernodes.
+fn scaffold_messages() -> Vec<Message> {
+    vec![
+        Heartbeat { children: 500, free_slots: 12, links: 1_994, draining: false }.into(),
+        Members { members: vec![member()] }.into(),
+        StoreLocation { record: record() }.into(),
+        Locate { id: 78, key: IndexKey(0x0123_4567_89ab_cdef) }.into(),
+        Splice { id: 79, joiner: contact(4), exclude: vec![node(6).short()] }.into(),
+        SpliceReply { id: 79, status: Status::OK, ends: vec![peer_contact(6), peer_contact(7)] }
+            .into(),
+        Pair { id: 80, peer: contact(4), exclude: vec![] }.into(),
+        PairReply { id: 80, status: Status::OK, partner: Some(peer_contact(6)) }.into(),
+        Relink { id: 81, child: node(6), old: node(7).short(), new: peer_contact(4) }.into(),
+        RelinkReply { id: 81, status: Status::STALE, child: Some(contact(6)) }.into(),
+        Release { child: node(6), node: node(4).short() }.into(),
+        Enroll { ticket: Ticket::issue(&key(1), 1 << 40, NOW.plus(Span::secs(86_400))) }.into(),
+        EnrollReply {
+            status: Status::OK,
+            certificate: Some(certificate(1, Role::Supernode, 8, None)),
+            members: vec![member()],
+        }
+        .into(),
+        Escalated { packet: Blob(packet().into_frame()) }.into(),
+    ]
+}
+
+/// Every message in full, in the order of the numbers.
+pub(crate) fn messages() -> Vec<Message> {
+    [peer_messages(), scaffold_messages()].concat()
+}
+
+/// Every payload in full, in the order of the numbers.
+pub(crate) fn payloads() -> Vec<Payload> {
+    let id = MessageId([0xab; 16]);
+    vec![
+        Payload::Text(Text {
+            id,
+            from: chain(),
+            text: "Grüße, bob!".to_owned(),
+            sent_ms: NOW.0,
+            back: back(),
+            signature: signature(Domain::Message, 4),
+        }),
+        Payload::Receipt(Receipt {
+            id,
+            hops: 3,
+            escalated: false,
+            signature: signature(Domain::Receipt, 6),
+        }),
+        Payload::Echo(Echo { nonce: u64::MAX, back: back() }),
+        Payload::EchoReply(EchoReply { nonce: u64::MAX, hops: 3, name: Some(name("bob")) }),
+        Payload::HopReport(HopReport { nonce: 1, hops: 2, name: None }),
+        Payload::Moved(Moved { record: record() }),
+    ]
+}
+
+/// A packet that has been forwarded, escalated and stuck, so that every part of it is there.
+pub(crate) fn packet() -> Packet {
+    let to = Destination { node: node(6), key: index_key(realm(), &name("bob")), labels: labels() };
+    let payload = payloads()[3].encode().expect("fits");
+    let mut packet = Packet::new(Class::Message, node(4), &to, &payload);
+    assert!(packet.take_hop() && packet.take_hop());
+    packet.set_estimate(4);
+    packet.set_escalated();
+    assert!(packet.visit(node(7).short()) && packet.visit(node(8).short()));
+    let _ = packet.step_back();
+    packet
+}
