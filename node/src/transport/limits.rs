@@ -41,6 +41,10 @@ pub(crate) const SUBSTREAM_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) const LINKLESS_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a link that is hung up may take to send what is queued and to see the other end close.
 pub(crate) const HANG_UP_PATIENCE: Duration = Duration::from_secs(1);
+/// How long an end waits for its UDP port: QUIC drains for three probe timeouts.
+pub(crate) const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks meanwhile.
+pub(crate) const RELEASE_PROBE: Duration = Duration::from_millis(10);
 /// How long a start waits for the interfaces of a wildcard address to be told.
 pub(crate) const INTERFACES_PATIENCE: Duration = Duration::from_millis(500);
 /// Ports tried when any will do, until one is free for TCP and UDP alike.

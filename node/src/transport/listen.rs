@@ -1,7 +1,7 @@
 //! Where a node listens, and which addresses it announces.
 
 use super::address::{address_of, multiaddr_of};
-use super::limits::{INTERFACES_PATIENCE, PORT_TRIES};
+use super::limits::{INTERFACES_PATIENCE, PORT_TRIES, RELEASE_PATIENCE, RELEASE_PROBE};
 use super::swarm::{Behaviour, BehaviourEvent};
 use futures::StreamExt;
 use libp2p::multiaddr::Protocol;
@@ -10,8 +10,8 @@ use libp2p::{Multiaddr, Swarm};
 use overlay_proto::config::ADDRESSES_MAX;
 use overlay_proto::wire::TransportAddress;
 use std::io;
-use std::net::{IpAddr, TcpListener, UdpSocket};
-use tokio::time::timeout;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use tokio::time::{sleep, timeout};
 
 /// Why a node cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,28 @@ fn listen_once(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<()
     let tcp = base.with(Protocol::Tcp(port));
     swarm.listen_on(tcp).map_err(|error| ListenError::Io(io::Error::other(error)))?;
     Ok(())
+}
+
+/// One of the sockets at which `swarm` listens for QUIC.
+pub(crate) fn quic_socket(swarm: &Swarm<Behaviour>) -> Option<SocketAddr> {
+    swarm.listeners().find_map(|address| {
+        let udp = |part| match part {
+            Protocol::Udp(port) => Some(port),
+            _ => None,
+        };
+        Some(SocketAddr::new(ip_of(address)?, address.iter().find_map(udp)?))
+    })
+}
+
+/// Waits, but not for ever, until `socket` is free again. QUIC keeps it for a few round trips after
+/// the last connection, and whoever starts the node again in the same process needs it.
+pub(crate) async fn released(socket: SocketAddr) {
+    let free = async {
+        while UdpSocket::bind(socket).is_err() {
+            sleep(RELEASE_PROBE).await;
+        }
+    };
+    let _ = timeout(RELEASE_PATIENCE, free).await;
 }
 
 /// The addresses to announce, as far as they are known.

@@ -3,7 +3,7 @@
 use super::address::{multiaddr_of, node_of, peer_of, shown_address};
 use super::link::Link;
 use super::link_behaviour::LinkEvent;
-use super::listen::Announced;
+use super::listen::{Announced, quic_socket, released};
 use super::outbox::Outbox;
 use super::swarm::{Behaviour, BehaviourEvent};
 use super::tally::Tally;
@@ -111,7 +111,11 @@ impl SwarmTask {
             }
         };
         let _ = tokio::time::timeout(super::limits::HANG_UP_PATIENCE, closed).await;
+        let port = quic_socket(&self.swarm);
         drop(self);
+        if let Some(socket) = port {
+            released(socket).await;
+        }
         let _ = done.send(());
     }
 

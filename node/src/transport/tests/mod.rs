@@ -4,7 +4,7 @@ mod endings;
 mod frames;
 mod listening;
 
-use super::{Arrival, Arrivals, ListenError, Outbox, Started, Tally, Transport};
+use super::{Arrival, ListenError, Outbox, Started, Tally, Transport};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::identity::SecretKey;
 use overlay_proto::wire::{Class, TransportAddress};
