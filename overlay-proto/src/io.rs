@@ -7,6 +7,7 @@ use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::message::Found;
 use crate::wire::{Class, TransportAddress};
+use std::sync::Arc;
 
 /// What a driver tells a node.
 #[derive(Debug, Clone)]
@@ -167,7 +168,7 @@ pub enum Reply {
     /// The name is ours. The driver stores the chain before it logs in.
     Registered {
         /// The certificates down to this device.
-        chain: DeviceChain,
+        chain: Arc<DeviceChain>,
     },
     /// Logged in.
     LoggedIn {
@@ -217,7 +218,7 @@ pub enum Reply {
     /// The certificate. The driver stores it and starts again with it.
     Enrolled {
         /// For this node, as a supernode.
-        certificate: Certificate,
+        certificate: Arc<Certificate>,
         /// Supernodes to begin with.
         supernodes: Vec<Contact>,
     },

@@ -10,6 +10,7 @@ use crate::wire::{Message, TransportAddress, codec};
 use crate::{config, id::Nonce};
 use rand::Rng;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One link.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub(crate) struct Greeted {
     /// A hash of both greetings and both node ids: what a proof on this link signs.
     pub transcript: [u8; 32],
     /// The other end's certificate, checked, if it is a supernode.
-    pub supernode: Option<Certificate>,
+    pub supernode: Option<Arc<Certificate>>,
     /// Since when.
     pub since: Time,
 }

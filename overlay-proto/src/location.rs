@@ -10,12 +10,13 @@ use crate::status::Status;
 use crate::time::WallTime;
 use crate::wire::address::TransportAddress;
 use crate::wire::positional::positional;
+use std::sync::Arc;
 
 positional! {
     /// A device's own statement of where it is.
     pub struct LocationRecord {
         /// Who: the certificates down to the device.
-        pub chain: DeviceChain,
+        pub chain: Arc<DeviceChain>,
         /// Counts up with each record of the device: milliseconds since the epoch when signed. The
         /// newest wins.
         pub seq: u64,

@@ -48,7 +48,7 @@ impl NewRealm {
             device: self.device.clone(),
             user: None,
             supernode: Some(SupernodeKeys {
-                certificate: self.certificate.clone(),
+                certificate: self.certificate.clone().into(),
                 registrar: Some(self.registrar.clone()),
                 root: Some(self.root.clone()),
             }),

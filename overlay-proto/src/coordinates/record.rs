@@ -9,6 +9,7 @@ use crate::identity::verify::{Domain, Signature, Verify};
 use crate::identity::{SecretKey, Subject};
 use crate::time::WallTime;
 use crate::wire::positional::positional;
+use std::sync::Arc;
 
 positional! {
     /// What a home says of its peer. A peer can neither choose nor forge its place.
@@ -25,7 +26,7 @@ positional! {
         /// The peer's label in each tree.
         pub labels: Labels,
         /// The home that issued the record, by its certificate.
-        pub issuer: Certificate,
+        pub issuer: Arc<Certificate>,
         /// The home's signature over the fields before its certificate.
         pub signature: Signature,
     }
@@ -49,7 +50,7 @@ impl Coordinates {
     /// Issues coordinates under the supernode's `key`, whose certificate is `issuer`.
     pub fn issue(
         key: &SecretKey,
-        issuer: Certificate,
+        issuer: Arc<Certificate>,
         node: NodeId,
         seq: u64,
         slots: Vec<ShortId>,

@@ -7,6 +7,7 @@ use crate::id::{NodeId, RealmId, UserKey};
 use ed25519_dalek::{Signer, SigningKey};
 use rand::CryptoRng;
 use std::fmt;
+use std::sync::Arc;
 
 /// An Ed25519 secret key. Never shown, wiped when dropped.
 #[derive(Clone)]
@@ -68,14 +69,14 @@ pub struct UserKeys {
     /// The user's key, which certifies devices.
     pub key: SecretKey,
     /// The certificates from the realm to this device; none before registration.
-    pub chain: Option<DeviceChain>,
+    pub chain: Option<Arc<DeviceChain>>,
 }
 
 /// What makes a node a supernode.
 #[derive(Clone, Debug)]
 pub struct SupernodeKeys {
     /// The realm's certificate for this node in the supernode's role.
-    pub certificate: Certificate,
+    pub certificate: Arc<Certificate>,
     /// The key and certificate of a registrar, if it is one.
     pub registrar: Option<RegistrarKeys>,
     /// The realm's root key, on the one machine that made the realm. Certifies supernodes.
@@ -98,7 +99,7 @@ impl Identity {
     }
 
     /// The certificates of the user's device, once registered.
-    pub fn chain(&self) -> Option<&DeviceChain> {
+    pub fn chain(&self) -> Option<&Arc<DeviceChain>> {
         self.user.as_ref()?.chain.as_ref()
     }
 }

@@ -28,7 +28,7 @@ impl Peer {
             cx.wall().0,
             validity,
         );
-        let chain = DeviceChain { registrar: given.registrar, user: given.user, device };
+        let chain = Arc::new(DeviceChain { registrar: given.registrar, user: given.user, device });
         let member = chain
             .check(cx.verifier(), cx.identity.realm, cx.me, cx.wall())
             .map_err(|error| error.status())?;

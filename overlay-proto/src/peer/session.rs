@@ -4,7 +4,7 @@ use super::Peer;
 use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
-use crate::identity::{Contact, DeviceChain, Domain, Ticket};
+use crate::identity::{Contact, Domain, Ticket};
 use crate::io::{Event, Output, Reply};
 use crate::links;
 use crate::name::Name;
@@ -13,6 +13,7 @@ use crate::time::{Span, Time};
 use crate::wire::message::{
     Enroll, EnrollReply, Login, LoginReply, Logout, Register, RegisterReply,
 };
+use std::sync::Arc;
 
 /// The longest wait between two rounds of tries; the first is a sixteenth of it. Full jitter.
 const BACKOFF_MAX: Span = Span::secs(8);
@@ -225,7 +226,7 @@ impl Peer {
     }
 
     fn login(&self, cx: &Context, transcript: &[u8; 32], warm: bool) -> Option<Login> {
-        let chain: DeviceChain = cx.identity.chain()?.clone();
+        let chain = cx.identity.chain()?.clone();
         let keep = !warm;
         Some(Login {
             chain,
@@ -349,7 +350,7 @@ impl Peer {
             return;
         }
         let supernodes = answer.members.iter().map(crate::supernode::members::contact).collect();
-        let outcome = match answer.certificate {
+        let outcome = match answer.certificate.map(Arc::new) {
             Some(certificate) if answer.status == Status::OK => {
                 let realm = cx.identity.realm;
                 crate::identity::chain::check_supernode(

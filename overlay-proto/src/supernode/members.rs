@@ -13,6 +13,7 @@ use crate::time::{Span, Time};
 use crate::view::MemberView;
 use crate::wire::message::{Heartbeat, MemberRecord, Members as MembersMessage};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A member that cannot be reached is dialled again after this long, with jitter.
 const REDIAL: Span = Span::secs(2);
@@ -142,7 +143,7 @@ impl Supernode {
         cx: &mut Context,
         link: LinkId,
         node: NodeId,
-        certificate: Certificate,
+        certificate: Arc<Certificate>,
     ) {
         let seed = self.members.seeds.remove(&node);
         let addresses = seed.map(|(contact, _)| contact.addresses).unwrap_or_default();

@@ -29,8 +29,17 @@ pub(crate) enum RequestKind {
     Splice { child: NodeId },
     /// A partner for our peer.
     Pair { child: NodeId },
-    /// To replace our peer `child` by `joiner` at `other`.
-    Relink { child: NodeId, other: PeerContact, joiner: PeerContact, origin: Origin },
+    /// To replace our peer at the other end of a link.
+    Relink(Box<Cut>),
+}
+
+/// A link that is being cut: `child` is ours, `joiner` comes between it and `other`.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    child: NodeId,
+    other: PeerContact,
+    joiner: PeerContact,
+    origin: Origin,
 }
 
 /// Who wants the link cut.
@@ -61,12 +70,8 @@ impl Supernode {
         let Some(link) = self.members.link_to(other.home) else {
             return self.cut_ends(cx, &joiner, &origin, None);
         };
-        let kind = RequestKind::Relink {
-            child: node,
-            other: other.clone(),
-            joiner: joiner.clone(),
-            origin,
-        };
+        let cut = Cut { child: node, other: other.clone(), joiner: joiner.clone(), origin };
+        let kind = RequestKind::Relink(Box::new(cut));
         let Some(id) = self.open_request(cx, kind) else { return };
         self.set_phase(node, other.contact.node, Phase::Cutting);
         cx.send(link, Relink { id, child: other.contact.node, old: node.short(), new: joiner });
@@ -217,7 +222,8 @@ impl Supernode {
 
     pub(super) fn on_relink_reply(&mut self, cx: &mut Context, reply: RelinkReply) {
         let Some(Request { kind, .. }) = self.requests.remove(&reply.id) else { return };
-        let RequestKind::Relink { child, other, joiner, origin } = kind else { return };
+        let RequestKind::Relink(cut) = kind else { return };
+        let Cut { child, other, joiner, origin } = *cut;
         self.set_phase(child, other.contact.node, Phase::Up);
         let Some(contact) = reply.child.filter(|_| reply.status == Status::OK) else {
             return self.cut_ends(cx, &joiner, &origin, None);
@@ -249,9 +255,9 @@ impl Supernode {
             match self.requests.remove(&id).map(|request| request.kind) {
                 Some(RequestKind::Splice { child }) => self.take_ends(cx, child, 2, Vec::new()),
                 Some(RequestKind::Pair { child }) => self.take_ends(cx, child, 1, Vec::new()),
-                Some(RequestKind::Relink { child, other, joiner, origin }) => {
-                    self.set_phase(child, other.contact.node, Phase::Up);
-                    self.cut_ends(cx, &joiner, &origin, None);
+                Some(RequestKind::Relink(cut)) => {
+                    self.set_phase(cut.child, cut.other.contact.node, Phase::Up);
+                    self.cut_ends(cx, &cut.joiner, &cut.origin, None);
                 }
                 None => {}
             }

@@ -64,7 +64,7 @@ impl Realm {
         );
         let first = n == 0;
         let keys = SupernodeKeys {
-            certificate,
+            certificate: Arc::new(certificate),
             registrar: first.then(|| self.registrar.clone()),
             root: first.then(|| self.root.clone()),
         };
@@ -84,11 +84,11 @@ impl Realm {
             Certificate::issue(issuer, self.id(), role, subject, name, u64::from(n), validity)
         };
         let name = Some(user_name(n));
-        let chain = DeviceChain {
+        let chain = Arc::new(DeviceChain {
             registrar: self.registrar.certificate.clone(),
             user: issue(&self.registrar.key, Role::User, user.public(), name),
             device: issue(&user, Role::Device, device.public(), None),
-        };
+        });
         let keys = UserKeys { key: user, chain: Some(chain) };
         let identity = Identity { realm: self.id(), device, user: Some(keys), supernode: None };
         self.setup(identity, self.hosts.clone(), n)

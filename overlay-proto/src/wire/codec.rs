@@ -18,6 +18,10 @@ const ONE_BYTE: u8 = 0x18;
 const DEPTH_MAX: usize = 16;
 
 /// What one frame holds.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a frame lives for one call; a box would cost each message an allocation"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
     /// A message for the receiver.

@@ -7,6 +7,7 @@ use crate::id::{IndexKey, MessageId};
 use crate::identity::{DeviceChain, Signature};
 use crate::location::LocationRecord;
 use crate::name::Name;
+use std::sync::Arc;
 
 positional! {
     /// Where an answer goes.
@@ -24,7 +25,7 @@ positional! {
         /// Which message; repeated when it is sent again.
         pub id: MessageId,
         /// Who says it: the certificates down to the sending device.
-        pub from: DeviceChain,
+        pub from: Arc<DeviceChain>,
         /// What is said.
         pub text: String,
         /// The sender's wall clock, in milliseconds since the epoch.

@@ -8,6 +8,7 @@ use crate::location::LocationRecord;
 use crate::name::Name;
 use crate::status::Status;
 use crate::wire::TransportAddress;
+use std::sync::Arc;
 
 positional! {
     /// The first message on every link, sent by both ends at once.
@@ -28,7 +29,7 @@ positional! {
         /// The address at which the sender sees the receiver.
         pub observed: Option<TransportAddress>,
         /// The sender's certificate, if it is a supernode.
-        pub supernode: Option<Certificate>,
+        pub supernode: Option<Arc<Certificate>>,
     }
 }
 
@@ -90,7 +91,7 @@ positional! {
     /// Asks a supernode to be this peer's home.
     pub struct Login {
         /// The certificates down to this device.
-        pub chain: DeviceChain,
+        pub chain: Arc<DeviceChain>,
         /// The place it had under its former home, to be kept.
         pub coordinates: Option<Coordinates>,
         /// Its neighbours then, in slot order of those coordinates.
@@ -254,7 +255,7 @@ positional! {
     /// One supernode, as another knows it.
     pub struct MemberRecord {
         /// Its certificate.
-        pub certificate: Certificate,
+        pub certificate: Arc<Certificate>,
         /// Where it can be dialled.
         pub addresses: Vec<TransportAddress>,
         /// Whether it registers users.

@@ -5,10 +5,10 @@
 //! this with a header in CBOR). Numbers are big-endian.
 //!
 //! ```text
-//!  0  mark 0x01            1  flags: class (2 bits), probe, escalated, stuck
+//!  0  mark 0x01            1  flags: class (2 bits), probe, escalated
 //!  2  hops left            3  hops taken
 //!  4  estimate: hops that the last forwarder expected from here on
-//!  5  visited nodes listed at the end
+//!  5  visited nodes listed at the end; more than none once it is stuck
 //!  6  source node (32)    38  destination node (32)
 //! 70  index key of the destination's user (8)
 //! 78  destination's labels: count, then short forms

@@ -14,7 +14,7 @@ use overlay_proto::wire::end_to_end::{
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
-use overlay_proto::wire::{Blob, Class, Message, Packet, Payload, TransportAddress};
+use overlay_proto::wire::{Class, Message, Packet, Payload, TransportAddress};
 
 /// The moment of every sample.
 pub(crate) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
@@ -72,12 +72,12 @@ pub(crate) fn labels() -> Labels {
 
 pub(crate) fn coordinates() -> Coordinates {
     let slots = vec![node(6).short(), ShortId::NONE, node(7).short()];
-    Coordinates::issue(&key(5), supernode(), node(4), 9, slots, labels())
+    Coordinates::issue(&key(5), supernode().into(), node(4), 9, slots, labels())
 }
 
 pub(crate) fn record() -> LocationRecord {
     LocationRecord {
-        chain: chain(),
+        chain: chain().into(),
         seq: NOW.0,
         home: node(5),
         standbys: vec![node(8)],
@@ -98,7 +98,11 @@ fn peer_contact(n: u8) -> PeerContact {
 }
 
 fn member() -> MemberRecord {
-    MemberRecord { certificate: supernode(), addresses: vec![address(4_005)], registrar: true }
+    MemberRecord {
+        certificate: supernode().into(),
+        addresses: vec![address(4_005)],
+        registrar: true,
+    }
 }
 
 fn back() -> ReturnAddress {
@@ -122,8 +126,7 @@ fn peer_messages() -> Vec<Message> {
             realm: realm(),
             nonce: Nonce([9; 32]),
             observed: Some(address(4_004)),
-            supernode: Some(supernode()),
-            coordinates: Some(coordinates()),
+            supernode: Some(supernode().into()),
         }
         .into(),
         KeepAlive { seq: 70_000, answer: true }.into(),
@@ -142,10 +145,11 @@ fn peer_messages() -> Vec<Message> {
         }
         .into(),
         Login {
-            chain: chain(),
+            chain: chain().into(),
             coordinates: Some(coordinates()),
             neighbours: vec![slot_contact()],
             addresses: vec![address(4_004)],
+            warm: false,
             proof: signature(Domain::Login, 4),
         }
         .into(),
@@ -200,7 +204,7 @@ fn scaffold_messages() -> Vec<Message> {
             members: vec![member()],
         }
         .into(),
-        Escalated { packet: Blob(packet().into_frame()) }.into(),
+        Withdraw { key: IndexKey(9), node: node(4) }.into(),
     ]
 }
 
@@ -215,7 +219,7 @@ pub(crate) fn payloads() -> Vec<Payload> {
     vec![
         Payload::Text(Text {
             id,
-            from: chain(),
+            from: chain().into(),
             text: "Grüße, bob!".to_owned(),
             sent_ms: NOW.0,
             back: back(),
