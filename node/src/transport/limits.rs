@@ -35,6 +35,10 @@ pub(crate) const QUIC_IDLE_MAX: Duration = Duration::from_secs(45);
 /// How long one address may take from the dial to the end of the handshake. Two addresses that
 /// swallow packets fit into the core's patience of 5 s.
 pub(crate) const HANDSHAKE_PATIENCE: Duration = Duration::from_millis(2_500);
+/// How long the name of a host may take to be looked up. Later, its address is left out.
+pub(crate) const LOOKUP_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Addresses dialled of one host's name.
+pub(crate) const ADDRESSES_PER_NAME_MAX: usize = 2;
 /// How long the one substream may take to be agreed on.
 pub(crate) const SUBSTREAM_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection may stay without a substream. One with a substream is never idle.

@@ -15,6 +15,7 @@ mod link;
 mod link_behaviour;
 mod listen;
 mod outbox;
+mod resolve;
 mod swarm;
 mod swarm_task;
 mod tally;
@@ -93,6 +94,7 @@ pub(crate) struct Transport {
 }
 
 /// A transport that has been started.
+#[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) transport: Transport,
     pub(crate) arrivals: mpsc::Receiver<Arrival>,

@@ -5,6 +5,7 @@ use super::link::Link;
 use super::link_behaviour::LinkEvent;
 use super::listen::{Announced, quic_socket, released};
 use super::outbox::Outbox;
+use super::resolve::{is_named, resolve};
 use super::swarm::{Behaviour, BehaviourEvent};
 use super::tally::Tally;
 use super::{Arrival, Arrivals, Order};
@@ -12,7 +13,7 @@ use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{PeerId, Stream, Swarm};
+use libp2p::{Multiaddr, PeerId, Stream, Swarm};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::wire::TransportAddress;
 use std::collections::HashMap;
@@ -32,6 +33,8 @@ pub(crate) struct SwarmTask {
     /// The links' tasks, each of which ends with the connection to be closed. They go with the
     /// swarm: a QUIC stream would keep its connection alive without it.
     links: JoinSet<ConnectionId>,
+    /// Dials whose hosts' names are being looked up.
+    lookups: JoinSet<Resolved>,
     arrivals: Arrivals,
     tally: Arc<Tally>,
     /// Dials without a connection yet.
@@ -48,6 +51,13 @@ struct Linkless {
     dial: Option<DialId>,
 }
 
+/// A dial whose addresses have no names any more.
+struct Resolved {
+    dial: DialId,
+    peer: PeerId,
+    addresses: Vec<Multiaddr>,
+}
+
 /// The loop is gone, so there is nothing left to do.
 struct LoopGone;
 
@@ -58,8 +68,17 @@ impl SwarmTask {
         arrivals: Arrivals,
         tally: Arc<Tally>,
     ) -> SwarmTask {
-        let (links, dials, linkless) = Default::default();
-        SwarmTask { swarm, announced, links, arrivals, tally, dials, linkless, last_link: 0 }
+        SwarmTask {
+            swarm,
+            announced,
+            links: JoinSet::new(),
+            lookups: JoinSet::new(),
+            arrivals,
+            tally,
+            dials: HashMap::new(),
+            linkless: HashMap::new(),
+            last_link: 0,
+        }
     }
 
     /// Runs until it is told to end or the loop is gone. Then all connections are dropped. `early`
@@ -84,6 +103,8 @@ impl SwarmTask {
                     Some(Order::End(done)) => return self.end(done).await,
                     None => return,
                 },
+                // A lookup does not panic, and if it did the core would give up by itself.
+                Some(Ok(resolved)) = self.lookups.join_next() => self.dial_resolved(resolved).await,
                 Some(ended) = self.links.join_next() => {
                     match ended {
                         Ok(connection) => drop(self.swarm.close_connection(connection)),
@@ -131,6 +152,19 @@ impl SwarmTask {
             info!(?node, "not dialled: its id is not an Ed25519 key");
             return self.failed(dial).await;
         };
+        let resolved = Resolved { dial, peer, addresses };
+        if !resolved.addresses.iter().any(is_named) {
+            return self.dial_resolved(resolved).await;
+        }
+        self.lookups.spawn(async move {
+            let addresses = resolve(resolved.addresses).await;
+            Resolved { addresses, ..resolved }
+        });
+        Ok(())
+    }
+
+    async fn dial_resolved(&mut self, resolved: Resolved) -> Result<(), LoopGone> {
+        let Resolved { dial, peer, addresses } = resolved;
         let options = DialOpts::peer_id(peer)
             .condition(PeerCondition::Always)
             .override_dial_concurrency_factor(ONE_BY_ONE)
@@ -143,7 +177,7 @@ impl SwarmTask {
                 Ok(())
             }
             Err(error) => {
-                debug!(?node, %error, "not dialled");
+                debug!(%peer, %error, "not dialled");
                 self.failed(dial).await
             }
         }

@@ -11,7 +11,7 @@ async fn with_link() -> (EventLoop, Arc<Outbox>) {
     let tally = Arc::new(Tally::default());
     let device = &options.identity.device;
     let started = Transport::start(device, options.listen.ip, 0, &[], Arc::clone(&tally)).await;
-    let Started { transport, .. } = started.ok().expect("free ports");
+    let Started { transport, .. } = started.expect("free ports");
     let clock = Clock::start();
     let setup = Setup {
         config: options.config,
@@ -51,4 +51,12 @@ async fn one_who_does_not_read_control_frames_is_hung_up() {
     send_until_dropped(&mut looping, Class::Control);
     assert!(matches!(looping.links[&LinkId(1)], LinkState::HangingUp));
     assert_eq!(outbox.push(Class::Control, vec![1]), Err(Refused::Closed));
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_there_fails() {
+    let (mut looping, _outbox) = with_link().await;
+    let request = StoreRequest::RedeemTicket { serial: 1, node: looping.node.id() };
+    looping.store(StoreId(5), request);
+    assert_eq!(looping.stored.recv().await, Some((StoreId(5), StoreAnswer::Failed)));
 }

@@ -63,7 +63,8 @@ pub(crate) fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
 pub(crate) fn supernode(store: Option<Arc<dyn Store>>) -> Options {
     let device = key(2, 0);
     let certificate = issue(&key(0, 0), Role::Supernode, &device, None);
-    let keys = SupernodeKeys { certificate, registrar: Some(registrar()), root: None };
+    let keys =
+        SupernodeKeys { certificate: certificate.into(), registrar: Some(registrar()), root: None };
     let identity = Identity { realm: realm(), device, user: None, supernode: Some(keys) };
     Options { store, ..options(identity, Vec::new()) }
 }
@@ -76,7 +77,7 @@ pub(crate) fn user(n: u8, hosts: Vec<Contact>) -> Options {
         user: issue(&registrar().key, Role::User, &user, Some(name(n))),
         device: issue(&user, Role::Device, &device, None),
     };
-    let keys = UserKeys { key: user, chain: Some(chain) };
+    let keys = UserKeys { key: user, chain: Some(chain.into()) };
     options(Identity { realm: realm(), device, user: Some(keys), supernode: None }, hosts)
 }
 

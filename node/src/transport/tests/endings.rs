@@ -103,6 +103,22 @@ async fn the_first_address_that_works_is_taken() {
     other.up().await;
 }
 
+#[tokio::test]
+async fn names_of_hosts_are_looked_up() {
+    let (mut one, mut other) = (start(1).await, start(2).await);
+    for kind in KINDS {
+        let named = other.address(kind).as_str().replace("/ip4/127.0.0.1/", "/dns4/localhost/");
+        let unknown = named.replace("localhost", "no-such-host.invalid");
+        let addresses = [unknown, named].map(|text| TransportAddress::new(text).expect("short"));
+        one.transport.dial(DialId(1), other.node, addresses.to_vec());
+        assert_eq!(one.up().await.remote, other.address(kind));
+        other.up().await;
+    }
+    let unknown = TransportAddress::new("/dns/no-such-host.invalid/tcp/1").expect("short");
+    one.transport.dial(DialId(2), other.node, vec![unknown]);
+    assert_eq!(one.failed().await, DialId(2));
+}
+
 /// A remote that speaks libp2p but not our frames.
 #[tokio::test]
 async fn too_large_a_frame_takes_down_its_own_link_only() {
