@@ -155,6 +155,7 @@ impl Peer {
             return self.ask(cx, link);
         }
         let Some(contact) = self.hosts.next(cx) else {
+            self.session = Session::Idle;
             return self.abandon(cx, Status::NO_ROUTE);
         };
         let until = cx.now + cx.config.patience;

@@ -2,7 +2,7 @@
 //! size is bounded by [`MEMBERS_MAX`].)
 
 use super::Supernode;
-use crate::config::{ADDRESSES_MAX, LOCATION_REPLICAS, MEMBERS_MAX};
+use crate::config::{ADDRESSES_MAX, LOCATION_REPLICAS, MEMBERS_MAX, MEMBERS_PER_MESSAGE};
 use crate::context::Context;
 use crate::id::{IndexKey, LinkId, NodeId};
 use crate::identity::{Certificate, Contact, chain};
@@ -167,13 +167,18 @@ impl Supernode {
     pub(super) fn send_members(&mut self, cx: &mut Context, link: LinkId) {
         let mut members = self.members.records();
         members.extend(self.own_record(cx));
-        members.truncate(MEMBERS_MAX);
-        cx.send(link, MembersMessage { members });
+        for part in members.chunks(MEMBERS_PER_MESSAGE) {
+            cx.send(link, MembersMessage { members: part.to_vec() });
+        }
     }
 
-    /// Every member as an enrolling supernode should know them, this one first.
+    /// Members for an enrolling supernode to begin with, this one first.
     pub(super) fn member_records(&self, cx: &Context) -> Vec<MemberRecord> {
-        self.own_record(cx).into_iter().chain(self.members.records()).take(MEMBERS_MAX).collect()
+        self.own_record(cx)
+            .into_iter()
+            .chain(self.members.records())
+            .take(MEMBERS_PER_MESSAGE)
+            .collect()
     }
 
     fn own_record(&self, cx: &Context) -> Option<MemberRecord> {
@@ -190,7 +195,7 @@ impl Supernode {
         cx: &mut Context,
         message: MembersMessage,
     ) -> Result<(), Status> {
-        if message.members.len() > MEMBERS_MAX {
+        if message.members.len() > MEMBERS_PER_MESSAGE {
             return Err(Status::TOO_LARGE);
         }
         let mut learnt = false;
