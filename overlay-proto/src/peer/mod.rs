@@ -35,6 +35,8 @@ pub(crate) struct Peer {
     session: Session,
     /// Tries since the last success.
     attempts: u32,
+    /// The last refusal that another try may mend: what a command hears that waits in vain.
+    refused: Option<Status>,
     hosts: Hosts,
     standbys: Vec<Contact>,
     /// The links on which a standby expects us.
@@ -69,6 +71,7 @@ impl Peer {
             goal: Goal::Rest,
             session: Session::Idle,
             attempts: 0,
+            refused: None,
             hosts,
             standbys: Vec::new(),
             warm: BTreeSet::new(),

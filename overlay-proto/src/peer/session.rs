@@ -113,6 +113,7 @@ impl Peer {
         self.abandon(cx, Status::STALE);
         self.goal = goal;
         self.attempts = 0;
+        self.refused = None;
         self.session = Session::Seeking { retry_at: cx.now };
         self.seek(cx);
     }
@@ -260,6 +261,7 @@ impl Peer {
             || answer.status.0 / 100 == 5
             || answer.status == Status::TOO_MANY;
         if try_elsewhere {
+            self.refused = (!answer.status.is_redirect()).then_some(answer.status);
             self.retry(cx, (!answer.status.is_redirect()).then_some(node));
         } else {
             self.leave(cx, answer.status);
@@ -339,6 +341,7 @@ impl Peer {
             (Status::OK, Some(given)) => self.take_certificates(cx, &name, given),
             (Status::OK, None) => Err(Status::MALFORMED),
             (status, _) if status.is_redirect() || status.0 / 100 == 5 => {
+                self.refused = (!status.is_redirect()).then_some(status);
                 return self.retry(cx, cx.links.node_of(link).filter(|_| !status.is_redirect()));
             }
             (status, _) => Err(status),
@@ -432,7 +435,8 @@ impl Peer {
                     let at = *give_up;
                     return self.wake_by(at);
                 }
-                self.abandon(cx, Status::TIMEOUT);
+                let status = self.refused.take().unwrap_or(Status::TIMEOUT);
+                self.abandon(cx, status);
                 self.session = Session::Idle;
             }
             Goal::Online { waiting, .. } => {
@@ -441,7 +445,8 @@ impl Peer {
                         return self.wake_by(give_up);
                     }
                     *waiting = None;
-                    reply(cx, command, Reply::Failed { status: Status::TIMEOUT });
+                    let status = self.refused.take().unwrap_or(Status::TIMEOUT);
+                    reply(cx, command, Reply::Failed { status });
                 }
             }
             Goal::Rest => {}
