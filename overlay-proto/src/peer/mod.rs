@@ -1,14 +1,15 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
 mod delivery;
-mod enrolment;
+pub(crate) mod enrolment;
 mod hosts;
 mod locate;
 mod neighbourhood;
 mod place;
 mod probe;
 mod routing;
-pub(crate) mod session;
+mod session;
+mod standby;
 
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
