@@ -1,1 +1,8 @@
-//! overlay-sim
+//! The simulator: virtual worlds in which the very same core runs, their scenarios, checks and
+//! reports (DESIGN, section 10).
+
+pub mod checks;
+pub mod net;
+pub mod report;
+pub mod scenario;
+pub mod world;

@@ -1,0 +1,69 @@
+//! What must hold, each in a file of its own. Checks read what nodes tell their applications and
+//! what the scenario did to them, never the inside of a node, so the core cannot agree with them
+//! by sharing their mistake.
+
+pub mod degree;
+pub mod delivery;
+pub mod liveness;
+pub mod standing;
+
+pub use degree::Degree;
+pub use delivery::{Delivery, Era};
+pub use liveness::Liveness;
+pub use standing::Standing;
+
+use overlay_proto::time::Time;
+use std::fmt;
+
+/// Violations of one check that are kept with their text; more are only counted.
+const KEPT_MAX: usize = 20;
+
+/// Something that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The check that found it.
+    pub check: &'static str,
+    /// When, in the world's time.
+    pub at: Time,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:.3} s: {}", self.check, self.at.0 as f64 / 1e6, self.what)
+    }
+}
+
+/// The violations that one check has found.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    kept: Vec<Violation>,
+    count: u64,
+}
+
+impl Findings {
+    /// Adds one.
+    pub fn add(&mut self, check: &'static str, at: Time, what: String) {
+        self.count += 1;
+        if self.kept.len() < KEPT_MAX {
+            self.kept.push(Violation { check, at, what });
+        }
+    }
+
+    /// The first of them, in order.
+    pub fn kept(&self) -> &[Violation] {
+        &self.kept
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Takes over those of another check.
+    pub fn extend(&mut self, other: &Findings) {
+        self.kept.extend(other.kept.iter().cloned());
+        self.count += other.count;
+    }
+}

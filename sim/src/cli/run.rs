@@ -1,0 +1,114 @@
+//! `sim run`: one scenario in the virtual world.
+
+use super::progress::Line;
+use anyhow::Context;
+use clap::Args;
+use overlay_sim::report::table;
+use overlay_sim::scenario::{Change, Outcome, Scenario, play};
+use owo_colors::OwoColorize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Messages listed by `--traffic`.
+const TRAFFIC_ROWS: usize = 16;
+
+/// Options of `sim run`.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// `steady`, `crash20`, or a scenario file.
+    #[arg(value_name = "NAME|FILE")]
+    scenario: String,
+    /// Users, one peer each.
+    #[arg(long)]
+    peers: Option<usize>,
+    /// Supernodes.
+    #[arg(long)]
+    supernodes: Option<usize>,
+    /// Neighbours a peer has at most, 2 to 16.
+    #[arg(long)]
+    degree: Option<usize>,
+    /// Spanning trees, 1 to 32. Without this: 8, from 10,000 peers 16, above 100,000 32.
+    #[arg(long)]
+    trees: Option<usize>,
+    /// The same seed gives the same run.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Write the figures to this file, as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Show which messages made the traffic.
+    #[arg(long)]
+    traffic: bool,
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<bool> {
+        let change = Change {
+            peers: self.peers,
+            supernodes: self.supernodes,
+            degree: self.degree,
+            trees: self.trees,
+            seed: self.seed,
+        };
+        let scenario = Scenario::load(&self.scenario, &change)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        stop_on_interrupt(stop.clone());
+        let mut line = Line::new();
+        let outcome = play(&scenario, &mut line, &stop);
+        line.clear();
+        let json = serde_json::to_string_pretty(&outcome.figures)?;
+        match self.json.as_deref() {
+            Some(path) if path == Path::new("-") => anstream::println!("{json}"),
+            Some(path) => std::fs::write(path, json + "\n")
+                .with_context(|| format!("cannot write {}", path.display()))?,
+            None => {}
+        }
+        self.show(&outcome, &scenario);
+        Ok(outcome.passed())
+    }
+
+    /// To standard error: standard output is the JSON's.
+    fn show(&self, outcome: &Outcome, scenario: &Scenario) {
+        anstream::eprintln!("{}", table::summary(&outcome.figures));
+        if self.traffic {
+            for (name, count) in outcome.tally.messages().into_iter().take(TRAFFIC_ROWS) {
+                anstream::eprintln!(
+                    "{name:>16} {:>12} frames {:>14} bytes",
+                    count.frames,
+                    count.bytes
+                );
+            }
+        }
+        for (status, count) in &outcome.failures {
+            anstream::eprintln!("{count} messages ended with {status}");
+        }
+        for violation in outcome.findings.kept() {
+            anstream::eprintln!("{} {violation}", "violated:".red());
+        }
+        let found = outcome.findings.count();
+        if outcome.figures.partial {
+            anstream::eprintln!("{}", "interrupted: the figures are of what was done".yellow());
+        } else if found > 0 {
+            let text = format!("{found} violations; again with: {}", scenario.replay());
+            anstream::eprintln!("{}", text.red());
+        } else {
+            anstream::eprintln!("{}", "every check holds".green());
+        }
+    }
+}
+
+/// The first Ctrl-C ends the run in order, with a report of what was done; the second at once.
+fn stop_on_interrupt(stop: Arc<AtomicBool>) {
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                if stop.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+            }
+        });
+    });
+}

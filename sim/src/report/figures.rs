@@ -1,0 +1,123 @@
+//! The figures of one run, flat, with the names that users of the JSON rely on.
+
+use serde::{Deserialize, Serialize};
+
+/// What one run has measured, in the virtual world or in a network of real processes. What does
+/// not apply to a run is `None` and left out of its JSON. Times named `_ms` are milliseconds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Figures {
+    /// The scenario.
+    pub scenario: String,
+    /// Whether the run was interrupted: then the figures are of what was done until then.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// All dice of the run come from it.
+    pub seed: u64,
+    /// Users' peers at the start.
+    pub peers: usize,
+    /// Supernodes at the start.
+    pub supernodes: usize,
+    /// Neighbours a peer has at most.
+    pub degree: usize,
+    /// Spanning trees.
+    pub trees: usize,
+    /// Peers that logged in.
+    pub logged_in: usize,
+    /// Messages sent.
+    pub messages_sent: usize,
+    /// Messages shown to their readers exactly once.
+    pub messages_delivered: usize,
+    /// Times that a message was shown to its reader again.
+    pub duplicates: u64,
+    /// Mean hops of delivered messages: in a run without a crash of all, else of those that went
+    /// at the first try and not over the scaffold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_mean: Option<f64>,
+    /// 99th percentile of the same hops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_p99: Option<f64>,
+    /// The smallest mean distance that any graph of this size and degree could have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_moore_mean: Option<f64>,
+    /// `hops_mean` over `hops_moore_mean`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_over_moore: Option<f64>,
+    /// Packets that peers handed to the scaffold.
+    pub escalations: u64,
+    /// Most neighbours that a peer ever had.
+    pub degree_max: usize,
+    /// From the crash until a peer that lost a neighbour was whole again: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair_ms_p99: Option<f64>,
+    /// From the command to the session: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login_ms_p99: Option<f64>,
+    /// From the question where a user is to the answer: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookup_ms_p50: Option<f64>,
+    /// Simulated seconds; in a real network, as `wall_seconds`.
+    pub sim_seconds: f64,
+    /// Seconds that the run took.
+    pub wall_seconds: f64,
+    /// Inputs given to nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<u64>,
+    /// Hash of every input of every node with its time: equal for equal runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_hash: Option<String>,
+    /// Share, 0 to 1, of the messages sent before the crash that were delivered exactly once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_before_crash: Option<f64>,
+    /// Share of the messages sent among survivors between the crash and the end of repair that
+    /// were delivered exactly once at all: senders try again, and escalate what finds no way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_before_repair: Option<f64>,
+    /// Share of the messages sent after repair that were delivered exactly once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_after_repair: Option<f64>,
+    /// Share of the messages sent between the crash and the end of repair that arrived at the
+    /// first try without the scaffold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_try_before_repair: Option<f64>,
+    /// Mean hops of the messages sent after repair that went at the first try and not over the
+    /// scaffold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_mean_after_repair: Option<f64>,
+    /// From the command to the receipt: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_ms_p99: Option<f64>,
+    /// Mean neighbours of a live peer at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub degree_mean: Option<f64>,
+    /// Sessions that ended though nobody wanted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_lost: Option<u64>,
+    /// Control traffic sent by all nodes for each second and peer, from when the last peer had its
+    /// place to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control_bytes_per_peer_second: Option<f64>,
+    /// Signature checks that nodes asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signatures_asked: Option<u64>,
+    /// Of them, those whose answer was not remembered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signatures_verified: Option<u64>,
+    /// `events` over `wall_seconds`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events_per_second: Option<f64>,
+    /// Most memory that the process ever had resident.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_rss_bytes: Option<u64>,
+    /// Violations of checks.
+    pub violations: u64,
+}

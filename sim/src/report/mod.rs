@@ -1,0 +1,10 @@
+//! What a run has shown, for machines and for people.
+
+pub mod figures;
+pub mod moore;
+pub mod process;
+pub mod sample;
+pub mod table;
+
+pub use figures::Figures;
+pub use sample::Sample;

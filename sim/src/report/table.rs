@@ -1,0 +1,78 @@
+//! The table at the end of a run.
+
+use super::Figures;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+
+/// The figures as a table for a terminal.
+pub fn summary(figures: &Figures) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY);
+    table.set_header([figures.scenario.as_str(), "", ""]);
+    for (name, value, note) in rows(figures) {
+        table.add_row([
+            Cell::new(name),
+            Cell::new(value).set_alignment(CellAlignment::Right),
+            Cell::new(note),
+        ]);
+    }
+    table.to_string()
+}
+
+type Row = (&'static str, String, String);
+
+fn rows(f: &Figures) -> Vec<Row> {
+    let ms = |value: Option<f64>| value.map(|v| format!("{v:.0} ms"));
+    let share = |value: Option<f64>| value.map(|v| format!("{:.3} %", 100.0 * v));
+    let p99 = |value: Option<f64>| ms(value).map_or(String::new(), |v| format!("99 % within {v}"));
+    let note = String::new;
+    let world = format!("{} supernodes, k = {}, T = {}", f.supernodes, f.degree, f.trees);
+    let mut rows: Vec<Row> = vec![("peers", f.peers.to_string(), world)];
+    rows.push(("logged in", f.logged_in.to_string(), note()));
+    let mut row = |name, value: Option<String>, note| rows.extend(value.map(|v| (name, v, note)));
+    row("log-in", ms(f.login_ms_p50), p99(f.login_ms_p99));
+    row("look-up", ms(f.lookup_ms_p50), note());
+    let sent = format!("of {} sent, {} twice", f.messages_sent, f.duplicates);
+    row("delivered", Some(f.messages_delivered.to_string()), sent);
+    row("message and receipt", ms(f.message_ms_p50), p99(f.message_ms_p99));
+    let bound = |v: f64| format!("{v:.3} times the Moore bound");
+    let hops = f.hops_over_moore.map_or(note(), bound);
+    row("hops", f.hops_mean.map(|v| format!("{v:.2}")), hops);
+    row("hops, 99 %", f.hops_p99.map(|v| format!("{v:.0}")), note());
+    row("escalations", Some(f.escalations.to_string()), note());
+    let mean = f.degree_mean.map_or(note(), |mean| format!("mean {mean:.3} at the end"));
+    row("degree at most", Some(f.degree_max.to_string()), mean);
+    row("delivered before the crash", share(f.delivered_before_crash), note());
+    let first = share(f.first_try_before_repair);
+    let first = first.map_or(note(), |v| format!("{v} at the first try, without the scaffold"));
+    row("delivered before repair", share(f.delivered_before_repair), first);
+    let after = f.hops_mean_after_repair.map_or(note(), |hops| format!("{hops:.2} hops"));
+    row("delivered after repair", share(f.delivered_after_repair), after);
+    row("repair", ms(f.repair_ms_p50), p99(f.repair_ms_p99));
+    let control = f.control_bytes_per_peer_second.map(|v| format!("{v:.0} B/s"));
+    row("control traffic a peer", control, note());
+    let asked = f.signatures_asked.map_or(note(), |asked| format!("of {asked} asked for"));
+    row("signatures verified", f.signatures_verified.map(|v| v.to_string()), asked);
+    let speed = f.events_per_second.map_or(note(), |v| format!("{v:.0} a second"));
+    row("events", f.events.map(|v| v.to_string()), speed);
+    let wall = format!("in {:.1} s", f.wall_seconds);
+    row("simulated", Some(format!("{:.1} s", f.sim_seconds)), wall);
+    row("peak memory", f.peak_rss_bytes.map(|v| format!("{} MB", v >> 20)), note());
+    row("trace", f.trace_hash.clone(), format!("seed {}", f.seed));
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_apply_is_left_out() {
+        let mut figures = Figures { messages_sent: 7, ..Figures::default() };
+        assert!(!summary(&figures).contains("repair"));
+        figures.delivered_before_repair = Some(0.9994);
+        assert!(summary(&figures).contains("99.940 %"));
+        let json = serde_json::to_value(&figures).expect("plain values");
+        assert_eq!(json["messages_sent"], 7);
+        assert!(json.get("repair_ms_p50").is_none() && json.get("partial").is_none());
+    }
+}

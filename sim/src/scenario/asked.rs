@@ -1,0 +1,53 @@
+//! What was asked of a node, by the number of the command.
+
+use overlay_proto::id::CommandId;
+
+/// A command of a scenario, as its number tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To register.
+    Register,
+    /// To log in.
+    Login,
+    /// To send the message of this number.
+    Send(u32),
+    /// To look somebody up.
+    Lookup,
+}
+
+impl Asked {
+    /// The number of the command.
+    pub fn id(self) -> CommandId {
+        let (kind, number) = match self {
+            Asked::Register => (1, 0),
+            Asked::Login => (2, 0),
+            Asked::Send(message) => (3, message),
+            Asked::Lookup => (4, 0),
+        };
+        CommandId(kind << 32 | u64::from(number))
+    }
+
+    /// What a number says was asked; `None` for one that no scenario uses.
+    pub fn of(id: CommandId) -> Option<Asked> {
+        match id.0 >> 32 {
+            1 => Some(Asked::Register),
+            2 => Some(Asked::Login),
+            3 => Some(Asked::Send(id.0 as u32)),
+            4 => Some(Asked::Lookup),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_back() {
+        for asked in [Asked::Register, Asked::Login, Asked::Send(70_000), Asked::Lookup] {
+            assert_eq!(Asked::of(asked.id()), Some(asked));
+        }
+        assert_eq!(Asked::of(CommandId(7)), None);
+    }
+}

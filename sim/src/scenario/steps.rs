@@ -1,0 +1,173 @@
+//! What each step of a scenario does.
+
+use super::file::{Step, Traffic, span};
+use super::stage::{Interrupted, Stage};
+use crate::checks::Era;
+use crate::world::Crash;
+use overlay_proto::time::{Span, Time};
+use overlay_proto::wire::Class;
+use rand::RngExt;
+
+/// Between the starts of two supernodes.
+const SUPERNODE_GAP: Span = Span::millis(100);
+/// From the last supernode's start to the first user's: the scaffold finds itself.
+const SCAFFOLD_TIME: Span = Span::secs(5);
+/// All peers must have been whole for this long before they count as settled.
+const CALM: Span = Span::secs(3);
+/// A message's sender has given up before this, whatever the core's settings.
+const ANSWER_LIMIT: Span = Span::secs(120);
+/// Peers named in a complaint about many.
+const EXAMPLES: usize = 3;
+
+impl Stage<'_> {
+    /// Starts the scaffold, then the users, paced.
+    pub(super) fn arrive(&mut self) -> Result<(), Interrupted> {
+        self.phase("supernodes start");
+        for _ in 0..self.scenario.population.supernodes {
+            self.start_supernode();
+            self.wait(self.now() + SUPERNODE_GAP)?;
+        }
+        self.wait(self.now() + SCAFFOLD_TIME)?;
+        self.phase("users log in");
+        let times = self.times(self.population.users(), self.scenario.arrival());
+        for (user, at) in times.into_iter().enumerate() {
+            self.wait(at)?;
+            self.start_user(user);
+        }
+        Ok(())
+    }
+
+    /// Plays one step.
+    pub(super) fn step(&mut self, step: &Step) -> Result<(), Interrupted> {
+        match *step {
+            Step::Settle { limit_secs } => self.settle(span(limit_secs)),
+            Step::Lookups { count, over_secs } => self.lookups(count, span(over_secs)),
+            Step::Messages(traffic) => self.messages(traffic),
+            Step::Crash { share, how, per_peer, at_least, over_secs, limit_secs } => {
+                let traffic = Traffic { per_peer, at_least, over_secs };
+                self.crash(share, how, traffic, span(limit_secs))
+            }
+        }
+    }
+
+    fn settle(&mut self, limit: Span) -> Result<(), Interrupted> {
+        self.phase("peers find their places");
+        let from = self.now();
+        if !self.wait_for(from + limit, |stage| stage.is_calm())? {
+            self.complain_of_the_broken("settle", from);
+        }
+        let control = self.world.tally().class(Class::Control).bytes;
+        self.settled.get_or_insert((self.world.now(), control));
+        Ok(())
+    }
+
+    fn is_calm(&self) -> bool {
+        self.standing.whole_for(self.now()).is_some_and(|calm| calm >= CALM)
+    }
+
+    fn complain_of_the_broken(&mut self, check: &'static str, from: Time) {
+        let secs = self.now().since(from).as_millis_f64() / 1e3;
+        let mut broken: Vec<String> =
+            self.standing.broken().map(|(h, w)| format!("{h}: {w}")).collect();
+        let count = broken.len();
+        broken.truncate(EXAMPLES);
+        let what = format!(
+            "after {secs:.0} s, {count} of {} peers are not in their places: {}",
+            self.standing.here(),
+            broken.join("; ")
+        );
+        self.complain(check, what);
+    }
+
+    fn lookups(&mut self, count: usize, over: Span) -> Result<(), Interrupted> {
+        self.phase("look-ups");
+        let live = self.live_users();
+        for at in self.times(count, over) {
+            self.wait(at)?;
+            let (from, whom) = self.pair(&live);
+            self.look_up(from, whom);
+        }
+        self.wait(self.now() + CALM)
+    }
+
+    fn messages(&mut self, traffic: Traffic) -> Result<(), Interrupted> {
+        self.phase("messages");
+        let live = self.live_users();
+        for at in self.times(count(traffic, live.len()), span(traffic.over_secs)) {
+            self.wait(at)?;
+            let (from, to) = self.pair(&live);
+            self.send(from, to);
+        }
+        self.wait_for_answers()
+    }
+
+    fn wait_for_answers(&mut self) -> Result<(), Interrupted> {
+        let limit = self.now() + ANSWER_LIMIT;
+        self.wait_for(limit, |stage| stage.delivery.open() == 0).map(|_| ())
+    }
+
+    fn crash(
+        &mut self,
+        share: f64,
+        how: Crash,
+        traffic: Traffic,
+        limit: Span,
+    ) -> Result<(), Interrupted> {
+        let victims = self.draw_victims(share);
+        self.phase("crash and repair");
+        let from = self.now();
+        self.world.crash(&victims, how);
+        self.standing.crashed(&victims, from);
+        (self.crashed, self.era) = (true, Era::During);
+        let live = self.live_users();
+        let gap = span(traffic.over_secs).0 / (count(traffic, live.len()).max(1) as u64);
+        let repaired = loop {
+            // Evenly spread in the mean, never in step with anybody's timer.
+            let next = self.now() + Span(self.dice.random_range(0..=2 * gap));
+            let next = next.min(from + limit);
+            if self.wait_for(next, |stage| stage.is_calm())? {
+                break true;
+            }
+            if self.now() >= from + limit {
+                break false;
+            }
+            let (from, to) = self.pair(&live);
+            self.send(from, to);
+        };
+        if !repaired {
+            self.complain_of_the_broken("repair", from);
+        }
+        self.era = Era::After;
+        self.wait_for_answers()
+    }
+
+    fn draw_victims(&mut self, share: f64) -> Vec<u32> {
+        let mut users = self.live_users();
+        let struck = (share * users.len() as f64).round() as usize;
+        for place in 0..struck {
+            let drawn = self.dice.random_range(place..users.len());
+            users.swap(place, drawn);
+        }
+        users[..struck].iter().map(|user| self.population.host(*user)).collect()
+    }
+
+    /// Two different users out of `live`.
+    fn pair(&mut self, live: &[usize]) -> (usize, usize) {
+        let from = self.dice.random_range(0..live.len());
+        let to = (from + self.dice.random_range(1..live.len().max(2))) % live.len();
+        (live[from], live[to])
+    }
+
+    /// So many times from now on, in order, spread at random.
+    fn times(&mut self, count: usize, over: Span) -> Vec<Time> {
+        let now = self.now();
+        let mut times: Vec<Time> =
+            (0..count).map(|_| now + Span(self.dice.random_range(0..=over.0))).collect();
+        times.sort_unstable();
+        times
+    }
+}
+
+fn count(traffic: Traffic, peers: usize) -> usize {
+    ((traffic.per_peer * peers as f64) as usize).max(traffic.at_least)
+}

@@ -1,0 +1,124 @@
+//! From what was watched to the figures.
+
+use super::stage::Stage;
+use crate::checks::delivery::{Message, Told};
+use crate::checks::{Era, Findings};
+use crate::report::{Figures, Sample, moore, process};
+use overlay_proto::wire::Class;
+use std::time::Duration;
+
+impl Stage<'_> {
+    /// All that the checks have found. An interrupted run is judged by what cannot get better.
+    pub(super) fn verdict(&self, figures: &Figures) -> Findings {
+        let now = self.now();
+        let mut findings = self.findings.clone();
+        findings.extend(self.degree.verdict());
+        if figures.partial {
+            return findings;
+        }
+        let bars = &self.scenario.bars;
+        findings.extend(&self.delivery.verdict(now, bars.delivered_before_repair));
+        findings.extend(&self.liveness.verdict(&self.standing, now));
+        if let Some((bar, hops)) = bars.hops_over_moore.zip(figures.hops_over_moore)
+            && hops > bar
+        {
+            findings.add("bars", now, format!("hops are {hops:.3} times the bound, over {bar}"));
+        }
+        findings
+    }
+
+    /// The figures so far, but for the count of violations.
+    pub(super) fn figures(&self, wall: Duration, partial: bool) -> Figures {
+        let spec = &self.scenario.population;
+        let mut figures = Figures {
+            scenario: self.scenario.name.clone(),
+            partial,
+            seed: self.scenario.seed,
+            peers: spec.peers,
+            supernodes: spec.supernodes,
+            degree: spec.degree,
+            trees: self.scenario.trees(),
+            logged_in: self.liveness.logins().len(),
+            degree_max: self.degree.most(),
+            degree_mean: Some(self.standing.degree_mean()),
+            escalations: self.escalations,
+            sessions_lost: Some(self.liveness.sessions_lost()),
+            ..Figures::default()
+        };
+        self.tell_of_messages(&mut figures);
+        self.tell_of_waits(&mut figures);
+        self.tell_of_effort(&mut figures, wall);
+        figures
+    }
+
+    fn tell_of_messages(&self, figures: &mut Figures) {
+        let messages = self.delivery.messages();
+        figures.messages_sent = messages.len();
+        figures.messages_delivered = self.delivery.delivered();
+        figures.duplicates = self.delivery.duplicates();
+        let counts = |message: &&Message| !self.crashed || went_straight(message);
+        let all = Sample::new(messages.iter().filter(counts).filter_map(hops));
+        (figures.hops_mean, figures.hops_p99) = (all.mean(), all.quantile(0.99));
+        let bound = moore::mean_distance(figures.peers, figures.degree);
+        figures.hops_moore_mean = Some(bound);
+        figures.hops_over_moore = figures.hops_mean.map(|mean| mean / bound);
+        let elapsed = Sample::new(messages.iter().filter_map(|message| match message.told? {
+            Told::Delivered { elapsed, .. } => Some(elapsed.as_millis_f64()),
+            Told::Failed(_) => None,
+        }));
+        (figures.message_ms_p50, figures.message_ms_p99) =
+            (elapsed.quantile(0.5), elapsed.quantile(0.99));
+        if !self.crashed {
+            return;
+        }
+        figures.delivered_before_crash = self.delivery.share(Era::Before);
+        figures.delivered_before_repair = self.delivery.share(Era::During);
+        figures.delivered_after_repair = self.delivery.share(Era::After);
+        let of = |era| messages.iter().filter(move |message| message.era == era);
+        let straight = of(Era::During).filter(|message| went_straight(message)).count();
+        let sent = of(Era::During).count();
+        figures.first_try_before_repair = (sent > 0).then(|| straight as f64 / sent as f64);
+        let after = of(Era::After).filter(|message| went_straight(message));
+        figures.hops_mean_after_repair = Sample::new(after.filter_map(hops)).mean();
+    }
+
+    fn tell_of_waits(&self, figures: &mut Figures) {
+        let repairs = Sample::millis(&self.standing.repairs());
+        (figures.repair_ms_p50, figures.repair_ms_p99) =
+            (repairs.quantile(0.5), repairs.quantile(0.99));
+        let logins = Sample::millis(self.liveness.logins());
+        (figures.login_ms_p50, figures.login_ms_p99) =
+            (logins.quantile(0.5), logins.quantile(0.99));
+        figures.lookup_ms_p50 = Sample::millis(self.liveness.lookups()).quantile(0.5);
+    }
+
+    fn tell_of_effort(&self, figures: &mut Figures, wall: Duration) {
+        let tally = self.world.tally();
+        figures.sim_seconds = self.now().0 as f64 / 1e6;
+        figures.wall_seconds = wall.as_secs_f64();
+        figures.events = Some(tally.events);
+        figures.events_per_second = Some(tally.events as f64 / wall.as_secs_f64().max(1e-9));
+        figures.trace_hash = Some(self.world.trace_hash());
+        figures.peak_rss_bytes = process::peak_rss_bytes();
+        let checks = self.verifier.checks();
+        figures.signatures_asked = Some(checks.asked);
+        figures.signatures_verified = Some(checks.verified);
+        figures.control_bytes_per_peer_second = self.settled.and_then(|(since, before)| {
+            let bytes = tally.class(Class::Control).bytes - before;
+            let secs = self.now().since(since).0 as f64 / 1e6;
+            let peers = self.standing.here() as f64;
+            (secs > 0.0 && peers > 0.0).then(|| bytes as f64 / secs / peers)
+        });
+    }
+}
+
+fn went_straight(message: &Message) -> bool {
+    matches!(message.told, Some(Told::Delivered { tries: 1, escalated: false, .. }))
+}
+
+fn hops(message: &Message) -> Option<f64> {
+    match message.told? {
+        Told::Delivered { hops, .. } => Some(f64::from(hops)),
+        Told::Failed(_) => None,
+    }
+}

@@ -1,0 +1,128 @@
+//! The driver's part of the world: one input to a machine, and all that it wants done then.
+
+use super::links::{End, EndAt};
+use super::queue::Happening;
+use super::{Life, Machine, Seen, Sighting, World};
+use overlay_proto::id::{DialId, LinkId, NodeId};
+use overlay_proto::io::{Input, Output};
+use overlay_proto::time::{Span, Time};
+use overlay_proto::wire::TransportAddress;
+
+impl<M: Machine> World<M> {
+    /// The driver's loop: one input, all outputs, the next deadline.
+    pub(super) fn take(&mut self, host: u32, input: Input) {
+        // Out of its place and back: outputs are carried out while the machine is polled.
+        let Some(mut machine) = self.hosts[host as usize].machine.take() else { return };
+        self.tally.events += 1;
+        machine.handle_input(self.now, input);
+        while let Some(output) = machine.poll_output() {
+            self.carry_out(host, output);
+        }
+        let mut due = machine.poll_timeout().map_or(Time::NEVER, |deadline| deadline.at);
+        if due <= self.now {
+            self.tally.late_wakes += 1;
+            due = self.now + Span::micros(1);
+        }
+        let place = &mut self.hosts[host as usize];
+        place.machine = Some(machine);
+        place.due = due;
+        self.ask_wake(host);
+    }
+
+    /// Puts a wake into the queue, unless an earlier one is there: it will ask again.
+    pub(super) fn ask_wake(&mut self, host: u32) {
+        let place = &mut self.hosts[host as usize];
+        if place.due < place.wake {
+            place.wake = place.due;
+            self.queue.push(place.due, Happening::Wake { host });
+        }
+    }
+
+    fn carry_out(&mut self, host: u32, output: Output) {
+        match output {
+            Output::Dial { id, node, addresses } => self.dial(host, id, node, &addresses),
+            Output::HangUp { link } => self.hang_up(link),
+            Output::Send { link, class, frame } => {
+                self.tally.sent(class, &frame);
+                self.send(host, link, frame);
+            }
+            Output::Store { id, request } => {
+                let answer = self.disk.answer(request);
+                let stored = Happening::Stored { host, id, answer };
+                self.queue.push(self.now + self.transport.disk, stored);
+            }
+            Output::Reply { id, reply } => self.saw(host, Seen::Reply(id, reply)),
+            Output::Event(event) => self.saw(host, Seen::Event(event)),
+        }
+    }
+
+    fn saw(&mut self, host: u32, what: Seen) {
+        self.sightings.push(Sighting { at: self.now, host, what });
+    }
+
+    fn dial(&mut self, host: u32, dial: DialId, node: NodeId, addresses: &[TransportAddress]) {
+        let index = |address: &TransportAddress| address.as_str().strip_prefix("v/")?.parse().ok();
+        let target: Option<u32> = addresses.iter().find_map(index);
+        let Some(target) = target.filter(|target| (*target as usize) < self.hosts.len()) else {
+            // Nothing has this address: the system says so at once.
+            let soon = self.now + Span::millis(1);
+            return self.queue.push(soon, Happening::DialFailed { host, dial });
+        };
+        let trip = self.places.one_way(host, target);
+        let reached = self.now + Span(trip.0 * self.transport.handshake_trips);
+        let (life, is_it) = {
+            let place = &self.hosts[target as usize];
+            (place.life, place.node == node)
+        };
+        match life {
+            Life::Vanished => {
+                let late = self.now + self.transport.dial_timeout;
+                self.queue.push(late, Happening::DialFailed { host, dial });
+            }
+            _ if !is_it => self.queue.push(reached + trip, Happening::DialFailed { host, dial }),
+            Life::Killed => {
+                let refused = self.now + Span(2 * trip.0);
+                self.queue.push(refused, Happening::DialFailed { host, dial });
+            }
+            Life::Alive => {
+                self.queue.push(reached, Happening::Knock { dialler: host, target, dial });
+            }
+        }
+    }
+
+    fn hang_up(&mut self, link: LinkId) {
+        let Some(at) = self.links.find(link).filter(|at| self.links.end(*at) == End::Up) else {
+            return;
+        };
+        self.links.set_end(at, End::Leaving);
+        self.queue.push(self.now, Happening::Down { link });
+        let other = at.other();
+        if self.links.end(other) != End::Down {
+            let link = self.links.id(other);
+            self.post(other, 0, Happening::Down { link });
+        }
+    }
+
+    fn send(&mut self, host: u32, link: LinkId, frame: Vec<u8>) {
+        let Some(at) = self.links.find(link).filter(|at| self.links.host(*at) == host) else {
+            self.tally.misdirected += 1;
+            return;
+        };
+        let other = at.other();
+        if self.links.end(at) != End::Up || self.links.end(other) == End::Down {
+            return self.tally.lost(frame.len());
+        }
+        let (link, bytes) = (self.links.id(other), frame.len());
+        self.post(other, bytes, Happening::Frame { link, frame });
+    }
+
+    /// Puts something into the stream of a link, to arrive at the end `to` after all before it.
+    pub(super) fn post(&mut self, to: EndAt, bytes: usize, what: Happening) {
+        let rate = self.transport.bytes_per_second.max(1);
+        let link = self.links.get_mut(to);
+        let busy = Span(bytes as u64 * 1_000_000 / rate);
+        let arrival = (self.now + link.delay + busy).max(link.last_arrival[to.end] + busy);
+        link.last_arrival[to.end] = arrival;
+        self.queue.push(arrival, what);
+    }
+}

@@ -1,0 +1,366 @@
+//! The virtual world: one heap of (time, sequence), hosts that run state machines, links between
+//! them. The same seed gives the same run, to the byte (DESIGN, section 10).
+//!
+//! The world carries and decides nothing: it is a driver, as `overlay-node` is one.
+
+mod carry;
+mod crash;
+mod disk;
+mod links;
+mod memo;
+mod queue;
+mod realm;
+mod tally;
+mod trace;
+
+pub use crash::Crash;
+pub use memo::{Checks, MemoVerifier};
+pub use realm::Realm;
+pub use tally::{Count, Tally};
+
+use crate::net::Places;
+use disk::Disk;
+use links::{End, EndAt, Links};
+use overlay_proto::Node;
+use overlay_proto::id::{CommandId, DialId, LinkId, NodeId};
+use overlay_proto::io::{Command, Deadline, Event, Input, Output, Reply};
+use overlay_proto::time::{Span, Time};
+use overlay_proto::wire::TransportAddress;
+use queue::{Happening, Queue};
+use trace::Trace;
+
+/// What runs on a host: the contract of DESIGN, section 3.
+pub trait Machine {
+    /// Takes one input.
+    fn handle_input(&mut self, now: Time, input: Input);
+    /// Gives the next output, until there is none.
+    fn poll_output(&mut self) -> Option<Output>;
+    /// When it wants the next tick.
+    fn poll_timeout(&self) -> Option<Deadline>;
+}
+
+impl Machine for Node {
+    fn handle_input(&mut self, now: Time, input: Input) {
+        Node::handle_input(self, now, input);
+    }
+    fn poll_output(&mut self) -> Option<Output> {
+        Node::poll_output(self)
+    }
+    fn poll_timeout(&self) -> Option<Deadline> {
+        Node::poll_timeout(self)
+    }
+}
+
+/// How transports behave, apart from distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transport {
+    /// When a dial is given up that nobody answers, as TCP does after some repeats of its SYN.
+    pub dial_timeout: Span,
+    /// One-way trips until the dialled end has the link, three for TCP and Noise; the dialler has
+    /// it one trip later.
+    pub handshake_trips: u64,
+    /// Bytes per second of each link, each way.
+    pub bytes_per_second: u64,
+    /// How long the durable store takes.
+    pub disk: Span,
+}
+
+impl Default for Transport {
+    fn default() -> Transport {
+        Transport {
+            dial_timeout: Span::secs(3),
+            handshake_trips: 3,
+            bytes_per_second: 12_500_000,
+            disk: Span::millis(5),
+        }
+    }
+}
+
+/// Something that a host has told its application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// When.
+    pub at: Time,
+    /// Which host.
+    pub host: u32,
+    /// What.
+    pub what: Seen,
+}
+
+/// What an application sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// The end of a command.
+    Reply(CommandId, Reply),
+    /// Something worth knowing.
+    Event(Event),
+}
+
+/// Whether a host runs, and if not, how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Alive,
+    /// Without a sound: to others it is as if the network had swallowed it.
+    Vanished,
+    /// Its system is still there and says that nobody listens.
+    Killed,
+}
+
+#[derive(Debug)]
+struct Host<M> {
+    machine: Option<M>,
+    node: NodeId,
+    address: TransportAddress,
+    life: Life,
+    /// When its machine wants to be woken.
+    due: Time,
+    /// The earliest wake in the queue, the only valid one.
+    wake: Time,
+}
+
+/// The world.
+#[derive(Debug)]
+pub struct World<M> {
+    now: Time,
+    queue: Queue,
+    hosts: Vec<Host<M>>,
+    links: Links,
+    places: Places,
+    transport: Transport,
+    disk: Disk,
+    tally: Tally,
+    trace: Trace,
+    sightings: Vec<Sighting>,
+}
+
+impl<M: Machine> World<M> {
+    /// An empty world in which `places` gives every host its place.
+    pub fn new(places: Places, transport: Transport) -> World<M> {
+        World {
+            now: Time(0),
+            queue: Queue::default(),
+            hosts: Vec::new(),
+            links: Links::default(),
+            places,
+            transport,
+            disk: Disk::starting_at(realm::FIRST_STORE_SERIAL),
+            tally: Tally::default(),
+            trace: Trace::new(),
+            sightings: Vec::new(),
+        }
+    }
+
+    /// The address of the host with this index.
+    pub fn address(host: u32) -> TransportAddress {
+        TransportAddress::new(format!("v/{host}")).expect("a dozen characters fit")
+    }
+
+    /// The index that the next host will have.
+    pub fn next_host(&self) -> u32 {
+        self.hosts.len() as u32
+    }
+
+    /// Places a host and starts `machine` on it. Returns its index.
+    pub fn start(&mut self, node: NodeId, machine: M, rng: &mut impl rand::Rng) -> u32 {
+        let host = self.places.add(rng);
+        let address = Self::address(host);
+        self.hosts.push(Host {
+            machine: Some(machine),
+            node,
+            address: address.clone(),
+            life: Life::Alive,
+            due: Time::NEVER,
+            wake: Time::NEVER,
+        });
+        self.give(host, kind::LISTENING, &node.0, Input::Listening(vec![address]));
+        host
+    }
+
+    /// The time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// When something happens next.
+    pub fn next_at(&self) -> Option<Time> {
+        self.queue.next_at()
+    }
+
+    /// Lets the next thing happen. False if there is none.
+    pub fn step(&mut self) -> bool {
+        let Some((at, what)) = self.queue.pop() else { return false };
+        debug_assert!(at >= self.now, "time goes forward");
+        self.now = at;
+        self.happen(what);
+        true
+    }
+
+    /// Moves the clock to `at`, which is not before now and not after [`World::next_at`].
+    pub fn wait_until(&mut self, at: Time) {
+        debug_assert!(at >= self.now && self.next_at().is_none_or(|next| at <= next));
+        self.now = at;
+    }
+
+    /// Gives a host a command; a dead one is not listening.
+    pub fn command(&mut self, host: u32, id: CommandId, command: Command) {
+        self.give(host, kind::COMMAND, &id.0.to_le_bytes(), Input::Command { id, command });
+    }
+
+    /// Whether hosts have told anything since it was last taken.
+    pub fn has_sightings(&self) -> bool {
+        !self.sightings.is_empty()
+    }
+
+    /// What hosts have told since this was last asked.
+    pub fn take_sightings(&mut self, into: &mut Vec<Sighting>) {
+        into.append(&mut self.sightings);
+    }
+
+    /// Whether a host runs.
+    pub fn is_alive(&self, host: u32) -> bool {
+        self.hosts[host as usize].life == Life::Alive
+    }
+
+    /// The machine of a host, while it runs.
+    pub fn machine(&self, host: u32) -> Option<&M> {
+        self.hosts[host as usize].machine.as_ref()
+    }
+
+    /// The counts so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Links that are up or opening.
+    pub fn live_links(&self) -> usize {
+        self.links.live()
+    }
+
+    /// Things that are going to happen.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The hash of all that has happened, in hex.
+    pub fn trace_hash(&self) -> String {
+        self.trace.hex()
+    }
+
+    fn happen(&mut self, what: Happening) {
+        match what {
+            Happening::Frame { link, frame } => self.arrive(link, frame),
+            Happening::Knock { dialler, target, dial } => self.knock(dialler, target, dial),
+            Happening::Opened { link, dial } => self.opened(link, dial),
+            Happening::DialFailed { host, dial } => {
+                self.tally.dials_failed += 1;
+                let input = Input::DialFailed { dial };
+                self.give(host, kind::DIAL_FAILED, &dial.0.to_le_bytes(), input);
+            }
+            Happening::Down { link } => self.down(link),
+            Happening::Stored { host, id, answer } => {
+                self.give(host, kind::STORED, &id.0.to_le_bytes(), Input::Stored { id, answer });
+            }
+            Happening::Wake { host } => self.wake(host),
+        }
+    }
+
+    fn arrive(&mut self, link: LinkId, frame: Vec<u8>) {
+        match self.links.find(link).filter(|at| self.links.end(*at) == End::Up) {
+            Some(at) => {
+                let host = self.links.host(at);
+                self.trace_and_take(host, kind::FRAME, link.0, frame);
+            }
+            None => self.tally.lost(frame.len()),
+        }
+    }
+
+    fn trace_and_take(&mut self, host: u32, kind: u8, link: u64, frame: Vec<u8>) {
+        self.trace.fold(self.now, host, kind, &frame);
+        self.take(host, Input::Received { link: LinkId(link), frame });
+    }
+
+    fn knock(&mut self, dialler: u32, target: u32, dial: DialId) {
+        if !self.is_alive(dialler) {
+            return;
+        }
+        let delay = self.places.one_way(dialler, target);
+        match self.hosts[target as usize].life {
+            Life::Alive => {
+                let at = self.links.open(dialler, target, delay, self.now);
+                self.tally.links += 1;
+                let link = self.links.id(at);
+                self.post(at, 0, Happening::Opened { link, dial });
+                self.link_up(at.other(), None);
+            }
+            Life::Killed => {
+                self.queue.push(self.now + delay, Happening::DialFailed { host: dialler, dial });
+            }
+            // It vanished while the dial was on its way.
+            Life::Vanished => {
+                let late = self.now + self.transport.dial_timeout;
+                self.queue.push(late, Happening::DialFailed { host: dialler, dial });
+            }
+        }
+    }
+
+    fn opened(&mut self, link: LinkId, dial: DialId) {
+        let opening = |at: &EndAt| self.links.end(*at) == End::Opening;
+        if let Some(at) = self.links.find(link).filter(opening) {
+            self.links.set_end(at, End::Up);
+            self.link_up(at, Some(dial));
+        }
+    }
+
+    fn link_up(&mut self, at: EndAt, dial: Option<DialId>) {
+        let (link, host) = (self.links.id(at), self.links.host(at));
+        let other = &self.hosts[self.links.host(at.other()) as usize];
+        let (node, remote) = (other.node, other.address.clone());
+        let input = Input::LinkUp { link, node, remote, dial };
+        self.give(host, kind::LINK_UP, &link.0.to_le_bytes(), input);
+    }
+
+    fn down(&mut self, link: LinkId) {
+        let Some(at) = self.links.find(link) else { return };
+        let (host, end) = (self.links.host(at), self.links.end(at));
+        if end != End::Down {
+            self.links.set_end(at, End::Down);
+            self.give(host, kind::LINK_DOWN, &link.0.to_le_bytes(), Input::LinkDown { link });
+        }
+    }
+
+    fn wake(&mut self, host: u32) {
+        let place = &mut self.hosts[host as usize];
+        if place.wake != self.now || place.life != Life::Alive {
+            return; // superseded
+        }
+        place.wake = Time::NEVER;
+        if place.due <= self.now {
+            self.give(host, kind::TICK, &[], Input::Tick);
+        } else {
+            self.ask_wake(host);
+        }
+    }
+
+    /// Gives an input to a host, with the bytes that stand for it in the trace.
+    fn give(&mut self, host: u32, kind: u8, bytes: &[u8], input: Input) {
+        if self.is_alive(host) {
+            self.trace.fold(self.now, host, kind, bytes);
+            self.take(host, input);
+        }
+    }
+}
+
+/// What an input was, in the trace.
+mod kind {
+    pub(super) const LISTENING: u8 = 1;
+    pub(super) const COMMAND: u8 = 2;
+    pub(super) const FRAME: u8 = 3;
+    pub(super) const LINK_UP: u8 = 4;
+    pub(super) const LINK_DOWN: u8 = 5;
+    pub(super) const DIAL_FAILED: u8 = 6;
+    pub(super) const STORED: u8 = 7;
+    pub(super) const TICK: u8 = 8;
+}
+
+#[cfg(test)]
+mod tests;
