@@ -1,0 +1,301 @@
+//! The one loop: everything that happens to a node goes through here, one after the other.
+
+use super::Store;
+use super::clock::{self, Clock};
+use super::handle::Request;
+use crate::transport::{Arrival, HANG_UP_PATIENCE, Outbox, Refused, Tally, Transport};
+use overlay_proto::Node;
+use overlay_proto::id::{CommandId, LinkId, StoreId};
+use overlay_proto::io::{Event, Input, Output, Reply, StoreAnswer, StoreRequest};
+use overlay_proto::time::{Span, Time};
+use overlay_proto::wire::{Class, TransportAddress};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{debug, info, trace, warn};
+
+/// Arrivals taken at a time. Between two batches requests, answers and timers have their turn.
+const BATCH_MAX: usize = 256;
+/// How often the wall clock is read for the core, which wants it at least once a minute.
+const WALL_CLOCK_EVERY: Duration = Duration::from_secs(30);
+/// A deadline that is still due after its tick is not served again sooner than this: a mistake in
+/// the core shall not take a whole processor.
+const TICK_GAP: Span = Span::millis(1);
+/// How long the end waits for links to end: a little longer than each may take.
+const END_PATIENCE: Duration = HANG_UP_PATIENCE.saturating_add(Duration::from_millis(200));
+
+/// The loop's state: the core, and what ties it to the world.
+pub(super) struct EventLoop {
+    node: Node,
+    clock: Clock,
+    transport: Transport,
+    store: Option<Arc<dyn Store>>,
+    stored_out: mpsc::UnboundedSender<(StoreId, StoreAnswer)>,
+    // Unbounded, but the core has only so many requests open.
+    stored: mpsc::UnboundedReceiver<(StoreId, StoreAnswer)>,
+    events: broadcast::Sender<Event>,
+    announced: watch::Sender<Vec<TransportAddress>>,
+    tally: Arc<Tally>,
+    links: HashMap<LinkId, LinkState>,
+    commands: HashMap<CommandId, oneshot::Sender<Reply>>,
+    last_command: u64,
+    last_tick: Option<Time>,
+}
+
+/// A link that the transport has not yet told to be down.
+enum LinkState {
+    /// It carries.
+    Up(Arc<Outbox>),
+    /// It sends what is queued. What still comes is of no use to the core.
+    HangingUp,
+}
+
+impl EventLoop {
+    pub(super) fn new(
+        node: Node,
+        clock: Clock,
+        transport: Transport,
+        store: Option<Arc<dyn Store>>,
+        events: broadcast::Sender<Event>,
+        announced: watch::Sender<Vec<TransportAddress>>,
+        tally: Arc<Tally>,
+    ) -> EventLoop {
+        let (stored_out, stored) = mpsc::unbounded_channel();
+        EventLoop {
+            node,
+            clock,
+            transport,
+            store,
+            stored_out,
+            stored,
+            events,
+            announced,
+            tally,
+            links: HashMap::new(),
+            commands: HashMap::new(),
+            last_command: 0,
+            last_tick: None,
+        }
+    }
+
+    /// Runs until the owner ends it or drops the last handle.
+    pub(super) async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut arrivals: mpsc::Receiver<Arrival>,
+    ) {
+        let listening = self.announced.borrow().clone();
+        self.give(Input::Listening(listening));
+        // What the core wants to say from the start.
+        self.give(Input::Tick);
+        let mut wall_clock = interval(WALL_CLOCK_EVERY);
+        wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH_MAX);
+        loop {
+            self.tick_if_due();
+            let deadline = self.next_tick().and_then(|at| self.clock.instant(at));
+            tokio::select! {
+                biased;
+                request = requests.recv() => match request {
+                    Some(Request::End) | None => break,
+                    Some(request) => self.on_request(request),
+                },
+                Some((id, answer)) = self.stored.recv() => self.give(Input::Stored { id, answer }),
+                _ = wall_clock.tick() => self.give(Input::WallClock(clock::wall())),
+                taken = arrivals.recv_many(&mut batch, BATCH_MAX) => {
+                    if taken == 0 {
+                        warn!("the transport has ended, and so does the node");
+                        break;
+                    }
+                    batch.drain(..).for_each(|arrival| self.on_arrival(arrival));
+                }
+                () = until(deadline) => {}
+            }
+        }
+        self.end(arrivals).await;
+        // Whoever waits for the end sees it only now.
+        drop(requests);
+    }
+
+    /// Gives the core an input and does what it puts out.
+    fn give(&mut self, input: Input) {
+        self.node.handle_input(self.clock.now(), input);
+        while let Some(output) = self.node.poll_output() {
+            self.perform(output);
+        }
+    }
+
+    fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Command(command, reply) => {
+                self.last_command += 1;
+                let id = CommandId(self.last_command);
+                self.commands.insert(id, reply);
+                self.give(Input::Command { id, command });
+            }
+            Request::Look(look) => look(&self.node),
+            Request::Counters(answer) => {
+                let up = self.links.values().filter(|link| matches!(link, LinkState::Up(_)));
+                let _ = answer.send(self.tally.read(up.count() as u64));
+            }
+            // The loop itself sees to it.
+            Request::End => {}
+        }
+    }
+
+    fn on_arrival(&mut self, arrival: Arrival) {
+        match arrival {
+            Arrival::Up { link, node, remote, dial, outbox } => {
+                self.links.insert(link, LinkState::Up(outbox));
+                self.give(Input::LinkUp { link, node, remote, dial });
+            }
+            Arrival::Frame { link, frame, .. } => {
+                trace!(link = link.0, bytes = frame.len(), "frame in");
+                if matches!(self.links.get(&link), Some(LinkState::Up(_))) {
+                    self.give(Input::Received { link, frame });
+                }
+            }
+            Arrival::Down { link } => {
+                self.links.remove(&link);
+                self.give(Input::LinkDown { link });
+            }
+            Arrival::DialFailed { dial } => self.give(Input::DialFailed { dial }),
+            Arrival::Addresses(addresses) => {
+                info!(?addresses, "addresses changed");
+                self.announced.send_replace(addresses.clone());
+                self.give(Input::Listening(addresses));
+            }
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Dial { id, node, addresses } => {
+                debug!(dial = id.0, ?node, ?addresses, "dialling");
+                self.transport.dial(id, node, addresses);
+            }
+            Output::HangUp { link } => self.hang_up(link),
+            Output::Send { link, class, frame } => self.send(link, class, frame),
+            Output::Store { id, request } => self.store(id, request),
+            Output::Reply { id, reply } => {
+                if let Some(waiting) = self.commands.remove(&id) {
+                    // Whoever asked may have gone meanwhile.
+                    let _ = waiting.send(reply);
+                }
+            }
+            Output::Event(event) => {
+                match &event {
+                    Event::Refused { node, status } => info!(?node, %status, "refused"),
+                    event => debug!(?event, "event"),
+                }
+                // Without a receiver nobody wants to know.
+                let _ = self.events.send(event);
+            }
+        }
+    }
+
+    fn hang_up(&mut self, link: LinkId) {
+        if let Some(state) = self.links.get_mut(&link)
+            && let LinkState::Up(outbox) = state
+        {
+            outbox.close();
+            *state = LinkState::HangingUp;
+        }
+    }
+
+    fn send(&mut self, link: LinkId, class: Class, frame: Vec<u8>) {
+        let Some(LinkState::Up(outbox)) = self.links.get(&link) else { return };
+        trace!(link = link.0, ?class, bytes = frame.len(), "frame out");
+        match outbox.push(class, frame) {
+            // A link that has just gone down by itself; the core is about to hear of it.
+            Ok(()) | Err(Refused::Closed) => {}
+            Err(Refused::TooLarge) => {
+                warn!(link = link.0, ?class, "a frame too large to send was dropped");
+                Tally::add(&self.tally.dropped[class as usize], 1);
+            }
+            Err(Refused::Full) => {
+                debug!(link = link.0, ?class, "queue full, frame dropped");
+                Tally::add(&self.tally.dropped[class as usize], 1);
+                if class == Class::Control {
+                    info!(link = link.0, "the other end does not read: hanging up");
+                    self.hang_up(link);
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, id: StoreId, request: StoreRequest) {
+        let stored = self.stored_out.clone();
+        let Some(store) = self.store.clone() else {
+            warn!(?request, "there is no store: the request fails");
+            let _ = stored.send((id, StoreAnswer::Failed));
+            return;
+        };
+        tokio::spawn(async move {
+            // In a task of its own, so that a store that panics is one that has failed.
+            let answer = tokio::spawn(async move { store.submit(request).await }).await;
+            let answer = answer.unwrap_or_else(|error| {
+                warn!(%error, "the store has failed");
+                StoreAnswer::Failed
+            });
+            let _ = stored.send((id, answer));
+        });
+    }
+
+    fn tick_if_due(&mut self) {
+        let now = self.clock.now();
+        if self.next_tick().is_some_and(|at| at <= now) {
+            self.last_tick = Some(now);
+            self.give(Input::Tick);
+        }
+    }
+
+    fn next_tick(&self) -> Option<Time> {
+        let at = self.node.poll_timeout()?.at;
+        Some(match self.last_tick {
+            Some(last) => at.max(last + TICK_GAP),
+            None => at,
+        })
+    }
+
+    /// Hangs up all links and closes the transport. Replies that are still due fail.
+    async fn end(mut self, mut arrivals: mpsc::Receiver<Arrival>) {
+        for link in self.links.values() {
+            if let LinkState::Up(outbox) = link {
+                outbox.close();
+            }
+        }
+        let all_down = async {
+            while !self.links.is_empty() {
+                match arrivals.recv().await {
+                    Some(Arrival::Up { link, outbox, .. }) => {
+                        outbox.close();
+                        self.links.insert(link, LinkState::HangingUp);
+                    }
+                    Some(Arrival::Down { link }) => drop(self.links.remove(&link)),
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+        };
+        if timeout(END_PATIENCE, all_down).await.is_err() {
+            debug!("some links did not end in time");
+        }
+        drop(arrivals);
+        self.transport.end().await;
+        info!("node ended");
+    }
+}
+
+/// Returns at `deadline`; never, if there is none.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests;

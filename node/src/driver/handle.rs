@@ -1,0 +1,121 @@
+//! What the owner of a running node holds.
+
+use crate::transport::Counters;
+use overlay_proto::Node;
+use overlay_proto::id::NodeId;
+use overlay_proto::io::{Command, Event, Reply};
+use overlay_proto::status::Status;
+use overlay_proto::view::{ChildView, NeighbourView, PeerView, SupernodeView};
+use overlay_proto::wire::TransportAddress;
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+/// How long a shutdown waits for the log-out to be answered. A home that is gone answers never.
+const LOGOUT_PATIENCE: Duration = Duration::from_secs(1);
+/// How the core calls the state of a peer that has a session.
+const ONLINE: &str = "online";
+
+/// What a handle asks of the loop.
+pub(crate) enum Request {
+    /// Give this to the core, and its reply to the one who asked.
+    Command(Command, oneshot::Sender<Reply>),
+    /// Look at the core.
+    Look(Box<dyn FnOnce(&Node) + Send>),
+    /// Count.
+    Counters(oneshot::Sender<Counters>),
+    /// Hang up and end.
+    End,
+}
+
+/// A running node, for its owner. Cheap to clone. When the last one is dropped, the node ends as
+/// with [`Handle::shutdown`], but without a log-out.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) id: NodeId,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) events: broadcast::WeakSender<Event>,
+    pub(super) addresses: watch::Receiver<Vec<TransportAddress>>,
+}
+
+impl Handle {
+    /// The node id.
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// The addresses at which others can dial this node, as announced, best first.
+    pub fn addresses(&self) -> Vec<TransportAddress> {
+        self.addresses.borrow().clone()
+    }
+
+    /// Gives the core a command and waits for its reply. If the node has ended, or ends before it
+    /// replies, that is [`Reply::Failed`] with [`Status::INTERNAL`].
+    pub async fn command(&self, command: Command) -> Reply {
+        let (reply, replied) = oneshot::channel();
+        let asked = self.requests.send(Request::Command(command, reply)).await;
+        let gone = Reply::Failed { status: Status::INTERNAL };
+        if asked.is_err() { gone } else { replied.await.unwrap_or(gone) }
+    }
+
+    /// What happens from now on. A receiver that is a thousand events behind misses the oldest.
+    /// If the node has ended, the receiver is closed.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            None => broadcast::channel(1).1,
+        }
+    }
+
+    /// The peer role at a glance; none if the node does not have it or has ended.
+    pub async fn peer_view(&self) -> Option<PeerView> {
+        self.look(Node::peer_view).await.flatten()
+    }
+
+    /// The peer's neighbours, in slot order; empty if the node has ended.
+    pub async fn neighbour_views(&self) -> Vec<NeighbourView> {
+        self.look(Node::neighbour_views).await.unwrap_or_default()
+    }
+
+    /// The supernode role at a glance; none if the node does not have it or has ended.
+    pub async fn supernode_view(&self) -> Option<SupernodeView> {
+        self.look(Node::supernode_view).await.flatten()
+    }
+
+    /// The supernode's peers, by node id; empty if the node has ended.
+    pub async fn child_views(&self) -> Vec<ChildView> {
+        self.look(Node::child_views).await.unwrap_or_default()
+    }
+
+    /// What the links have carried since the start; all zero if the node has ended.
+    pub async fn counters(&self) -> Counters {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.requests.send(Request::Counters(answer)).await;
+        answered.await.unwrap_or_default()
+    }
+
+    /// Logs out if the peer is on line, hangs up every link once what is queued has left, and ends
+    /// the node. Takes about two seconds at most; done at once if it has ended already.
+    pub async fn shutdown(&self) {
+        let online = self.peer_view().await.is_some_and(|peer| peer.state == ONLINE);
+        if online {
+            let _ = timeout(LOGOUT_PATIENCE, self.command(Command::Logout)).await;
+        }
+        if self.requests.send(Request::End).await.is_ok() {
+            self.requests.closed().await;
+        }
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        view: impl FnOnce(&Node) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let look = move |node: &Node| {
+            // Whoever asked may have gone meanwhile.
+            let _ = answer.send(view(node));
+        };
+        self.requests.send(Request::Look(Box::new(look))).await.ok()?;
+        answered.await.ok()
+    }
+}

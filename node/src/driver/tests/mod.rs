@@ -1,0 +1,5 @@
+//! Whole nodes on loopback.
+
+mod ending;
+mod living;
+pub(super) mod realm;

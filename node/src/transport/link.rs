@@ -1,0 +1,129 @@
+//! One link at work: frames from its substream to the loop, and from its outbox to the substream.
+//!
+//! A frame is its length as four bytes, big-endian, and its bytes.
+
+use super::limits::{ARRIVALS_PER_LINK_MAX, HANG_UP_PATIENCE, READ_BUFFER_BYTES, WRITE_BYTES_MAX};
+use super::outbox::{LENGTH_BYTES, Outbox};
+use super::tally::Tally;
+use super::{Arrival, Arrivals};
+use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use overlay_proto::config::FRAME_BYTES_MAX;
+use overlay_proto::id::LinkId;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info};
+
+/// One link and what it works with.
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) tally: Arc<Tally>,
+}
+
+/// Why a link is at its end.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    /// The other end has closed it, or it is broken.
+    #[error("{0}")]
+    Closed(#[from] std::io::Error),
+    /// It sent a length that no frame may have.
+    #[error("a frame of {0} bytes was announced, more than {FRAME_BYTES_MAX}")]
+    TooLarge(u32),
+    /// This end has hung up.
+    #[error("hung up")]
+    HungUp,
+    /// The loop is gone.
+    #[error("the node has ended")]
+    NodeEnded,
+}
+
+impl Link {
+    /// Carries frames until the link ends, then tells the loop. What came before the end reaches
+    /// the loop before the end does.
+    pub(crate) async fn run<S: AsyncRead + AsyncWrite>(self, stream: S) {
+        let (reader, writer) = stream.split();
+        let end = self.carry(reader, writer).await;
+        match end {
+            End::TooLarge(_) => info!(link = self.id.0, %end, "link refused"),
+            _ => debug!(link = self.id.0, %end, "link down"),
+        }
+        self.outbox.close();
+        // If the loop is gone, nobody needs to know.
+        let _ = self.arrivals.send(Arrival::Down { link: self.id }).await;
+    }
+
+    async fn carry<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+        &self,
+        reader: R,
+        writer: W,
+    ) -> End {
+        let reading = self.read(reader);
+        let writing = self.write(writer);
+        let overdue = async {
+            self.outbox.closed().await;
+            sleep(HANG_UP_PATIENCE).await;
+        };
+        tokio::pin!(reading, writing);
+        tokio::select! {
+            end = &mut reading => end,
+            // Either all is sent and our direction is closed, and the other end closes its own
+            // when it has read all: QUIC would throw away what is still under way if we closed
+            // the connection now. Or the link is broken: what came before may still be read.
+            sent = &mut writing => match timeout(HANG_UP_PATIENCE, reading).await {
+                Ok(End::TooLarge(bytes)) => End::TooLarge(bytes),
+                _ => sent.map_or_else(End::Closed, |()| End::HungUp),
+            },
+            // The other end does not read.
+            () = overdue => End::HungUp,
+        }
+    }
+
+    async fn read<R: AsyncRead + Unpin>(&self, reader: R) -> End {
+        match self.read_frames(reader).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn read_frames<R: AsyncRead + Unpin>(
+        &self,
+        reader: R,
+    ) -> Result<std::convert::Infallible, End> {
+        let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
+        let room = Arc::new(Semaphore::new(ARRIVALS_PER_LINK_MAX));
+        loop {
+            let mut length = [0; LENGTH_BYTES];
+            reader.read_exact(&mut length).await?;
+            let length = u32::from_be_bytes(length);
+            if length as usize > FRAME_BYTES_MAX {
+                return Err(End::TooLarge(length));
+            }
+            let mut frame = vec![0; length as usize];
+            reader.read_exact(&mut frame).await?;
+            Tally::add(&self.tally.frames_in, 1);
+            Tally::add(&self.tally.bytes_in, (LENGTH_BYTES + frame.len()) as u64);
+            let permit = Arc::clone(&room).acquire_owned().await.map_err(|_| End::NodeEnded)?;
+            let arrival = Arrival::Frame { link: self.id, frame, _room: permit };
+            self.arrivals.send(arrival).await.map_err(|_| End::NodeEnded)?;
+        }
+    }
+
+    async fn write<W: AsyncWrite + Unpin>(&self, mut writer: W) -> std::io::Result<()> {
+        let mut buffer = Vec::new();
+        loop {
+            let frames = self.outbox.fill(&mut buffer).await;
+            if frames == 0 {
+                return writer.close().await;
+            }
+            writer.write_all(&buffer).await?;
+            writer.flush().await?;
+            Tally::add(&self.tally.frames_out, frames);
+            Tally::add(&self.tally.bytes_out, buffer.len() as u64);
+            buffer.clear();
+            // Thousands of links that were busy once shall not each keep a full buffer.
+            buffer.shrink_to(WRITE_BYTES_MAX / 16);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! How the swarm is made: transports, handshakes, limits.
+
+use super::address::keypair;
+use super::limits::{
+    CONNECTIONS_MAX, CONNECTIONS_PER_NODE_MAX, HANDSHAKE_PATIENCE, INBOUND_PENDING_MAX,
+    LINKLESS_PATIENCE, NEGOTIATING_MAX, OUTBOUND_PENDING_MAX, QUIC_CONNECTION_BYTES_MAX,
+    QUIC_IDLE_MAX, QUIC_KEEP_ALIVE, QUIC_STREAM_BYTES_MAX, SUBSTREAMS_MAX,
+};
+use super::link_behaviour::LinkBehaviour;
+use super::listen::ListenError;
+use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::swarm::NetworkBehaviour;
+use libp2p::{Swarm, SwarmBuilder, noise, quic, tcp, yamux};
+use overlay_proto::identity::SecretKey;
+
+/// What runs on every connection.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Behaviour {
+    /// First, so that it refuses before the link is prepared.
+    limits: connection_limits::Behaviour,
+    link: LinkBehaviour,
+}
+
+/// A swarm that neither listens nor dials yet.
+///
+/// # Errors
+/// [`ListenError::Handshake`], if Noise cannot be set up.
+pub(crate) fn build(device: &SecretKey) -> Result<Swarm<Behaviour>, ListenError> {
+    let swarm = SwarmBuilder::with_existing_identity(keypair(device))
+        .with_tokio()
+        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux_config)
+        .map_err(|error| ListenError::Handshake(error.to_string()))?
+        .with_quic_config(quic_config)
+        .with_behaviour(|_| Behaviour {
+            limits: connection_limits::Behaviour::new(limits()),
+            link: LinkBehaviour::default(),
+        })
+        .map_err(|never| ListenError::Handshake(never.to_string()))?
+        .with_swarm_config(|config| {
+            config
+                .with_idle_connection_timeout(LINKLESS_PATIENCE)
+                .with_max_negotiating_inbound_streams(NEGOTIATING_MAX)
+        })
+        .with_connection_timeout(HANDSHAKE_PATIENCE)
+        .build();
+    Ok(swarm)
+}
+
+fn limits() -> ConnectionLimits {
+    ConnectionLimits::default()
+        .with_max_pending_incoming(Some(INBOUND_PENDING_MAX))
+        .with_max_pending_outgoing(Some(OUTBOUND_PENDING_MAX))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_NODE_MAX))
+        .with_max_established(Some(CONNECTIONS_MAX))
+}
+
+fn yamux_config() -> yamux::Config {
+    let mut config = yamux::Config::default();
+    config.set_max_num_streams(SUBSTREAMS_MAX as usize);
+    config
+}
+
+fn quic_config(mut config: quic::Config) -> quic::Config {
+    config.handshake_timeout = HANDSHAKE_PATIENCE;
+    config.max_idle_timeout = QUIC_IDLE_MAX.as_millis() as u32;
+    config.keep_alive_interval = QUIC_KEEP_ALIVE;
+    config.max_concurrent_stream_limit = SUBSTREAMS_MAX;
+    config.max_stream_data = QUIC_STREAM_BYTES_MAX;
+    config.max_connection_data = QUIC_CONNECTION_BYTES_MAX;
+    config
+}

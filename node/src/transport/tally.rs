@@ -1,0 +1,57 @@
+//! What the links have carried so far.
+
+use overlay_proto::wire::Class;
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a node's links have carried since its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Frames that came.
+    pub frames_in: u64,
+    /// Frames that were written.
+    pub frames_out: u64,
+    /// Bytes that came, with the lengths before the frames, without the transport's own.
+    pub bytes_in: u64,
+    /// Bytes that were written, counted likewise.
+    pub bytes_out: u64,
+    /// Frames dropped because their queue was full, by [`Class`] in the order of [`Class::ALL`].
+    pub dropped: [u64; Class::ALL.len()],
+    /// Links up now.
+    pub links: u64,
+    /// Dials that led to nothing.
+    pub dials_failed: u64,
+}
+
+/// The counters while they count, shared by the links' tasks and the loop.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) frames_in: AtomicU64,
+    pub(crate) frames_out: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) bytes_out: AtomicU64,
+    pub(crate) dropped: [AtomicU64; Class::ALL.len()],
+    pub(crate) dials_failed: AtomicU64,
+}
+
+impl Tally {
+    /// Adds `n` to one of the counters.
+    pub(crate) fn add(counter: &AtomicU64, n: u64) {
+        // Each counter stands for itself, so no order between them is needed.
+        counter.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The counters now, with `links` up.
+    pub(crate) fn read(&self, links: u64) -> Counters {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counters {
+            frames_in: read(&self.frames_in),
+            frames_out: read(&self.frames_out),
+            bytes_in: read(&self.bytes_in),
+            bytes_out: read(&self.bytes_out),
+            dropped: [0, 1, 2, 3].map(|class| read(&self.dropped[class])),
+            links,
+            dials_failed: read(&self.dials_failed),
+        }
+    }
+}
