@@ -29,6 +29,9 @@ pub const CODE_BYTES_MAX: usize = 64;
 pub const HOSTS_MAX: usize = 200;
 /// Most supernodes a realm may have while every member links to every other.
 pub const MEMBERS_MAX: usize = 512;
+/// Supernodes told of in one message. Each takes up to a kilobyte with its certificate and
+/// addresses.
+pub const MEMBERS_PER_MESSAGE: usize = 48;
 /// Most devices of one user in the location index.
 pub const DEVICES_PER_USER_MAX: usize = 8;
 /// Most location records one supernode keeps.
@@ -59,6 +62,7 @@ pub const TRACE_HOPS_MAX: u8 = 24;
 const _: () = assert!(VISITED_MAX >= HOP_LIMIT as usize);
 const _: () = assert!(TEXT_BYTES_MAX + 8 * VISITED_MAX + 4_096 <= FRAME_BYTES_MAX);
 const _: () = assert!(DEGREE_MAX <= 16);
+const _: () = assert!(MEMBERS_PER_MESSAGE * (256 + 5 * ADDRESS_BYTES_MAX) < FRAME_BYTES_MAX);
 
 /// What may be set. The defaults serve a real network; a scenario changes what it studies.
 #[derive(Clone, Debug)]
@@ -125,8 +129,8 @@ impl Default for Config {
             lease: Span::secs(60),
             renew: Span::secs(20),
             last_seen: Span::secs(72 * 3_600),
-            gossip: Span::millis(500),
-            publish: Span::secs(2),
+            gossip: Span::secs(1),
+            publish: Span::secs(3),
             plan: Span::millis(250),
             heartbeat: Span::secs(1),
             member_dead_after: Span::secs(5),

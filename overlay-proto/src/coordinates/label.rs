@@ -19,7 +19,10 @@ const PATH_MASK: u64 = !0xfff;
 
 /// The epoch of a tree: one more each time it gets a new root. Compared as serial numbers
 /// (RFC 1982), so it may wrap.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Epoch(pub u8);
 
 impl Epoch {

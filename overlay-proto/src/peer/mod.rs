@@ -26,7 +26,7 @@ use neighbourhood::{Early, Gossip, Neighbour};
 use place::{Place, SlotState};
 use probe::Probes;
 use session::{Goal, Session};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The role every user's node has.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Peer {
     attempts: u32,
     hosts: Hosts,
     standbys: Vec<Contact>,
+    /// The links on which a standby expects us.
+    warm: BTreeSet<LinkId>,
     /// When the links to the standbys are looked after next.
     warm_at: Time,
     place: Place,
@@ -69,6 +71,7 @@ impl Peer {
             attempts: 0,
             hosts,
             standbys: Vec::new(),
+            warm: BTreeSet::new(),
             warm_at: Time::NEVER,
             place: Place::default(),
             neighbours: Vec::new(),
@@ -109,6 +112,7 @@ impl Peer {
 
     pub fn on_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
         self.early.remove(&link);
+        self.warm.remove(&link);
         self.slot_link_down(cx, link);
         self.session_link_down(cx, link, node);
     }
@@ -192,6 +196,7 @@ impl Peer {
         self.place = Place::default();
         self.neighbours.clear();
         self.standbys.clear();
+        self.warm.clear();
         self.gossip = Gossip::default();
     }
 

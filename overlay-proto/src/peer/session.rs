@@ -155,6 +155,7 @@ impl Peer {
             return self.ask(cx, link);
         }
         let Some(contact) = self.hosts.next(cx) else {
+            self.session = Session::Idle;
             return self.abandon(cx, Status::NO_ROUTE);
         };
         let until = cx.now + cx.config.patience;
@@ -208,6 +209,7 @@ impl Peer {
             }
             Goal::Enroll { ticket, .. } => cx.send(link, Enroll { ticket }),
             Goal::Online { .. } => {
+                self.warm.remove(&link);
                 let Some(login) = self.login(cx, &transcript, false) else { return };
                 cx.send(link, login);
             }
@@ -218,6 +220,9 @@ impl Peer {
     }
 
     fn ask_to_stand_by(&mut self, cx: &mut Context, link: LinkId) {
+        if !self.warm.insert(link) {
+            return;
+        }
         let Some(greeted) = cx.links.greeted(link) else { return };
         let transcript = greeted.transcript;
         if let Some(login) = self.login(cx, &transcript, true) {

@@ -2,7 +2,9 @@
 //! size is bounded by [`MEMBERS_MAX`].)
 
 use super::Supernode;
-use crate::config::{ADDRESSES_MAX, LOCATION_REPLICAS, MEMBERS_MAX};
+use crate::config::{
+    ADDRESSES_MAX, LOCATION_REPLICAS, MEMBERS_MAX, MEMBERS_PER_MESSAGE, TREES_MAX,
+};
 use crate::context::Context;
 use crate::id::{IndexKey, LinkId, NodeId};
 use crate::identity::{Certificate, Contact, chain};
@@ -11,7 +13,7 @@ use crate::rendezvous;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::view::MemberView;
-use crate::wire::message::{Heartbeat, MemberRecord, Members as MembersMessage};
+use crate::wire::message::{Heartbeat, MemberRecord, Members as MembersMessage, RootClaim};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -71,6 +73,12 @@ impl Members {
     /// Live members that have peers, and so can have a tree's root among them.
     pub fn with_children(&self) -> impl Iterator<Item = NodeId> {
         self.alive().filter(|(_, member)| member.load.children > 0).map(|(node, _)| *node)
+    }
+
+    /// What the live members say of their roots of `tree`.
+    pub fn claims(&self, tree: usize) -> impl Iterator<Item = &RootClaim> {
+        let claims = self.alive().flat_map(|(_, member)| &member.load.roots);
+        claims.filter(move |claim| usize::from(claim.tree) == tree)
     }
 
     pub fn peers(&self) -> usize {
@@ -167,13 +175,18 @@ impl Supernode {
     pub(super) fn send_members(&mut self, cx: &mut Context, link: LinkId) {
         let mut members = self.members.records();
         members.extend(self.own_record(cx));
-        members.truncate(MEMBERS_MAX);
-        cx.send(link, MembersMessage { members });
+        for part in members.chunks(MEMBERS_PER_MESSAGE) {
+            cx.send(link, MembersMessage { members: part.to_vec() });
+        }
     }
 
-    /// Every member as an enrolling supernode should know them, this one first.
+    /// Members for an enrolling supernode to begin with, this one first.
     pub(super) fn member_records(&self, cx: &Context) -> Vec<MemberRecord> {
-        self.own_record(cx).into_iter().chain(self.members.records()).take(MEMBERS_MAX).collect()
+        self.own_record(cx)
+            .into_iter()
+            .chain(self.members.records())
+            .take(MEMBERS_PER_MESSAGE)
+            .collect()
     }
 
     fn own_record(&self, cx: &Context) -> Option<MemberRecord> {
@@ -190,7 +203,7 @@ impl Supernode {
         cx: &mut Context,
         message: MembersMessage,
     ) -> Result<(), Status> {
-        if message.members.len() > MEMBERS_MAX {
+        if message.members.len() > MEMBERS_PER_MESSAGE {
             return Err(Status::TOO_LARGE);
         }
         let mut learnt = false;
@@ -228,18 +241,28 @@ impl Supernode {
             return false;
         }
         let dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
-        let load = Heartbeat { children: 0, free_slots: 0, links: 0, draining: false };
+        let load =
+            Heartbeat { children: 0, free_slots: 0, links: 0, draining: false, roots: Vec::new() };
         let member = Member { record, link: None, heard: cx.now, load, dial_at };
         self.members.known.insert(node, member);
         self.wake_by(dial_at);
         true
     }
 
-    pub(super) fn on_heartbeat(&mut self, cx: &Context, node: NodeId, load: Heartbeat) {
+    pub(super) fn on_heartbeat(
+        &mut self,
+        cx: &Context,
+        node: NodeId,
+        load: Heartbeat,
+    ) -> Result<(), Status> {
+        if load.roots.len() > TREES_MAX {
+            return Err(Status::TOO_LARGE);
+        }
         if let Some(member) = self.members.known.get_mut(&node) {
             member.heard = cx.now;
             member.load = load;
         }
+        Ok(())
     }
 
     /// The link to a member is gone; whether the member is, a new dial will show.
@@ -298,6 +321,7 @@ impl Supernode {
             free_slots: count(self.children.values().map(|child| child.free()).sum()),
             links: count(self.children.values().map(|child| child.up()).sum()),
             draining: false,
+            roots: self.trees.claims(),
         }
     }
 }

@@ -144,7 +144,7 @@ impl Supernode {
         message: Message,
     ) -> Result<(), Status> {
         match message {
-            Message::Heartbeat(load) => self.on_heartbeat(cx, node, load),
+            Message::Heartbeat(load) => return self.on_heartbeat(cx, node, load),
             Message::Members(members) => return self.on_members(cx, members),
             Message::StoreLocation(store) => return self.on_store_location(cx, store),
             Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),

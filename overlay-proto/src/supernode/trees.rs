@@ -9,6 +9,7 @@ use crate::coordinates::{Coordinates, Epoch, Label};
 use crate::id::NodeId;
 use crate::rendezvous;
 use crate::time::Span;
+use crate::wire::message::RootClaim;
 use std::collections::BTreeMap;
 
 /// Memberships rest this many heartbeats before a tree gets a new root: a supernode that has just
@@ -20,8 +21,13 @@ const REST_HEARTBEATS: u64 = 3;
 pub(crate) struct Trees {
     /// The roots among our peers, by tree.
     roots: BTreeMap<usize, Root>,
-    /// The newest epoch seen, by tree.
+    /// The newest epoch seen in labels, by tree.
     epochs: Vec<Option<Epoch>>,
+}
+
+/// The newest epoch that any of these is.
+fn newest(epochs: impl Iterator<Item = Epoch>) -> Option<Epoch> {
+    epochs.reduce(|a, b| if b.is_newer_than(a) { b } else { a })
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +45,15 @@ impl Trees {
     pub fn root_label(&self, tree: usize, child: NodeId) -> Option<Label> {
         let root = self.roots.get(&tree)?;
         (root.child == child).then(|| Label::root(root.epoch))
+    }
+
+    /// What this supernode tells the others of its roots.
+    pub fn claims(&self) -> Vec<RootClaim> {
+        let claim = |(tree, root): (&usize, &Root)| {
+            let tree = u8::try_from(*tree).ok()?;
+            Some(RootClaim { tree, epoch: root.epoch, root: root.child.short() })
+        };
+        self.roots.iter().filter_map(claim).collect()
     }
 
     /// Learns epochs from a peer's or neighbour's place.
@@ -85,10 +100,16 @@ impl Supernode {
     }
 
     fn tend_own_tree(&mut self, cx: &mut Context, tree: usize) {
-        let known = self.trees.epoch(tree);
+        let claimed = newest(self.members.claims(tree).map(|claim| claim.epoch));
+        let known = newest(self.trees.epoch(tree).into_iter().chain(claimed));
         let root = self.trees.roots.get(&tree).copied();
         let alive = root.filter(|root| self.children.contains_key(&root.child));
-        let outdone = alive.zip(known).is_some_and(|(root, known)| known.is_newer_than(root.epoch));
+        // Two roots of one epoch would give two peers one label. Only the owner may end that, with
+        // an epoch that is newer than both.
+        let outdone = alive.is_some_and(|root| {
+            known.is_some_and(|known| known.is_newer_than(root.epoch))
+                || self.members.claims(tree).any(|claim| claim.epoch == root.epoch)
+        });
         let child = match alive {
             Some(_) if !outdone => return,
             Some(root) => root.child,
@@ -106,7 +127,7 @@ impl Supernode {
         }
     }
 
-    /// The new owner's root takes over once its epoch is heard of; until then ours stays.
+    /// The new owner's root takes over once its epoch is seen in labels; until then ours stays.
     fn hand_over_tree(&mut self, tree: usize) {
         let Some(root) = self.trees.roots.get(&tree).copied() else { return };
         let newer = self.trees.epoch(tree).is_some_and(|epoch| epoch.is_newer_than(root.epoch));

@@ -1,7 +1,7 @@
 //! Every message between two linked nodes, with its number on the wire.
 
 use super::positional::positional;
-use crate::coordinates::{Coordinates, Labels};
+use crate::coordinates::{Coordinates, Epoch, Labels};
 use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{Certificate, Contact, DeviceChain, Signature, Ticket};
 use crate::location::LocationRecord;
@@ -274,6 +274,20 @@ positional! {
         pub links: u32,
         /// Whether it is leaving and takes nobody in.
         pub draining: bool,
+        /// The roots that it has appointed.
+        pub roots: Vec<RootClaim>,
+    }
+}
+
+positional! {
+    /// A supernode has appointed one of its peers as the root of a tree.
+    pub struct RootClaim {
+        /// The tree.
+        pub tree: u8,
+        /// The tree's epoch under this root.
+        pub epoch: Epoch,
+        /// The root.
+        pub root: ShortId,
     }
 }
 

@@ -185,7 +185,14 @@ fn peer_messages() -> Vec<Message> {
 /// Messages between supernodes.
 fn scaffold_messages() -> Vec<Message> {
     vec![
-        Heartbeat { children: 500, free_slots: 12, links: 1_994, draining: false }.into(),
+        Heartbeat {
+            children: 500,
+            free_slots: 12,
+            links: 1_994,
+            draining: false,
+            roots: vec![RootClaim { tree: 3, epoch: Epoch(7), root: node(4).short() }],
+        }
+        .into(),
         Members { members: vec![member()] }.into(),
         StoreLocation { record: record() }.into(),
         Locate { id: 78, key: IndexKey(0x0123_4567_89ab_cdef) }.into(),
