@@ -1,7 +1,7 @@
 //! The command lines of the children, and what is read from their answers.
 
 use super::plan::Options;
-use overlay_node::api::types::ApiEvent;
+use overlay_node::api::ApiEvent;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -14,12 +14,6 @@ fn words<const N: usize>(words: [&str; N], data: &Path) -> Vec<OsString> {
     let mut all: Vec<OsString> = words.into_iter().map(OsString::from).collect();
     all.extend(["--data".into(), data.into(), "--json".into()]);
     all
-}
-
-/// The shape of the topology, for a node that runs or logs in.
-fn shape(options: &Options) -> [OsString; 4] {
-    let (degree, trees) = (options.degree.to_string(), options.trees.to_string());
-    ["--degree".into(), degree.into(), "--trees".into(), trees.into()]
 }
 
 fn listen() -> [OsString; 2] {
@@ -43,19 +37,24 @@ pub(super) fn invite(data: &Path, to_scaffold: bool) -> Vec<OsString> {
     all
 }
 
-/// `supernode run` and `peer run` alike.
-pub(super) fn run(data: &Path, options: &Options) -> Vec<OsString> {
+/// `supernode run`. The shape of the topology is the supernodes' to tell.
+pub(super) fn run_supernode(data: &Path, options: &Options) -> Vec<OsString> {
+    let (degree, trees) = (options.degree.to_string(), options.trees.to_string());
+    let mut all = run_peer(data);
+    all.extend(["--degree".into(), degree.into(), "--trees".into(), trees.into()]);
+    all
+}
+
+/// `peer run`.
+pub(super) fn run_peer(data: &Path) -> Vec<OsString> {
     let mut all = words(["run", "--exit-with-parent"], data);
     all.extend(listen());
-    all.extend(shape(options));
     all
 }
 
 /// `peer join`.
-pub(super) fn join(data: &Path, options: &Options, invitation: &str, name: &str) -> Vec<OsString> {
-    let mut all = words(["join", invitation, "--name", name], data);
-    all.extend(shape(options));
-    all
+pub(super) fn join(data: &Path, invitation: &str, name: &str) -> Vec<OsString> {
+    words(["join", invitation, "--name", name], data)
 }
 
 /// The invitation in what `supernode invite` has written.

@@ -5,8 +5,8 @@ use super::plan::{Options, Plan};
 use super::process::{Line, Nursery, Process, ProcessError, Role};
 use super::progress::Show;
 use futures::{StreamExt, TryStreamExt, stream};
-use overlay_node::api::client::Client;
-use overlay_node::api::types::ApiEvent;
+use overlay_node::api::Client;
+use overlay_node::api::ApiEvent;
 use overlay_node::data::{Folder, InboxEntry};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ impl Resident {
                 self.folder.read_inbox(after).map_err(|error| error.to_string())?
             } else {
                 let page = self.client.get(&format!("/v1/inbox?after={after}")).await;
-                let page: overlay_node::api::types::InboxPage =
+                let page: overlay_node::api::InboxPage =
                     page.map_err(|error| error.to_string())?;
                 page.messages
             };
@@ -159,7 +159,7 @@ impl Births<'_> {
             };
             self.nursery.run(Role::Supernode, &name, &first).await?;
             let (process, mut feed) =
-                self.nursery.start(Role::Supernode, &name, &invoke::run(&data, self.options))?;
+                self.nursery.start(Role::Supernode, &name, &invoke::run_supernode(&data, self.options))?;
             let (_, node) = self.listening(&process, &mut feed).await?;
             supernodes.push(resident(name, node, &data, process));
             feeds.push(feed);
@@ -197,9 +197,9 @@ impl Births<'_> {
 
     async fn peer(&self, name: &str, invitation: &str) -> Result<Resident, BirthError> {
         let data = folder(self.dir, Role::Peer, name);
-        let join = invoke::join(&data, self.options, invitation, name);
+        let join = invoke::join(&data, invitation, name);
         self.nursery.run(Role::Peer, name, &join).await?;
-        let run = invoke::run(&data, self.options);
+        let run = invoke::run_peer(&data);
         let (process, mut feed) = self.nursery.start(Role::Peer, name, &run)?;
         let (began, node) = self.listening(&process, &mut feed).await?;
         let logged_in = loop {

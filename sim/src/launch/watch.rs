@@ -4,7 +4,7 @@ use super::plan::Options;
 use super::population::{Population, Resident};
 use super::progress::Show;
 use futures::{StreamExt, stream};
-use overlay_node::api::types::PeerStatus;
+use overlay_node::api::PeerStatus;
 use overlay_proto::view::NeighbourView;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -146,7 +146,7 @@ async fn look(population: &Population, living: &[usize]) -> Vec<(usize, Result<S
             let status = client.get("/v1/status").await?;
             Ok(Sight { status, neighbours: client.get("/v1/neighbours").await? })
         };
-        let sight: Result<Sight, overlay_node::api::client::ClientError> = sight.await;
+        let sight: Result<Sight, overlay_node::api::ClientError> = sight.await;
         (number, sight.map_err(|error| error.to_string()))
     };
     stream::iter(living).map(one).buffered(AT_ONCE).collect().await

@@ -4,7 +4,7 @@ use super::plan::Errand;
 use super::population::{Population, Resident};
 use super::progress::Show;
 use futures::{StreamExt, stream};
-use overlay_node::api::types::{Located, SendRequest, Sent};
+use overlay_node::api::{Located, SendRequest, Sent};
 use std::cell::Cell;
 
 /// Requests under way at a time: enough for a network of this size on a machine with few cores.
