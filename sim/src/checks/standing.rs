@@ -5,8 +5,11 @@ use crate::world::{Seen, Sighting};
 use overlay_proto::config::DEGREE_MAX;
 use overlay_proto::io::Event;
 use overlay_proto::time::{Span, Time};
+use std::collections::VecDeque;
 
 const NOBODY: u32 = u32::MAX;
+/// Peers from which distances are measured; the mean over all others is within a percent.
+const DISTANCE_SOURCES: usize = 64;
 
 /// What is known of one host.
 #[derive(Debug, Clone)]
@@ -180,6 +183,32 @@ impl Standing {
         up as f64 / self.here.max(1) as f64
     }
 
+    /// Mean distance, in links, from some live peers to all others over the links that are up: what
+    /// a router that sees everything would need. Pairs without a way do not count; `None` if no
+    /// pair has one.
+    pub fn graph_distance(&self) -> Option<f64> {
+        let here: Vec<usize> =
+            (0..self.stands.len()).filter(|host| self.stands[*host].here).collect();
+        let (mut sum, mut pairs) = (0_usize, 0_usize);
+        for source in here.iter().step_by(here.len().div_ceil(DISTANCE_SOURCES).max(1)) {
+            let mut distance = vec![usize::MAX; self.stands.len()];
+            distance[*source] = 0;
+            let mut queue = VecDeque::from([*source]);
+            while let Some(host) = queue.pop_front() {
+                sum += distance[host];
+                pairs += usize::from(host != *source);
+                for next in self.stands[host].up.iter().filter(|slot| **slot != NOBODY) {
+                    let next = *next as usize;
+                    if self.stands[next].here && distance[next] == usize::MAX {
+                        distance[next] = distance[host] + 1;
+                        queue.push_back(next);
+                    }
+                }
+            }
+        }
+        (pairs > 0).then(|| sum as f64 / pairs as f64)
+    }
+
     /// For each wounded peer that is whole again, how long it took.
     pub fn repairs(&self) -> Vec<Span> {
         let healed = self.stands.iter().filter(|stand| stand.here && stand.whole);
@@ -246,7 +275,7 @@ mod tests {
         let (standing, _) = triangle();
         assert_eq!((standing.here(), standing.whole(), standing.logged_in()), (3, 3, 3));
         assert_eq!(standing.whole_for(Time(8)), Some(Span(3)));
-        assert_eq!(standing.degree_mean(), 2.0);
+        assert_eq!((standing.degree_mean(), standing.graph_distance()), (2.0, Some(1.0)));
         assert_eq!((standing.broken().count(), standing.one_sided().count()), (0, 0));
     }
 

@@ -43,6 +43,10 @@ pub struct Figures {
     /// `hops_mean` over `hops_moore_mean`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hops_over_moore: Option<f64>,
+    /// Mean distance between peers over the links that are up at the end: what a router that sees
+    /// everything would need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hops_graph_mean: Option<f64>,
     /// Packets that peers handed to the scaffold.
     pub escalations: u64,
     /// Most neighbours that a peer ever had.

@@ -38,6 +38,7 @@ fn rows(f: &Figures) -> Vec<Row> {
     let hops = f.hops_over_moore.map_or(note(), bound);
     row("hops", f.hops_mean.map(|v| format!("{v:.2}")), hops);
     row("hops, 99 %", f.hops_p99.map(|v| format!("{v:.0}")), note());
+    row("shortest way there is", f.hops_graph_mean.map(|v| format!("{v:.2}")), note());
     row("escalations", Some(f.escalations.to_string()), note());
     let mean = f.degree_mean.map_or(note(), |mean| format!("mean {mean:.3} at the end"));
     row("degree at most", Some(f.degree_max.to_string()), mean);

@@ -229,7 +229,7 @@ impl<'a> Stage<'a> {
             if self.world.has_sightings() {
                 self.look();
             }
-            if self.world.tally().events % PULSE_EVENTS == 0 {
+            if self.world.tally().events.is_multiple_of(PULSE_EVENTS) {
                 self.pulse()?;
             }
         }

@@ -41,6 +41,7 @@ impl Stage<'_> {
             logged_in: self.liveness.logins().len(),
             degree_max: self.degree.most(),
             degree_mean: Some(self.standing.degree_mean()),
+            hops_graph_mean: self.standing.graph_distance(),
             escalations: self.escalations,
             sessions_lost: Some(self.liveness.sessions_lost()),
             ..Figures::default()

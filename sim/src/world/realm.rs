@@ -54,7 +54,7 @@ impl Realm {
         let subject = device.public();
         let certificate = self.issue_by_root(Role::Supernode, subject);
         let supernode = SupernodeKeys {
-            certificate,
+            certificate: certificate.into(),
             registrar: first.then(|| self.registrar.clone()),
             root: first.then(|| self.root.clone()),
         };
@@ -71,11 +71,11 @@ impl Realm {
             let issue = |issuer: &SecretKey, role, subject, name, serial| {
                 Certificate::issue(issuer, realm, role, subject, name, serial, validity())
             };
-            keys.chain = Some(DeviceChain {
+            keys.chain = Some(Arc::new(DeviceChain {
                 registrar: registrar.certificate.clone(),
                 user: issue(&registrar.key, Role::User, key.public(), Some(name.clone()), user),
                 device: issue(key, Role::Device, device, None, certificate),
-            });
+            }));
         }
         Arc::new(identity)
     }

@@ -1,0 +1,85 @@
+//! Small runs of the built-in scenarios, with the real core.
+
+use overlay_sim::scenario::{Change, Outcome, Scenario, play};
+use std::sync::atomic::AtomicBool;
+
+fn run(scenario: &str, peers: usize, seed: u64) -> Outcome {
+    let change = Change { peers: Some(peers), seed: Some(seed), ..Change::default() };
+    let scenario = Scenario::load(scenario, &change).expect("built in");
+    play(&scenario, &mut (), &AtomicBool::new(false))
+}
+
+fn demand_success(outcome: &Outcome) {
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "seed {}: {found:#?}", outcome.figures.seed);
+}
+
+#[test]
+fn everybody_gets_in_and_every_message_arrives() {
+    let outcome = run("steady", 300, 1);
+    demand_success(&outcome);
+    let figures = outcome.figures;
+    assert_eq!((figures.logged_in, figures.duplicates), (300, 0));
+    assert_eq!(figures.messages_delivered, figures.messages_sent);
+    assert!(figures.degree_max <= 8);
+    assert_eq!(figures.delivered_before_crash, None, "nothing crashed");
+}
+
+#[test]
+fn a_fifth_vanishes_and_the_rest_is_repaired() {
+    let outcome = run("crash20", 200, 1);
+    demand_success(&outcome);
+    let figures = outcome.figures;
+    assert_eq!(figures.delivered_before_crash, Some(1.0));
+    assert_eq!(figures.delivered_after_repair, Some(1.0));
+    assert!(figures.repair_ms_p50.is_some_and(|ms| ms > 1_000.0), "silence is noticed late");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_seed_another() {
+    let hash = |seed| run("crash20", 120, seed).figures.trace_hash;
+    assert_eq!(hash(1), hash(1));
+    assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn newcomers_register_through_the_protocol() {
+    let text = "
+        name = 'newcomers'
+        [population]
+        peers = 60
+        supernodes = 3
+        register_every = 3
+        [[step]]
+        settle = { limit_secs = 120 }
+        [[step]]
+        messages = { per_peer = 3, over_secs = 10 }
+    ";
+    let scenario = Scenario::parse("newcomers", text, &Change::default()).expect("valid");
+    let outcome = play(&scenario, &mut (), &AtomicBool::new(false));
+    demand_success(&outcome);
+    assert_eq!(outcome.figures.logged_in, 60);
+}
+
+#[test]
+fn an_interrupted_run_tells_what_it_has() {
+    let scenario = Scenario::load("steady", &Change::default()).expect("built in");
+    let outcome = play(&scenario, &mut (), &AtomicBool::new(true));
+    assert!(outcome.figures.partial && !outcome.passed());
+    assert!(outcome.figures.events.is_some_and(|events| events > 0));
+}
+
+#[test]
+fn a_world_that_cannot_settle_is_found() {
+    let text = "
+        name = 'hasty'
+        [population]
+        peers = 60
+        supernodes = 3
+        [[step]]
+        settle = { limit_secs = 0 }
+    ";
+    let scenario = Scenario::parse("hasty", text, &Change::default()).expect("valid");
+    let outcome = play(&scenario, &mut (), &AtomicBool::new(false));
+    assert!(outcome.findings.kept().iter().any(|violation| violation.check == "settle"));
+}
