@@ -74,11 +74,15 @@ impl Show for Display {
     fn over(&self, note: &str) {
         let phase = self.phase.borrow();
         let took = phase.began.map_or(Duration::ZERO, |began| began.elapsed());
-        let count = if phase.of > 0 { format!(" {}/{}", phase.done, phase.of) } else { String::new() };
+        let count =
+            if phase.of > 0 { format!(" {}/{}", phase.done, phase.of) } else { String::new() };
         let since = self.began.elapsed().as_secs_f64();
         let comma = if note.is_empty() { "" } else { ", " };
-        let line =
-            format!("{since:6.1} s  {}{count} in {:.1} s{comma}{note}", phase.name, took.as_secs_f64());
+        let line = format!(
+            "{since:6.1} s  {}{count} in {:.1} s{comma}{note}",
+            phase.name,
+            took.as_secs_f64()
+        );
         if self.is_terminal {
             self.bar.println(line);
         } else {

@@ -84,7 +84,8 @@ fn compare(names: &[&str], inboxes: &[Vec<InboxEntry>], errands: &[Errand]) -> J
             match expected {
                 Some(number) => judgement.arrived[number] += 1,
                 None => {
-                    let what = format!("got {:?} from {}, which was never sent", entry.text, entry.from);
+                    let what =
+                        format!("got {:?} from {}, which was never sent", entry.text, entry.from);
                     judgement.wrong.push((names[owner].to_owned(), what));
                 }
             }

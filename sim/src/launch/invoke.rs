@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn invitation_is_found_in_text_and_json() {
-        for written in ["trellis1abc9\n", "{\"invitation\":\"trellis1abc9\"}", "Here: trellis1abc9."] {
+        for written in
+            ["trellis1abc9\n", "{\"invitation\":\"trellis1abc9\"}", "Here: trellis1abc9."]
+        {
             assert_eq!(invitation(written).as_deref(), Some("trellis1abc9"));
         }
         assert_eq!(invitation("no"), None);

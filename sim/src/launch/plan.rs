@@ -136,7 +136,17 @@ mod tests {
     fn options(peers: usize, supernodes: usize, seed: u64) -> Options {
         let (degree, trees, parallel) = (8, 8, 4);
         let messages = 40;
-        Options { supernodes, peers, degree, trees, messages, seed, parallel, keep: false, dir: None }
+        Options {
+            supernodes,
+            peers,
+            degree,
+            trees,
+            messages,
+            seed,
+            parallel,
+            keep: false,
+            dir: None,
+        }
     }
 
     #[test]
@@ -165,8 +175,7 @@ mod tests {
     #[test]
     fn texts_and_names_are_unique_and_nobody_writes_to_himself() {
         let plan = Plan::draw(&options(80, 2, 7));
-        let all: Vec<&Errand> =
-            plan.before.iter().chain(&plan.during).chain(&plan.after).collect();
+        let all: Vec<&Errand> = plan.before.iter().chain(&plan.during).chain(&plan.after).collect();
         assert_eq!(all.len(), 120);
         assert_eq!(all.iter().map(|e| &e.text).collect::<BTreeSet<_>>().len(), 120);
         assert!(all.iter().all(|e| e.from != e.to && e.from < 80 && e.to < 80));

@@ -5,8 +5,8 @@ use super::plan::{Options, Plan};
 use super::process::{Line, Nursery, Process, ProcessError, Role};
 use super::progress::Show;
 use futures::{StreamExt, TryStreamExt, stream};
-use overlay_node::api::Client;
 use overlay_node::api::ApiEvent;
+use overlay_node::api::Client;
 use overlay_node::data::{Folder, InboxEntry};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,9 @@ impl BirthError {
     /// The node whose log tells more.
     pub fn concerned(&self) -> &str {
         match self {
-            BirthError::Process(ProcessError::Start { name, .. } | ProcessError::Failed { name, .. })
+            BirthError::Process(
+                ProcessError::Start { name, .. } | ProcessError::Failed { name, .. },
+            )
             | BirthError::Late { name, .. }
             | BirthError::NoInvitation { name } => name,
         }
@@ -81,8 +83,7 @@ impl Resident {
                 self.folder.read_inbox(after).map_err(|error| error.to_string())?
             } else {
                 let page = self.client.get(&format!("/v1/inbox?after={after}")).await;
-                let page: overlay_node::api::InboxPage =
-                    page.map_err(|error| error.to_string())?;
+                let page: overlay_node::api::InboxPage = page.map_err(|error| error.to_string())?;
                 page.messages
             };
             if page.is_empty() {
@@ -158,8 +159,11 @@ impl Births<'_> {
                 Some(first) => invoke::join_scaffold(&data, &self.invitation(first, true).await?),
             };
             self.nursery.run(Role::Supernode, &name, &first).await?;
-            let (process, mut feed) =
-                self.nursery.start(Role::Supernode, &name, &invoke::run_supernode(&data, self.options))?;
+            let (process, mut feed) = self.nursery.start(
+                Role::Supernode,
+                &name,
+                &invoke::run_supernode(&data, self.options),
+            )?;
             let (_, node) = self.listening(&process, &mut feed).await?;
             supernodes.push(resident(name, node, &data, process));
             feeds.push(feed);

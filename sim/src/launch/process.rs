@@ -44,7 +44,9 @@ impl Role {
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
     /// The system started no process.
-    #[error("{name} could not be started ({source}): check the limits on processes and files (ulimit -a)")]
+    #[error(
+        "{name} could not be started ({source}): check the limits on processes and files (ulimit -a)"
+    )]
     Start {
         /// Which.
         name: String,

@@ -231,8 +231,11 @@ impl Stage<'_> {
             self.messages("messages", &self.plan.during, seen).await;
             self.messages("messages", &self.plan.after, seen).await;
         }
-        let errands: Vec<Errand> =
-            [&self.plan.before, &self.plan.during, &self.plan.after].into_iter().flatten().cloned().collect();
+        let errands: Vec<Errand> = [&self.plan.before, &self.plan.during, &self.plan.after]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
         self.show.phase("comparing inboxes", 0);
         delivery::settle(self.population, &errands).await;
         seen.judgement = delivery::judge(self.population, &errands).await;
@@ -279,8 +282,13 @@ impl Stage<'_> {
     async fn crash(&self, seen: &mut Seen) -> Vec<&Resident> {
         let supernodes = &self.population.supernodes;
         let peers = self.plan.peer_victims.iter().map(|victim| &self.population.peers[*victim]);
-        let victims: Vec<&Resident> =
-            self.plan.supernode_victim.map(|victim| &supernodes[victim]).into_iter().chain(peers).collect();
+        let victims: Vec<&Resident> = self
+            .plan
+            .supernode_victim
+            .map(|victim| &supernodes[victim])
+            .into_iter()
+            .chain(peers)
+            .collect();
         let names: Vec<&str> = victims.iter().map(|victim| victim.name.as_str()).collect();
         self.show.phase(&format!("kill -9 of {}", names.join(", ")), 0);
         let nodes: BTreeSet<&str> = victims.iter().map(|victim| victim.node.as_str()).collect();
@@ -326,8 +334,12 @@ impl Stage<'_> {
         let told = std::mem::take(&mut seen.told);
         for (errand, told) in errands.iter().zip(&told) {
             if let super::workload::Told::Failed(why) = told {
-                let (from, to) = (&self.population.peers[errand.from], &self.population.peers[errand.to]);
-                seen.find(&from.name, format!("was told of {:?} to {}: {why}", errand.text, to.name));
+                let (from, to) =
+                    (&self.population.peers[errand.from], &self.population.peers[errand.to]);
+                seen.find(
+                    &from.name,
+                    format!("was told of {:?} to {}: {why}", errand.text, to.name),
+                );
             }
         }
         seen.told = told;

@@ -55,7 +55,8 @@ impl Seen {
     pub(super) fn figures(&self, options: &Options, plan: &Plan, took: Duration) -> Figures {
         let login = Sample::new(self.logins.iter().copied());
         let lookup = Sample::new(self.lookups.ms.iter().copied());
-        let repair = self.repaired.as_ref().map(|watched| Sample::new(watched.ms.values().copied()));
+        let repair =
+            self.repaired.as_ref().map(|watched| Sample::new(watched.ms.values().copied()));
         let delivered: Vec<_> = self
             .told
             .iter()
@@ -98,7 +99,10 @@ impl Seen {
             hops_moore_mean: Some(bound),
             hops_over_moore: hops.mean().filter(|_| bound > 0.0).map(|mean| mean / bound),
             escalations: self.escalated.values().sum(),
-            degree_max: self.placed.degree_max.max(repaired.map_or(0, |watched| watched.degree_max)),
+            degree_max: self
+                .placed
+                .degree_max
+                .max(repaired.map_or(0, |watched| watched.degree_max)),
             repair_ms_p50: repair.as_ref().and_then(|sample| sample.quantile(0.5)),
             repair_ms_p99: repair.as_ref().and_then(|sample| sample.quantile(0.99)),
             login_ms_p50: login.quantile(0.5),
