@@ -1,4 +1,9 @@
 //! A node: the pure core of `overlay-proto` with a transport, a clock and an owner.
 
+pub mod api;
+pub mod cli;
+pub mod data;
 pub mod driver;
+pub mod settings;
+pub mod telemetry;
 mod transport;

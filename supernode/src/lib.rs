@@ -1,5 +1,7 @@
-//! What a dedicated machine adds to a node that is a supernode: a durable store and the making of
-//! realms.
+//! What a dedicated machine adds to a node that is a supernode: a durable store, the making of
+//! realms, and administration.
 
+pub mod api;
+pub mod cli;
 pub mod realm;
 pub mod store;

@@ -29,7 +29,7 @@ impl Clock {
 }
 
 /// The wall clock now; the epoch itself if the machine believes to live before it.
-pub(crate) fn wall() -> WallTime {
+pub fn wall() -> WallTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallTime(since.as_millis() as u64)
 }

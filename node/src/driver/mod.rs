@@ -11,6 +11,7 @@ mod start;
 mod tests;
 
 pub use crate::transport::Counters;
+pub use clock::wall;
 pub use handle::Handle;
 pub use start::{StartError, start};
 

@@ -11,6 +11,7 @@ mod writer;
 
 pub use error::StoreError;
 
+use overlay_node::driver::Store;
 use overlay_proto::id::RealmId;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
@@ -22,13 +23,6 @@ use std::pin::Pin;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use writer::Job;
-
-// To be replaced by `overlay_node::driver::Store`, of which this is a copy.
-/// Where a supernode's durable decisions are kept.
-pub trait Store: Send + Sync + fmt::Debug {
-    /// Carries out `request`. The answer comes once it is durable.
-    fn submit(&self, request: StoreRequest) -> Pin<Box<dyn Future<Output = StoreAnswer> + Send>>;
-}
 
 /// Requests waiting for the writer, at most; more wait at the asker. The core has no more than
 /// [`REQUESTS_MAX`](overlay_proto::config::REQUESTS_MAX) open, so nobody waits there in practice.

@@ -1,0 +1,271 @@
+//! What the routes take and give, the same types at both ends.
+
+use crate::data::InboxEntry;
+use overlay_proto::coordinates::Label;
+use overlay_proto::io::HopSeen;
+use overlay_proto::status::Status;
+use overlay_proto::time::Span;
+use overlay_proto::view::PeerView;
+use overlay_proto::wire::message::Found;
+use serde::{Deserialize, Serialize};
+
+/// Why a request did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The number in the table of status codes.
+    pub status: Status,
+    /// What happened.
+    pub text: String,
+    /// What to do about it.
+    pub way_out: String,
+}
+
+impl From<Status> for Problem {
+    fn from(status: Status) -> Problem {
+        Problem { status, text: status.text().to_owned(), way_out: status.way_out().to_owned() }
+    }
+}
+
+/// A running peer: `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// The program's version.
+    pub version: String,
+    /// The number of its process.
+    pub process: u32,
+    /// Where it can be dialled.
+    pub addresses: Vec<String>,
+    /// The texts in its inbox, counted from the beginning.
+    pub inbox: u64,
+    /// The role.
+    #[serde(flatten)]
+    pub peer: PeerView,
+}
+
+/// `POST /v1/messages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendRequest {
+    /// The recipient's name.
+    pub to: String,
+    /// What to say.
+    pub text: String,
+}
+
+/// The recipient has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The message's id in hex.
+    pub id: String,
+    /// The recipient's canonical name.
+    pub to: String,
+    /// Hops it took.
+    pub hops: u8,
+    /// How often it was sent.
+    pub tries: u32,
+    /// Whether it went over the scaffold.
+    pub escalated: bool,
+    /// Milliseconds to the receipt.
+    pub ms: f64,
+}
+
+/// `POST /v1/users/{name}/ping`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pong {
+    /// The user's canonical name.
+    pub name: String,
+    /// Hops there.
+    pub hops: u8,
+    /// Hops back.
+    pub hops_back: u8,
+    /// Milliseconds there and back.
+    pub ms: f64,
+}
+
+/// `POST /v1/users/{name}/trace`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The user's canonical name.
+    pub name: String,
+    /// Whether the last hop is the user's device.
+    pub arrived: bool,
+    /// The hops that answered, in order.
+    pub hops: Vec<Hop>,
+}
+
+/// One hop of a trace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hop {
+    /// Hops from here.
+    pub hop: u8,
+    /// The node id in hex.
+    pub node: String,
+    /// Whose it is, if it says so.
+    pub name: Option<String>,
+    /// Milliseconds there and back.
+    pub ms: f64,
+}
+
+/// `GET /v1/users/{name}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Located {
+    /// The user's canonical name.
+    pub name: String,
+    /// Milliseconds the look-up took; 0 if it was at hand.
+    pub ms: f64,
+    /// The user's devices, newest record first.
+    pub devices: Vec<Device>,
+}
+
+/// One device of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// The node id in hex.
+    pub node: String,
+    /// Whether it is logged in.
+    pub online: bool,
+    /// The supernode at which it is, or was, logged in.
+    pub home: String,
+    /// Where it can be dialled.
+    pub addresses: Vec<String>,
+    /// Trees in which it has a place.
+    pub labels: usize,
+    /// Milliseconds since it said so.
+    pub age_ms: u64,
+    /// Milliseconds that this holds.
+    pub lease_ms: u64,
+}
+
+/// `GET /v1/inbox?after=N`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxPage {
+    /// The oldest texts with a number above N; ask again with the last number for more.
+    pub messages: Vec<InboxEntry>,
+}
+
+/// Done, with nothing to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Always 200.
+    pub status: Status,
+}
+
+/// One line of `GET /v1/events`, and of `run --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ApiEvent {
+    /// The node runs and can be dialled.
+    Listening {
+        /// The node id in hex.
+        node: String,
+        /// Where it can be dialled.
+        addresses: Vec<String>,
+    },
+    /// Logged in.
+    LoggedIn {
+        /// The home's node id in hex.
+        home: String,
+        /// Whether a standby took over.
+        failover: bool,
+    },
+    /// Logged out.
+    LoggedOut {
+        /// 200 if it was wanted.
+        status: Status,
+    },
+    /// A text came. It is in the inbox.
+    Message(InboxEntry),
+    /// A neighbour's link is up.
+    NeighbourUp {
+        /// The neighbour's node id in hex.
+        node: String,
+    },
+    /// A neighbour's link is gone.
+    NeighbourDown {
+        /// The neighbour's node id in hex.
+        node: String,
+    },
+    /// The place in the topology has changed.
+    Placed {
+        /// Trees in which it has a place.
+        labels: usize,
+        /// Neighbours named by the home.
+        neighbours: usize,
+    },
+    /// A peer logged in at this supernode.
+    ChildIn {
+        /// Its node id in hex.
+        node: String,
+        /// Its user.
+        name: String,
+    },
+    /// A peer left this supernode.
+    ChildOut {
+        /// Its node id in hex.
+        node: String,
+        /// 200 if it logged out.
+        status: Status,
+    },
+    /// A name was given out by this supernode.
+    Registered {
+        /// The name.
+        name: String,
+    },
+    /// A supernode is in the membership.
+    MemberUp {
+        /// Its node id in hex.
+        node: String,
+    },
+    /// A supernode is out of the membership.
+    MemberDown {
+        /// Its node id in hex.
+        node: String,
+    },
+    /// Somebody was refused.
+    Refused {
+        /// The node id in hex.
+        node: String,
+        /// Why.
+        status: Status,
+    },
+    /// This reader was too slow, and events were left out. Texts are in the inbox.
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl From<&HopSeen> for Hop {
+    fn from(seen: &HopSeen) -> Hop {
+        Hop {
+            hop: seen.hop,
+            node: seen.node.to_string(),
+            name: seen.name.as_ref().map(ToString::to_string),
+            ms: millis(seen.round_trip),
+        }
+    }
+}
+
+impl From<&Found> for Device {
+    fn from(found: &Found) -> Device {
+        Device {
+            node: found.record.node().to_string(),
+            online: found.lease_ms > 0,
+            home: found.record.home.to_string(),
+            addresses: found.record.addresses.iter().map(ToString::to_string).collect(),
+            labels: found
+                .record
+                .labels
+                .as_slice()
+                .iter()
+                .filter(|label| **label != Label::NONE)
+                .count(),
+            age_ms: found.age_ms,
+            lease_ms: found.lease_ms,
+        }
+    }
+}
+
+/// Milliseconds with three digits behind the point: microseconds are all there is.
+pub fn millis(span: Span) -> f64 {
+    (span.as_millis_f64() * 1_000.0).round() / 1_000.0
+}

@@ -1,0 +1,103 @@
+//! What can be typed after `peer`.
+
+use crate::settings::Common;
+use clap::{Args, Parser, Subcommand};
+use overlay_proto::name::Name;
+use std::net::SocketAddr;
+
+/// Log in to a Trellis realm, talk to its users, and carry packets for others
+#[derive(Debug, Clone, Parser)]
+#[command(name = "peer", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct PeerArgs {
+    /// What every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: PeerCommand,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 something is wrong on this machine, 2 the command line or settings are wrong,
+3 refused, 4 the network or the other side failed, 5 no peer runs here or it is not logged in";
+
+/// The commands of `peer`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PeerCommand {
+    /// Join a realm: make keys, register a name, and log in once
+    #[command(after_help = "Example: peer join trellis1qvz... --name alice")]
+    Join(JoinArgs),
+    /// Log in and stay, show what comes, and send what is typed
+    #[command(after_help = "Example: peer run\nThen type: @bob hello")]
+    Run(RunArgs),
+    /// Send a text by way of the running peer
+    #[command(after_help = "Example: peer send bob 'how are you?'")]
+    Send {
+        /// To whom
+        to: String,
+        /// What to say; several words need no quotes
+        #[arg(required = true, num_args = 1..)]
+        text: Vec<String>,
+    },
+    /// Show the texts that came
+    #[command(after_help = "Example: peer inbox --after 12")]
+    Inbox {
+        /// Only texts with a number above this one
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: u64,
+    },
+    /// Show the running peer at a glance
+    #[command(after_help = "Example: peer status --json")]
+    Status,
+    /// Show the neighbours of the running peer
+    #[command(visible_alias = "neighbors", after_help = "Example: peer neighbours")]
+    Neighbours,
+    /// Measure the way to a user and back
+    #[command(after_help = "Example: peer ping bob")]
+    Ping {
+        /// Whom
+        name: String,
+    },
+    /// Show every hop on the way to a user, with its time
+    #[command(after_help = "Example: peer trace bob")]
+    Trace {
+        /// Whom
+        name: String,
+    },
+    /// Find out where a user is
+    #[command(after_help = "Example: peer lookup bob")]
+    Lookup {
+        /// Whom
+        name: String,
+    },
+    /// Log the running peer out; it ends
+    #[command(after_help = "Example: peer logout")]
+    Logout,
+}
+
+/// What `peer join` takes.
+#[derive(Debug, Clone, Args)]
+pub struct JoinArgs {
+    /// The invitation, from `supernode invite`
+    pub invitation: String,
+    /// The name under which others reach you
+    #[arg(long, value_name = "NAME")]
+    pub name: Name,
+    /// The registration code, where the realm asks for one and the invitation has none
+    #[arg(long, env = "TRELLIS_CODE", value_name = "CODE", hide_env_values = true)]
+    pub code: Option<String>,
+}
+
+/// What `peer run` takes.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Where to listen, for TCP and QUIC alike; port 0 is any that is free
+    #[arg(long, env = "TRELLIS_LISTEN", value_name = "IP:PORT", default_value = "0.0.0.0:0")]
+    pub listen: SocketAddr,
+    /// An address at which others can dial this machine, if it cannot know; may be repeated
+    #[arg(long, env = "TRELLIS_ANNOUNCE", value_name = "MULTIADDR", value_delimiter = ',')]
+    pub announce: Vec<String>,
+    /// Log out and end when standard input ends; typed lines are not read
+    #[arg(long, hide = true)]
+    pub exit_with_parent: bool,
+}

@@ -1,0 +1,105 @@
+//! The routes of a supernode, for its operator.
+
+use crate::cli::invitation::{self, Wish};
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use overlay_node::api::{ApiError, Feed, events_stream};
+use overlay_node::driver::{Counters, Handle};
+use overlay_proto::id::NodeId;
+use overlay_proto::identity::{Contact, Identity};
+use overlay_proto::status::Status;
+use overlay_proto::view::{ChildView, SupernodeView};
+use overlay_proto::wire::TransportAddress;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What the routes work on.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    /// The node.
+    pub handle: Handle,
+    /// Its keys and certificates.
+    pub identity: Arc<Identity>,
+    /// The registration code that invitations carry unless another is asked for.
+    pub code: Option<Arc<str>>,
+    /// Its events.
+    pub feed: Feed,
+}
+
+/// A running supernode: `GET /v1/status`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SupernodeStatus {
+    /// The program's version.
+    pub version: String,
+    /// The number of its process.
+    pub process: u32,
+    /// Where it can be dialled.
+    pub addresses: Vec<String>,
+    /// The role.
+    #[serde(flatten)]
+    pub supernode: SupernodeView,
+}
+
+/// `POST /v1/invitations`, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invited {
+    /// The one string.
+    pub invitation: String,
+}
+
+/// All routes of a supernode.
+pub fn admin_routes(admin: Admin) -> Router {
+    Router::new()
+        .route("/v1/status", get(status))
+        .route("/v1/peers", get(peers))
+        .route("/v1/counters", get(counters))
+        .route("/v1/invitations", post(invite))
+        .route("/v1/events", get(events))
+        .with_state(admin)
+}
+
+async fn status(State(admin): State<Admin>) -> Result<Json<SupernodeStatus>, ApiError> {
+    let view = admin.handle.supernode_view().await.ok_or(Status::WRONG_ROLE)?;
+    Ok(Json(SupernodeStatus {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        process: std::process::id(),
+        addresses: admin.handle.addresses().iter().map(ToString::to_string).collect(),
+        supernode: view,
+    }))
+}
+
+async fn peers(State(admin): State<Admin>) -> Json<Vec<ChildView>> {
+    Json(admin.handle.child_views().await)
+}
+
+async fn counters(State(admin): State<Admin>) -> Json<Counters> {
+    Json(admin.handle.counters().await)
+}
+
+async fn invite(
+    State(admin): State<Admin>,
+    wish: Result<Json<Wish>, JsonRejection>,
+) -> Result<Json<Invited>, ApiError> {
+    let Json(mut wish) =
+        wish.map_err(|rejection| ApiError::new(Status::MALFORMED, rejection.body_text()))?;
+    wish.code = wish.code.or_else(|| admin.code.as_deref().map(str::to_owned));
+    let mut contacts =
+        vec![Contact { node: admin.handle.id(), addresses: admin.handle.addresses() }];
+    let members = admin.handle.supernode_view().await.map(|view| view.members).unwrap_or_default();
+    contacts.extend(members.iter().filter(|member| member.alive).filter_map(|member| {
+        let node: NodeId = member.node.parse().ok()?;
+        let addresses = member.addresses.iter().map(|text| TransportAddress::new(text.as_str()));
+        let addresses = addresses.collect::<Result<Vec<_>, _>>().ok()?;
+        (node != admin.handle.id() && !addresses.is_empty()).then_some(Contact { node, addresses })
+    }));
+    let invitation = invitation::make(&admin.identity, contacts, wish)
+        .map_err(|failure| ApiError(failure.problem))?;
+    Ok(Json(Invited { invitation }))
+}
+
+async fn events(State(admin): State<Admin>) -> Response {
+    events_stream(&admin.feed)
+}

@@ -1,0 +1,43 @@
+//! The program `supernode`.
+
+mod args;
+mod init;
+pub(crate) mod invitation;
+mod invite;
+mod join;
+mod run;
+mod show;
+
+pub use args::SupernodeArgs;
+
+use args::SupernodeCommand;
+use overlay_node::cli::{Failure, Output, in_runtime, read};
+use overlay_node::telemetry;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// The name of the program, of its folder and of its first argument.
+const PROGRAM: &str = "supernode";
+
+/// Runs `supernode` with these arguments, the first being the program's name, to its end.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: SupernodeArgs = match read(PROGRAM, args) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let out = Output::new(args.common.json);
+    telemetry::start(&args.common.log);
+    out.end(in_runtime(follow(args, &out)))
+}
+
+async fn follow(args: SupernodeArgs, out: &Output) -> Result<(), Failure> {
+    let folder = args.common.folder(PROGRAM)?;
+    match args.command {
+        SupernodeCommand::Init(init) => init::init(&folder, &init, out),
+        SupernodeCommand::Run(run) => run::run(&folder, run, out).await,
+        SupernodeCommand::Join(join) => join::join(&folder, &join, out).await,
+        SupernodeCommand::Invite(invite) => invite::invite(&folder, invite, out).await,
+        SupernodeCommand::Status => show::status(&folder, out).await,
+        SupernodeCommand::Peers => show::peers(&folder, out).await,
+    }
+}
