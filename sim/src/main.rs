@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         words.remove(1);
         return match role {
             Role::Peer => overlay_node::cli::run(words),
-            Role::Supernode => overlay_node::cli::run(words), // XXX
+            Role::Supernode => overlay_supernode::cli::run(words),
         };
     }
     match cli::Arguments::parse().run() {

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use overlay_node::api::ApiEvent;
 use overlay_node::api::Client;
 use overlay_node::data::{Folder, InboxEntry};
-use std::collections::BTreeSet;
+use overlay_supernode::api::SupernodeStatus;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// How long a node may take to log out and end.
 const END_PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks at a supernode that has not met the others.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why there is no network.
 #[derive(Debug, thiserror::Error)]
@@ -150,7 +152,6 @@ impl Births<'_> {
 
     async fn scaffold(&self, show: &dyn Show) -> Result<Vec<Resident>, BirthError> {
         let mut supernodes: Vec<Resident> = Vec::new();
-        let mut feeds = Vec::new();
         for number in 1..=self.options.supernodes {
             let name = format!("supernode-{number}");
             let data = folder(self.dir, Role::Supernode, &name);
@@ -166,31 +167,35 @@ impl Births<'_> {
             )?;
             let (_, node) = self.listening(&process, &mut feed).await?;
             supernodes.push(resident(name, node, &data, process));
-            feeds.push(feed);
             show.at(number, "");
         }
         // An invitation names the supernodes that the first one knows, so they must have met.
-        for (supernode, feed) in supernodes.iter().zip(&mut feeds) {
-            self.met(supernode, feed).await?;
+        for supernode in &supernodes {
+            self.met(supernode).await?;
         }
         Ok(supernodes)
     }
 
-    async fn met(
-        &self,
-        supernode: &Resident,
-        feed: &mut mpsc::UnboundedReceiver<Line>,
-    ) -> Result<(), BirthError> {
-        let mut known = BTreeSet::new();
-        while known.len() + 1 < self.options.supernodes {
-            let what = "has not met the other supernodes";
-            match self.next(&supernode.process, feed, what).await?.1 {
-                ApiEvent::MemberUp { node } => drop(known.insert(node)),
-                ApiEvent::MemberDown { node } => drop(known.remove(&node)),
-                _ => {}
+    async fn met(&self, supernode: &Resident) -> Result<(), BirthError> {
+        let until = Instant::now() + START_PATIENCE;
+        loop {
+            let status: Result<SupernodeStatus, _> = supernode.client.get("/v1/status").await;
+            let known = status.map_or(0, |status| {
+                status.supernode.members.iter().filter(|member| member.alive).count()
+            });
+            if known + 1 >= self.options.supernodes {
+                return Ok(());
             }
+            if supernode.process.exit().is_some() {
+                let status = supernode.process.ended().await;
+                return Err(self.nursery.failed(&supernode.name, status).into());
+            }
+            if Instant::now() > until {
+                let what = "has not met the other supernodes";
+                return Err(BirthError::Late { name: supernode.name.clone(), what });
+            }
+            tokio::time::sleep(PAUSE).await;
         }
-        Ok(())
     }
 
     async fn invitation(&self, by: &Resident, to_scaffold: bool) -> Result<String, BirthError> {
