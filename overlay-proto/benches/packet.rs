@@ -9,9 +9,10 @@
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use overlay_proto::config::{HOP_LIMIT, TREES_MAX};
 use overlay_proto::coordinates::{Epoch, Label, Labels};
+use overlay_proto::encoding::Blob;
 use overlay_proto::id::{IndexKey, NodeId};
 use overlay_proto::wire::packet::Destination;
-use overlay_proto::wire::{Blob, Class, Packet};
+use overlay_proto::wire::{Class, Packet};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 

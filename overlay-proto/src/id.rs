@@ -1,6 +1,6 @@
 //! Every identifier of the overlay, each a type of its own.
 
-use crate::wire::positional::fixed_bytes;
+use crate::encoding::positional::fixed_bytes;
 use std::fmt;
 
 fixed_bytes! {

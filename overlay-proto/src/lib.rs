@@ -89,9 +89,11 @@
 //! | every limit | [`config`] |
 //! | every status code | [`status`] |
 
+pub mod address;
 pub mod config;
 mod context;
 pub mod coordinates;
+pub mod encoding;
 pub mod forward;
 pub mod id;
 pub mod identity;

@@ -1,15 +1,15 @@
 //! Location records: where a user's device is now, signed by the device, kept by supernodes.
 
+use crate::address::TransportAddress;
 use crate::config::{ADDRESSES_MAX, TREES_MAX};
 use crate::coordinates::Labels;
+use crate::encoding::positional::positional;
 use crate::id::{IndexKey, NodeId, RealmId};
 use crate::identity::verify::{Domain, Signature, Verify};
 use crate::identity::{CertificateError, DeviceChain, Member, SecretKey};
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::WallTime;
-use crate::wire::address::TransportAddress;
-use crate::wire::positional::positional;
 use std::sync::Arc;
 
 positional! {

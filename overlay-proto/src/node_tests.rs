@@ -114,6 +114,18 @@ fn names_are_registered_once_and_unknown_ones_refused() {
 }
 
 #[test]
+fn a_registrar_whose_store_fails_is_named_in_the_end() {
+    let mut realm = Realm::new(Config::default());
+    let mut net = Net::new();
+    let setup = realm.supernode(0);
+    net.add(setup);
+    net.store_fails = true;
+    let a = net.add(realm.newcomer(1));
+    let register = Command::Register { name: name(1), code: None };
+    assert_eq!(net.ask(a, register), Reply::Failed { status: Status::STORE_FAILED });
+}
+
+#[test]
 fn ping_and_trace_show_the_way() {
     let (mut net, _, _, users) = world(2, 20);
     for to in 1..20 {

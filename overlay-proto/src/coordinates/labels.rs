@@ -72,7 +72,7 @@ impl Serialize for Labels {
 
 impl<'de> Deserialize<'de> for Labels {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
-        let bytes = crate::wire::blob::Blob::deserialize(deserializer)?;
+        let bytes = crate::encoding::Blob::deserialize(deserializer)?;
         let mut rest = bytes.0.as_slice();
         match Labels::unpack(&mut rest) {
             Some(labels) if rest.is_empty() => Ok(labels),

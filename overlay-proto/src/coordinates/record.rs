@@ -2,13 +2,13 @@
 
 use super::labels::Labels;
 use crate::config::DEGREE_MAX;
+use crate::encoding::positional::positional;
 use crate::id::{NodeId, RealmId, ShortId};
 use crate::identity::certificate::{Certificate, CertificateError};
 use crate::identity::chain::check_supernode;
 use crate::identity::verify::{Domain, Signature, Verify};
 use crate::identity::{SecretKey, Subject};
 use crate::time::WallTime;
-use crate::wire::positional::positional;
 use std::sync::Arc;
 
 positional! {

@@ -3,13 +3,13 @@
 //! The realm's root certifies registrars and supernodes, a registrar certifies users, a user
 //! certifies devices. The issuer is not named: the place in the chain says who must have signed.
 
-use super::keys::SecretKey;
+use super::secret::SecretKey;
 use super::verify::{Domain, Signature, Verify};
+use crate::encoding::positional::{fixed_bytes, positional};
 use crate::id::RealmId;
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::{Span, WallTime};
-use crate::wire::positional::{fixed_bytes, positional};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a certificate lets its subject be.

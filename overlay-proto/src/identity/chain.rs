@@ -2,10 +2,10 @@
 
 use super::certificate::{Certificate, CertificateError, Role};
 use super::verify::Verify;
+use crate::encoding::positional::positional;
 use crate::id::{NodeId, RealmId, UserKey};
 use crate::name::Name;
 use crate::time::WallTime;
-use crate::wire::positional::positional;
 
 positional! {
     /// The certificates from the realm to a device: root → registrar → user → device.

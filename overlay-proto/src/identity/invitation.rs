@@ -1,13 +1,13 @@
 //! Invitations: one string that brings a newcomer to the realm.
 
-use super::keys::SecretKey;
+use super::secret::SecretKey;
 use super::verify::{Domain, Signature, Verify};
+use crate::address::TransportAddress;
 use crate::config::{ADDRESSES_MAX, CODE_BYTES_MAX};
+use crate::encoding::positional::positional;
 use crate::id::{NodeId, RealmId};
 use crate::status::Status;
 use crate::time::WallTime;
-use crate::wire::address::TransportAddress;
-use crate::wire::positional::positional;
 use bech32::{Bech32m, Hrp};
 use std::fmt;
 use std::str::FromStr;

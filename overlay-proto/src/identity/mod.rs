@@ -4,10 +4,12 @@ pub mod certificate;
 pub mod chain;
 pub mod invitation;
 pub mod keys;
+pub mod secret;
 pub mod verify;
 
 pub use certificate::{Certificate, CertificateError, Role, Subject, Validity};
 pub use chain::{DeviceChain, Member};
 pub use invitation::{Contact, Invitation, InvitationError, Ticket};
-pub use keys::{Identity, RegistrarKeys, SecretKey, SupernodeKeys, UserKeys};
+pub use keys::{Identity, RegistrarKeys, SupernodeKeys, UserKeys};
+pub use secret::SecretKey;
 pub use verify::{Domain, Signature};

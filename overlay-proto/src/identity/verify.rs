@@ -4,7 +4,7 @@
 //! proves nothing for another. Verification is strict (RFC 8032 with small-order keys and
 //! malleable signatures refused).
 
-use crate::wire::positional::fixed_bytes;
+use crate::encoding::positional::fixed_bytes;
 use ed25519_dalek::VerifyingKey;
 use std::fmt;
 

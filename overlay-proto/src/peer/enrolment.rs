@@ -1,15 +1,87 @@
-//! From a registrar's answer to a device that can log in.
+//! Becoming somebody: a name from a registrar, a supernode's certificate from the root.
 
 use super::Peer;
+use super::session::{COMMAND_PATIENCE, Goal, Session, reply};
 use crate::context::Context;
-use crate::identity::{Certificate, DeviceChain, Role, Validity};
+use crate::id::{CommandId, LinkId};
+use crate::identity::chain::check_supernode;
+use crate::identity::{Certificate, DeviceChain, Role, Ticket, Validity};
 use crate::io::Reply;
 use crate::name::Name;
 use crate::status::Status;
-use crate::wire::message::UserCertificates;
+use crate::wire::message::{EnrollReply, RegisterReply, UserCertificates};
 use std::sync::Arc;
 
 impl Peer {
+    pub(super) fn on_register(
+        &mut self,
+        cx: &mut Context,
+        command: CommandId,
+        name: Name,
+        code: Option<String>,
+    ) {
+        if cx.identity.user.is_none() {
+            return reply(cx, command, Reply::Failed { status: Status::WRONG_ROLE });
+        }
+        let give_up = cx.now + COMMAND_PATIENCE;
+        self.pursue(cx, Goal::Register { command, name, code, give_up });
+    }
+
+    pub(super) fn on_enroll(&mut self, cx: &mut Context, command: CommandId, ticket: Ticket) {
+        let give_up = cx.now + COMMAND_PATIENCE;
+        self.pursue(cx, Goal::Enroll { command, ticket, give_up });
+    }
+
+    pub(super) fn on_register_reply(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        answer: RegisterReply,
+    ) {
+        let Session::Asking { link: asked, .. } = self.session else { return };
+        let Goal::Register { command, name, .. } = self.goal.clone() else { return };
+        if asked != link {
+            return;
+        }
+        answer.redirect.iter().for_each(|contact| {
+            self.hosts.learn(contact, true);
+        });
+        let outcome = match (answer.status, answer.certificates) {
+            (Status::OK, Some(given)) => self.take_certificates(cx, &name, given),
+            (Status::OK, None) => Err(Status::MALFORMED),
+            (status, _) if status.is_redirect() || status.0 / 100 == 5 => {
+                self.refused = (!status.is_redirect()).then_some(status);
+                return self.retry(cx, cx.links.node_of(link).filter(|_| !status.is_redirect()));
+            }
+            (status, _) => Err(status),
+        };
+        self.goal = Goal::Rest;
+        self.session = Session::Idle;
+        reply(cx, command, outcome.unwrap_or_else(|status| Reply::Failed { status }));
+    }
+
+    pub(super) fn on_enroll_reply(&mut self, cx: &mut Context, link: LinkId, answer: EnrollReply) {
+        let Session::Asking { link: asked, .. } = self.session else { return };
+        let Goal::Enroll { command, .. } = self.goal.clone() else { return };
+        if asked != link {
+            return;
+        }
+        let supernodes = answer.members.iter().map(crate::supernode::members::contact).collect();
+        let outcome = match answer.certificate.map(Arc::new) {
+            Some(certificate) if answer.status == Status::OK => {
+                let realm = cx.identity.realm;
+                check_supernode(&certificate, cx.verifier(), realm, cx.me, cx.wall())
+                    .map(|()| Reply::Enrolled { certificate, supernodes })
+                    .unwrap_or_else(|error| Reply::Failed { status: error.status() })
+            }
+            _ if answer.status == Status::OK => Reply::Failed { status: Status::MALFORMED },
+            _ => Reply::Failed { status: answer.status },
+        };
+        self.goal = Goal::Rest;
+        self.session = Session::Idle;
+        reply(cx, command, outcome);
+    }
+
     /// Certifies this device with the user's key and checks the whole chain as others will.
     pub(super) fn take_certificates(
         &mut self,
@@ -41,4 +113,9 @@ impl Peer {
         }
         Ok(Reply::Registered { chain })
     }
+}
+
+/// What a registration's proof signs.
+pub(crate) fn register_text(transcript: &[u8; 32], name: &Name, user: &[u8; 32]) -> Vec<u8> {
+    [transcript.as_slice(), user, name.as_str().as_bytes()].concat()
 }

@@ -1,14 +1,15 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
 mod delivery;
-mod enrolment;
+pub(crate) mod enrolment;
 mod hosts;
 mod locate;
 mod neighbourhood;
 mod place;
 mod probe;
 mod routing;
-pub(crate) mod session;
+mod session;
+mod standby;
 
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
@@ -35,6 +36,8 @@ pub(crate) struct Peer {
     session: Session,
     /// Tries since the last success.
     attempts: u32,
+    /// The last refusal that another try may mend: what a command hears that waits in vain.
+    refused: Option<Status>,
     hosts: Hosts,
     standbys: Vec<Contact>,
     /// The links on which a standby expects us.
@@ -69,6 +72,7 @@ impl Peer {
             goal: Goal::Rest,
             session: Session::Idle,
             attempts: 0,
+            refused: None,
             hosts,
             standbys: Vec::new(),
             warm: BTreeSet::new(),

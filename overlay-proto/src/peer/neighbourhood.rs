@@ -168,6 +168,12 @@ impl Peer {
         }
     }
 
+    /// A neighbour has another slot now.
+    pub(super) fn tell_moved(&mut self, cx: &Context, from: u8, to: u8) {
+        self.gossip.entries.extend([from, to]);
+        self.wake_by(self.gossip_at(cx));
+    }
+
     /// Everything the home must know when it is new.
     pub(super) fn report_all(&mut self, cx: &Context) {
         self.gossip.slots = self

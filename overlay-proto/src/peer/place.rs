@@ -85,10 +85,7 @@ impl Peer {
         let changed = self.place.coordinates.as_ref().is_none_or(|held| {
             held.labels != coordinates.labels || held.slots != coordinates.slots
         });
-        self.place.slots.resize_with(coordinates.slots.len(), || None);
-        for (i, node) in (0..).zip(coordinates.slots.clone()) {
-            self.settle_slot(cx, i, node, &contacts);
-        }
+        self.settle_slots(cx, &coordinates.slots, &contacts);
         cx.event(Event::Placed {
             labels: coordinates.labels.placed(),
             neighbours: coordinates.slots.iter().filter(|s| **s != ShortId::NONE).count(),
@@ -102,12 +99,42 @@ impl Peer {
         Ok(())
     }
 
-    fn settle_slot(&mut self, cx: &mut Context, i: u8, node: ShortId, contacts: &[SlotContact]) {
-        let held = self.place.slots.get(usize::from(i)).and_then(|slot| slot.as_ref());
-        if held.map_or(ShortId::NONE, |slot| slot.contact.node.short()) == node {
-            return;
+    /// Makes the slots as the home names them. A neighbour that has only moved keeps its link.
+    fn settle_slots(&mut self, cx: &mut Context, named: &[ShortId], contacts: &[SlotContact]) {
+        let mut held: Vec<(u8, Slot)> = (0..)
+            .zip(std::mem::take(&mut self.place.slots))
+            .filter_map(|(i, slot)| Some((i, slot?)))
+            .collect();
+        self.place.slots.resize_with(named.len(), || None);
+        let mut fresh = Vec::new();
+        for (i, node) in (0..).zip(named).filter(|(_, node)| **node != ShortId::NONE) {
+            let known = held.iter().position(|(_, slot)| slot.contact.node.short() == *node);
+            match known.map(|at| held.swap_remove(at)) {
+                Some((old, slot)) => self.keep_slot(cx, old, i, slot),
+                None => fresh.push((i, *node)),
+            }
         }
-        self.empty_slot(cx, i);
+        held.into_iter().for_each(|(i, slot)| self.let_go(cx, i, slot));
+        fresh.into_iter().for_each(|(i, node)| self.take_slot(cx, i, node, contacts));
+    }
+
+    fn keep_slot(&mut self, cx: &mut Context, old: u8, i: u8, slot: Slot) {
+        if old != i
+            && let SlotState::Up { link } = slot.state
+        {
+            if let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) {
+                near.slot = i;
+            }
+            self.report_slot(cx, i, slot.contact.node, true);
+            self.tell_moved(cx, old, i);
+        }
+        if let Some(place) = self.place.slots.get_mut(usize::from(i)) {
+            *place = Some(slot);
+        }
+    }
+
+    /// A neighbour that our home has just named.
+    fn take_slot(&mut self, cx: &mut Context, i: u8, node: ShortId, contacts: &[SlotContact]) {
         let named = contacts.iter().find(|c| c.slot == i && c.contact.node.short() == node);
         let Some(SlotContact { contact, home, dial, .. }) = named.cloned() else { return };
         let state = SlotState::Waiting { since: cx.now };
@@ -131,11 +158,9 @@ impl Peer {
         }
     }
 
-    /// Takes the neighbour out of a slot; its link goes unless it serves another purpose.
-    fn empty_slot(&mut self, cx: &mut Context, i: u8) {
-        let Some(slot) = self.place.slots.get_mut(usize::from(i)).and_then(Option::take) else {
-            return;
-        };
+    /// A neighbour that our home does not name any more; its link goes unless it serves another
+    /// purpose.
+    fn let_go(&mut self, cx: &mut Context, i: u8, slot: Slot) {
         if let SlotState::Up { link } = slot.state {
             self.lose_neighbour(cx, link, i);
             if !self.session.uses(link) {

@@ -1,25 +1,23 @@
 //! A peer's session: from a list of supernodes to a home, and to the next one when it fails.
 
 use super::Peer;
+use super::enrolment::register_text;
 use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
-use crate::identity::{Contact, Domain, Ticket};
+use crate::identity::{Domain, Ticket};
 use crate::io::{Event, Output, Reply};
 use crate::links;
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::{Span, Time};
-use crate::wire::message::{
-    Enroll, EnrollReply, Login, LoginReply, Logout, Register, RegisterReply,
-};
-use std::sync::Arc;
+use crate::wire::message::{Enroll, Login, LoginReply, Logout, Register};
 
 /// The longest wait between two rounds of tries; the first is a sixteenth of it. Full jitter.
 const BACKOFF_MAX: Span = Span::secs(8);
 /// How long a registration, an enrolment or a log-in command waits for its reply. A log-in goes on
 /// trying behind it.
-const COMMAND_PATIENCE: Span = Span::secs(20);
+pub(super) const COMMAND_PATIENCE: Span = Span::secs(20);
 
 /// What the peer wants of a supernode.
 #[derive(Debug, Clone)]
@@ -70,25 +68,6 @@ impl Session {
 }
 
 impl Peer {
-    pub(super) fn on_register(
-        &mut self,
-        cx: &mut Context,
-        command: CommandId,
-        name: Name,
-        code: Option<String>,
-    ) {
-        if cx.identity.user.is_none() {
-            return reply(cx, command, Reply::Failed { status: Status::WRONG_ROLE });
-        }
-        let give_up = cx.now + COMMAND_PATIENCE;
-        self.pursue(cx, Goal::Register { command, name, code, give_up });
-    }
-
-    pub(super) fn on_enroll(&mut self, cx: &mut Context, command: CommandId, ticket: Ticket) {
-        let give_up = cx.now + COMMAND_PATIENCE;
-        self.pursue(cx, Goal::Enroll { command, ticket, give_up });
-    }
-
     pub(super) fn on_login(&mut self, cx: &mut Context, command: CommandId) {
         if cx.identity.chain().is_none() {
             return reply(cx, command, Reply::Failed { status: Status::UNPROVEN });
@@ -109,10 +88,11 @@ impl Peer {
         reply(cx, command, Reply::Done);
     }
 
-    fn pursue(&mut self, cx: &mut Context, goal: Goal) {
+    pub(super) fn pursue(&mut self, cx: &mut Context, goal: Goal) {
         self.abandon(cx, Status::STALE);
         self.goal = goal;
         self.attempts = 0;
+        self.refused = None;
         self.session = Session::Seeking { retry_at: cx.now };
         self.seek(cx);
     }
@@ -219,18 +199,7 @@ impl Peer {
         self.wake_by(until);
     }
 
-    fn ask_to_stand_by(&mut self, cx: &mut Context, link: LinkId) {
-        if !self.warm.insert(link) {
-            return;
-        }
-        let Some(greeted) = cx.links.greeted(link) else { return };
-        let transcript = greeted.transcript;
-        if let Some(login) = self.login(cx, &transcript, true) {
-            cx.send(link, login);
-        }
-    }
-
-    fn login(&self, cx: &Context, transcript: &[u8; 32], warm: bool) -> Option<Login> {
+    pub(super) fn login(&self, cx: &Context, transcript: &[u8; 32], warm: bool) -> Option<Login> {
         let chain = cx.identity.chain()?.clone();
         let keep = !warm;
         Some(Login {
@@ -260,6 +229,7 @@ impl Peer {
             || answer.status.0 / 100 == 5
             || answer.status == Status::TOO_MANY;
         if try_elsewhere {
+            self.refused = (!answer.status.is_redirect()).then_some(answer.status);
             self.retry(cx, (!answer.status.is_redirect()).then_some(node));
         } else {
             self.leave(cx, answer.status);
@@ -291,89 +261,6 @@ impl Peer {
         self.report_all(cx);
         self.publish_now(cx);
         self.resume_lookups(cx);
-    }
-
-    fn take_standbys(&mut self, cx: &mut Context, standbys: Vec<Contact>) {
-        let mut learnt = false;
-        for contact in &standbys {
-            learnt |= self.hosts.learn(contact, false);
-        }
-        if learnt {
-            cx.event(Event::HostsChanged(self.hosts.contacts()));
-        }
-        self.standbys = standbys;
-        self.standbys.truncate(cx.config.standbys);
-        self.warm_up(cx);
-    }
-
-    /// Links to every standby, and asks it to expect us.
-    pub(super) fn warm_up(&mut self, cx: &mut Context) {
-        self.warm_at = cx.now + cx.config.renew;
-        self.wake_by(self.warm_at);
-        for standby in self.standbys.clone() {
-            match cx.links.ready_to(standby.node) {
-                Some(link) => self.ask_to_stand_by(cx, link),
-                None if !cx.links.has(standby.node) => {
-                    cx.dial(&standby);
-                }
-                None => {}
-            }
-        }
-    }
-
-    pub(super) fn on_register_reply(
-        &mut self,
-        cx: &mut Context,
-        link: LinkId,
-        answer: RegisterReply,
-    ) {
-        let Session::Asking { link: asked, .. } = self.session else { return };
-        let Goal::Register { command, name, .. } = self.goal.clone() else { return };
-        if asked != link {
-            return;
-        }
-        answer.redirect.iter().for_each(|contact| {
-            self.hosts.learn(contact, true);
-        });
-        let outcome = match (answer.status, answer.certificates) {
-            (Status::OK, Some(given)) => self.take_certificates(cx, &name, given),
-            (Status::OK, None) => Err(Status::MALFORMED),
-            (status, _) if status.is_redirect() || status.0 / 100 == 5 => {
-                return self.retry(cx, cx.links.node_of(link).filter(|_| !status.is_redirect()));
-            }
-            (status, _) => Err(status),
-        };
-        self.goal = Goal::Rest;
-        self.session = Session::Idle;
-        reply(cx, command, outcome.unwrap_or_else(|status| Reply::Failed { status }));
-    }
-
-    pub(super) fn on_enroll_reply(&mut self, cx: &mut Context, link: LinkId, answer: EnrollReply) {
-        let Session::Asking { link: asked, .. } = self.session else { return };
-        let Goal::Enroll { command, .. } = self.goal.clone() else { return };
-        if asked != link {
-            return;
-        }
-        let supernodes = answer.members.iter().map(crate::supernode::members::contact).collect();
-        let outcome = match answer.certificate.map(Arc::new) {
-            Some(certificate) if answer.status == Status::OK => {
-                let realm = cx.identity.realm;
-                crate::identity::chain::check_supernode(
-                    &certificate,
-                    cx.verifier(),
-                    realm,
-                    cx.me,
-                    cx.wall(),
-                )
-                .map(|()| Reply::Enrolled { certificate, supernodes })
-                .unwrap_or_else(|error| Reply::Failed { status: error.status() })
-            }
-            _ if answer.status == Status::OK => Reply::Failed { status: Status::MALFORMED },
-            _ => Reply::Failed { status: answer.status },
-        };
-        self.goal = Goal::Rest;
-        self.session = Session::Idle;
-        reply(cx, command, outcome);
     }
 
     pub(super) fn session_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
@@ -432,7 +319,8 @@ impl Peer {
                     let at = *give_up;
                     return self.wake_by(at);
                 }
-                self.abandon(cx, Status::TIMEOUT);
+                let status = self.refused.take().unwrap_or(Status::TIMEOUT);
+                self.abandon(cx, status);
                 self.session = Session::Idle;
             }
             Goal::Online { waiting, .. } => {
@@ -441,7 +329,8 @@ impl Peer {
                         return self.wake_by(give_up);
                     }
                     *waiting = None;
-                    reply(cx, command, Reply::Failed { status: Status::TIMEOUT });
+                    let status = self.refused.take().unwrap_or(Status::TIMEOUT);
+                    reply(cx, command, Reply::Failed { status });
                 }
             }
             Goal::Rest => {}
@@ -457,11 +346,6 @@ impl Goal {
             Goal::Online { waiting, .. } => waiting.map(|(command, _)| command),
         }
     }
-}
-
-/// What a registration's proof signs.
-pub(crate) fn register_text(transcript: &[u8; 32], name: &Name, user: &[u8; 32]) -> Vec<u8> {
-    [transcript.as_slice(), user, name.as_str().as_bytes()].concat()
 }
 
 pub(super) fn reply(cx: &mut Context, id: CommandId, reply: Reply) {

@@ -7,7 +7,7 @@ use crate::id::{LinkId, NodeId, StoreId, UserKey};
 use crate::identity::{Certificate, Domain, Role, Validity};
 use crate::io::{Event, Output, StoreAnswer, StoreRequest};
 use crate::name::Name;
-use crate::peer::session::register_text;
+use crate::peer::enrolment::register_text;
 use crate::status::Status;
 use crate::wire::message::{Enroll, EnrollReply, Register, RegisterReply, UserCertificates};
 

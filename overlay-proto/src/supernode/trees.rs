@@ -4,6 +4,7 @@
 //! root is one of that supernode's peers; supernodes carry no content.
 
 use super::Supernode;
+use super::child::Child;
 use crate::context::Context;
 use crate::coordinates::{Coordinates, Epoch, Label};
 use crate::id::NodeId;
@@ -111,8 +112,13 @@ impl Supernode {
                 || self.members.claims(tree).any(|claim| claim.epoch == root.epoch)
         });
         let child = match alive {
-            Some(_) if !outdone => return,
-            Some(root) => root.child,
+            Some(root) if outdone => root.child,
+            // A root of two trees is a hot spot twice, and one tree fewer to choose from.
+            Some(root) if self.is_shared(tree, root) => match self.stable_child() {
+                Some(child) if !self.is_root(child) => child,
+                _ => return,
+            },
+            Some(_) => return,
             None => match self.stable_child() {
                 Some(child) => child,
                 None => return,
@@ -141,8 +147,16 @@ impl Supernode {
 
     /// The linked peer that has been here longest and is no root yet, else any linked one.
     fn stable_child(&self) -> Option<NodeId> {
-        let is_root = |node: &NodeId| self.trees.roots.values().any(|root| root.child == *node);
         let linked = self.children.iter().filter(|(_, child)| child.up() > 0);
-        linked.min_by_key(|(node, child)| (is_root(node), child.since)).map(|(node, _)| *node)
+        let rank = |(node, child): &(&NodeId, &Child)| (self.is_root(**node), child.since);
+        linked.min_by_key(rank).map(|(node, _)| *node)
+    }
+
+    fn is_root(&self, node: NodeId) -> bool {
+        self.trees.roots.values().any(|root| root.child == node)
+    }
+
+    fn is_shared(&self, tree: usize, root: Root) -> bool {
+        self.trees.roots.range(..tree).any(|(_, other)| other.child == root.child)
     }
 }

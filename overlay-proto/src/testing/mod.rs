@@ -20,6 +20,8 @@ pub(crate) struct Net {
     pub nodes: BTreeMap<NodeId, Node>,
     pub events: Vec<(NodeId, Event)>,
     pub replies: BTreeMap<CommandId, Reply>,
+    /// Whether the registrar's store answers that it has failed.
+    pub store_fails: bool,
     queue: BTreeMap<(Time, u64), (NodeId, Input)>,
     links: BTreeMap<LinkId, (NodeId, NodeId)>,
     cut: BTreeSet<NodeId>,
@@ -34,6 +36,7 @@ impl Net {
             nodes: BTreeMap::new(),
             events: Vec::new(),
             replies: BTreeMap::new(),
+            store_fails: false,
             queue: BTreeMap::new(),
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
@@ -177,6 +180,7 @@ impl Net {
 
     fn store(&mut self, request: StoreRequest) -> StoreAnswer {
         match request {
+            _ if self.store_fails => StoreAnswer::Failed,
             StoreRequest::ClaimName { name, user, .. } => {
                 match *self.claimed.entry(name).or_insert(user) == user {
                     true => StoreAnswer::Granted { serial: 1 },

@@ -1,8 +1,8 @@
 //! What packets carry: messages from one node to another, whoever forwards them.
 
 use super::codec::{self, DecodeError, EncodeError};
-use super::positional::positional;
 use crate::coordinates::Labels;
+use crate::encoding::positional::positional;
 use crate::id::{IndexKey, MessageId};
 use crate::identity::{DeviceChain, Signature};
 use crate::location::LocationRecord;

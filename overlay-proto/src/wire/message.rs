@@ -1,7 +1,7 @@
 //! Every message between two linked nodes, with its number on the wire.
 
-use super::positional::positional;
 use crate::coordinates::{Coordinates, Epoch, Labels};
+use crate::encoding::positional::positional;
 use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{Certificate, Contact, DeviceChain, Signature, Ticket};
 use crate::location::LocationRecord;

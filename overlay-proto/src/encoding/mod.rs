@@ -1,0 +1,6 @@
+//! How values become CBOR, whatever they mean.
+
+pub mod blob;
+pub(crate) mod positional;
+
+pub use blob::Blob;
