@@ -6,6 +6,7 @@ use super::progress::Show;
 use futures::{StreamExt, stream};
 use overlay_node::api::PeerStatus;
 use overlay_proto::view::NeighbourView;
+use overlay_supernode::api::SupernodeStatus;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -113,7 +114,9 @@ pub async fn until_all_in_place(
                 watched.ms.entry(number).or_insert_with(|| began.elapsed().as_secs_f64() * 1e3);
             }
         }
-        show.at(living.len() - watched.lacking.len(), "");
+        let placed = living.len() - watched.lacking.len();
+        show.at(placed, "");
+        watched.lacking.extend(scaffold_lacking(population, &dead, options.trees).await);
         if watched.lacking.is_empty() || began.elapsed() > PATIENCE {
             return watched;
         }
@@ -150,6 +153,35 @@ async fn look(population: &Population, living: &[usize]) -> Vec<(usize, Result<S
         (number, sight.map_err(|error| error.to_string()))
     };
     stream::iter(living).map(one).buffered(AT_ONCE).collect().await
+}
+
+/// What the scaffold lacks: it must know who is dead, and every tree must have its owner.
+async fn scaffold_lacking(
+    population: &Population,
+    dead: &BTreeSet<String>,
+    trees: usize,
+) -> Vec<(String, String)> {
+    let mut lacking = Vec::new();
+    let mut owned = 0;
+    let living = population.supernodes.iter().filter(|node| !dead.contains(&node.node));
+    for supernode in living.clone() {
+        let name = supernode.name.clone();
+        match supernode.client.get::<SupernodeStatus>("/v1/status").await {
+            Err(error) => lacking.push((name, error.to_string())),
+            Ok(status) => {
+                owned += status.supernode.trees_owned;
+                let members = &status.supernode.members;
+                if members.iter().any(|member| member.alive && dead.contains(&member.node)) {
+                    lacking.push((name, "takes a dead supernode for alive".to_owned()));
+                }
+            }
+        }
+    }
+    if owned != trees {
+        let first = living.map(|node| node.name.clone()).next().unwrap_or_default();
+        lacking.push((first, format!("and the other supernodes own {owned} trees, not {trees}")));
+    }
+    lacking
 }
 
 #[cfg(test)]
