@@ -85,7 +85,7 @@ impl Supernode {
                 *slot = Slot::Taken(Seat { peer, phase: Phase::Expected { since: cx.now } });
             }
         }
-        self.trees.observe(&coordinates);
+        self.trees.inherit(&coordinates);
         child.coordinates = Some(coordinates);
         child.relabel_at = cx.now + Span(2 * cx.config.gossip.0);
     }

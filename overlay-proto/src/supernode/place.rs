@@ -105,7 +105,13 @@ fn relabel(child: &Child, trees: usize, root: impl Fn(usize) -> Option<Label>) -
             .filter_map(|(_, seat)| child.around.get(&seat.peer.contact.node.short()))
     };
     let short = child.node().short();
-    let label =
-        |tree| root(tree).unwrap_or_else(|| labels::choose(tree, short, present.get(tree), live()));
+    let label = |tree| {
+        let chosen = labels::choose(tree, short, present.get(tree), live());
+        let outdone = |root: Label| match (chosen.epoch(), root.epoch()) {
+            (Some(chosen), Some(root)) => chosen.is_newer_than(root),
+            _ => false,
+        };
+        root(tree).filter(|root| !outdone(*root)).unwrap_or(chosen)
+    };
     Labels::from((0..trees).map(label).collect::<Vec<_>>())
 }

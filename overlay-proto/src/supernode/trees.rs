@@ -66,6 +66,18 @@ impl Trees {
         }
     }
 
+    /// Keeps the roots that a peer was under its former home: its trees stand while it does. An
+    /// owner elsewhere replaces it in its own time.
+    pub fn inherit(&mut self, coordinates: &Coordinates) {
+        self.observe(coordinates);
+        for (tree, label) in coordinates.labels.as_slice().iter().enumerate() {
+            let Some(epoch) = label.epoch().filter(|_| label.depth() == Some(0)) else { continue };
+            if self.epoch(tree) == Some(epoch) {
+                self.roots.entry(tree).or_insert(Root { child: coordinates.node, epoch });
+            }
+        }
+    }
+
     fn observe_epoch(&mut self, tree: usize, epoch: Epoch) {
         if self.epochs.len() <= tree {
             self.epochs.resize(tree + 1, None);
@@ -133,15 +145,14 @@ impl Supernode {
         }
     }
 
-    /// The new owner's root takes over once its epoch is seen in labels; until then ours stays.
+    /// Another owner's root takes over once its epoch has reached ours; until then ours stays, or
+    /// everyone below it would lose its label first.
     fn hand_over_tree(&mut self, tree: usize) {
         let Some(root) = self.trees.roots.get(&tree).copied() else { return };
-        let newer = self.trees.epoch(tree).is_some_and(|epoch| epoch.is_newer_than(root.epoch));
-        if newer || !self.children.contains_key(&root.child) {
+        let label = self.children.get(&root.child).map(|child| child.labels().get(tree));
+        let replaced = label.and_then(Label::epoch).is_some_and(|e| e.is_newer_than(root.epoch));
+        if replaced || label.is_none() {
             self.trees.roots.remove(&tree);
-            if let Some(child) = self.children.get_mut(&root.child) {
-                child.stale = true;
-            }
         }
     }
 
