@@ -74,6 +74,9 @@ pub struct Line {
     pub text: String,
 }
 
+/// How a child has ended, once it has.
+type Exit = watch::Receiver<Option<ExitStatus>>;
+
 /// What a child is to do, each beyond the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Wish {
@@ -89,7 +92,7 @@ pub struct Process {
     /// The name of its log, too.
     pub name: String,
     wish: watch::Sender<Wish>,
-    exit: watch::Receiver<Option<ExitStatus>>,
+    exit: Exit,
 }
 
 impl Process {
@@ -124,13 +127,13 @@ impl Process {
 pub struct Nursery {
     program: PathBuf,
     logs: PathBuf,
-    ends: Mutex<Vec<(watch::Sender<Wish>, watch::Receiver<Option<ExitStatus>>)>>,
+    known: Mutex<Vec<(watch::Sender<Wish>, Exit)>>,
 }
 
 impl Nursery {
     /// Starts children of `program`, with their logs in the directory `logs`.
     pub fn new(program: PathBuf, logs: PathBuf) -> Nursery {
-        Nursery { program, logs, ends: Mutex::default() }
+        Nursery { program, logs, known: Mutex::default() }
     }
 
     /// The log of the child `name`: its standard output and error, of all its commands.
@@ -180,9 +183,9 @@ impl Nursery {
         let (wish, wishes) = watch::channel(Wish::Run);
         let (exit, exited) = watch::channel(None);
         tokio::spawn(accompany(child, wishes, exit));
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.retain(|(_, exit)| exit.borrow().is_none());
-        ends.push((wish.clone(), exited.clone()));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(_, exit)| exit.borrow().is_none());
+        known.push((wish.clone(), exited.clone()));
         Ok((Process { name: name.to_owned(), wish, exit: exited }, lines_out))
     }
 
@@ -221,11 +224,11 @@ impl Nursery {
 
     /// Kills every child there still is, and waits until the last is gone.
     pub async fn clear(&self) {
-        let ends = std::mem::take(&mut *self.ends.lock().unwrap_or_else(PoisonError::into_inner));
-        for (wish, _) in &ends {
+        let known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
+        for (wish, _) in &known {
             wish.send_replace(Wish::Kill);
         }
-        for (_, mut exit) in ends {
+        for (_, mut exit) in known {
             // An error means that the task that waits for the child is gone, and the child with it.
             let _ = exit.wait_for(Option::is_some).await;
         }
