@@ -4,12 +4,14 @@
 //! It decides nothing that the core decides: it starts, asks, kills and compares.
 
 mod delivery;
+mod ground;
 mod invoke;
 pub mod plan;
 pub mod population;
 pub mod process;
 pub mod progress;
 mod run;
+mod stage;
 mod verdict;
 mod watch;
 mod workload;

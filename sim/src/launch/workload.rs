@@ -6,9 +6,36 @@ use super::progress::Show;
 use futures::{StreamExt, stream};
 use overlay_node::api::{Located, SendRequest, Sent};
 use std::cell::Cell;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 
 /// Requests under way at a time: enough for a network of this size on a machine with few cores.
 const IN_FLIGHT: usize = 8;
+
+/// During repair, one message in so many goes out at once with the others of its kind.
+const BURST_OF: usize = 3;
+/// The rest follow one by one at this distance, over the seconds in which the scaffold repairs.
+const RHYTHM: Duration = Duration::from_millis(50);
+
+/// When messages go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As fast as they are taken.
+    AtOnce,
+    /// A part at once, for the moment after the crash, and the rest one by one.
+    Spread,
+}
+
+impl Pace {
+    fn wait(self, number: usize, of: usize) -> Duration {
+        match self {
+            Pace::AtOnce => Duration::ZERO,
+            Pace::Spread => {
+                RHYTHM * u32::try_from(number.saturating_sub(of / BURST_OF)).unwrap_or(0)
+            }
+        }
+    }
+}
 
 /// What a sender was told.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,11 +48,18 @@ pub enum Told {
 
 /// Sends all messages, each from its sender's control socket, and waits for every answer. The
 /// answers are in the order of the errands.
-pub async fn send_all(population: &Population, errands: &[Errand], show: &dyn Show) -> Vec<Told> {
+pub async fn send_all(
+    population: &Population,
+    errands: &[Errand],
+    pace: Pace,
+    show: &dyn Show,
+) -> Vec<Told> {
+    let began = Instant::now();
     let done = Cell::new(0);
     let peers = &population.peers;
-    stream::iter(errands)
-        .map(async |errand| {
+    stream::iter(errands.iter().enumerate())
+        .map(async |(number, errand)| {
+            sleep_until(began + pace.wait(number, errands.len())).await;
             let request =
                 SendRequest { to: peers[errand.to].name.clone(), text: errand.text.clone() };
             let answer = peers[errand.from].client.post::<Sent>("/v1/messages", &request).await;
