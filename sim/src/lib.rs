@@ -2,6 +2,7 @@
 //! reports (DESIGN, section 10).
 
 pub mod checks;
+pub mod launch;
 pub mod net;
 pub mod report;
 pub mod scenario;

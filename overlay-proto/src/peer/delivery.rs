@@ -70,7 +70,7 @@ impl Seen {
 
 impl Peer {
     pub(super) fn on_send(&mut self, cx: &mut Context, command: CommandId, to: Name, text: String) {
-        let refusal = if self.session.online().is_none() {
+        let refusal = if !self.may_ask() {
             Some(Status::NOT_LOGGED_IN)
         } else if text.len() > TEXT_BYTES_MAX {
             Some(Status::TOO_LARGE)

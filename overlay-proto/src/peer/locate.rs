@@ -65,7 +65,7 @@ impl Peer {
         if let Some(record) = young.map(|answer| answer.record.clone()) {
             return self.located(cx, waiter, &record);
         }
-        if self.session.online().is_none() && !matches!(waiter, Waiter::Send(_)) {
+        if !self.may_ask() && !matches!(waiter, Waiter::Send(_)) {
             return self.not_located(cx, waiter, Status::NOT_LOGGED_IN);
         }
         if let Some(open) = self.lookups.open.values_mut().find(|question| question.name == name) {

@@ -79,6 +79,14 @@ impl Peer {
         self.pursue(cx, Goal::Online { since: cx.now, waiting });
     }
 
+    /// Whether questions and texts are taken: on line, or between two homes. Then they wait for
+    /// the next one, for a fail-over takes milliseconds and is nothing that a user should notice.
+    pub(super) fn may_ask(&self) -> bool {
+        let has_been_online = self.place.coordinates.is_some();
+        let between_homes = matches!(self.goal, Goal::Online { .. }) && has_been_online;
+        self.session.online().is_some() || between_homes
+    }
+
     pub(super) fn on_logout(&mut self, cx: &mut Context, command: CommandId) {
         if let Some(link) = self.session.online() {
             let record = self.location_record(cx, 0);

@@ -1,32 +1,45 @@
 //! The command line: one definition of each option.
 
+mod display;
+mod launch;
 mod progress;
 mod run;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 /// Virtual worlds and real local networks of supernodes and peers.
 ///
-/// Exits with 0 if everything held, 1 if a check found something, 2 if it could not run.
+/// Without a command: `launch`, with its options.
+///
+/// Exits with 0 if everything held, 1 if a check found something, 2 if it could not run, 130 if it
+/// was interrupted.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    launch: launch::Launch,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start a real local network of processes, kill some, and watch the repair.
+    Launch(launch::Launch),
     /// Play a scenario in the virtual, deterministic world.
     Run(run::Run),
 }
 
 impl Arguments {
-    /// Does what was asked. True if every check held.
-    pub(crate) fn run(self) -> anyhow::Result<bool> {
+    /// Does what was asked.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Some(Command::Run(run)) => run.run(),
-            None => anyhow::bail!("name a command: `sim run steady`, or see `sim --help`"),
+            Some(Command::Run(run)) => {
+                Ok(if run.run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            }
+            Some(Command::Launch(launch)) => launch.run(),
+            None => self.launch.run(),
         }
     }
 }
