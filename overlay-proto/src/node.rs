@@ -213,6 +213,7 @@ impl Node {
         let for_peer = matches!(
             message,
             Message::Assign(_)
+                | Message::Standbys(_)
                 | Message::Placed(_)
                 | Message::Neighbourhood(_)
                 | Message::LoginReply(_)

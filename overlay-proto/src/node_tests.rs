@@ -86,6 +86,26 @@ fn a_killed_home_is_replaced_by_a_standby() {
 }
 
 #[test]
+fn a_supernode_that_joins_later_becomes_a_standby_too() {
+    let mut realm = Realm::new(Config::default());
+    let mut net = Net::new();
+    let setup = realm.supernode(0);
+    let first = net.add(setup);
+    let users: Vec<NodeId> = (0..4).map(|n| net.add(realm.user(n))).collect();
+    for user in &users {
+        assert!(matches!(net.ask(*user, Command::Login), Reply::LoggedIn { .. }));
+    }
+    let setup = realm.supernode(1);
+    net.add(setup);
+    net.run(Span::secs(5));
+    net.kill(first);
+    net.run(Span::secs(2));
+    for user in &users {
+        assert_eq!(net.peer(*user).state, "online");
+    }
+}
+
+#[test]
 fn vanished_neighbours_are_noticed_and_replaced() {
     let (mut net, _, _, users) = world(3, 24);
     for user in &users[..5] {

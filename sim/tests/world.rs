@@ -1,6 +1,7 @@
 //! Small runs of the built-in scenarios, with the real core.
 
 use overlay_sim::scenario::{Change, Outcome, Scenario, play};
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
 fn run(scenario: &str, peers: usize, seed: u64) -> Outcome {
@@ -40,6 +41,25 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another() {
     let hash = |seed| run("crash20", 120, seed).figures.trace_hash;
     assert_eq!(hash(1), hash(1));
     assert_ne!(hash(1), hash(2));
+}
+
+/// A thousand peers, three seeds, each run twice: on two threads, so that whatever leaks in from
+/// outside the seed has a chance to differ.
+#[test]
+fn a_thousand_peers_replay_to_the_same_hash() {
+    let mut hashes = BTreeSet::new();
+    for (scenario, seed) in [("steady", 1), ("steady", 2), ("crash20", 3)] {
+        let twin = std::thread::spawn(move || run(scenario, 1_000, seed));
+        let outcome = run(scenario, 1_000, seed);
+        demand_success(&outcome);
+        let again = twin.join().expect("the same run does not panic").figures.trace_hash;
+        assert_eq!(outcome.figures.trace_hash, again, "{scenario}, seed {seed}");
+        assert!(hashes.insert(again), "{scenario}, seed {seed}: another seed's trace");
+        assert!(
+            outcome.figures.hops_over_moore.is_some_and(|ratio| ratio < 1.15),
+            "{scenario}, seed {seed}"
+        );
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use overlay_proto::io::{Event, ReceivedText};
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -19,11 +20,12 @@ const WAITING_MAX: usize = 1_024;
 #[derive(Debug, Clone)]
 pub struct Feed {
     events: broadcast::Sender<ApiEvent>,
+    texts: Arc<AtomicU64>,
 }
 
 impl Default for Feed {
     fn default() -> Feed {
-        Feed { events: broadcast::channel(WAITING_MAX).0 }
+        Feed { events: broadcast::channel(WAITING_MAX).0, texts: Arc::default() }
     }
 }
 
@@ -31,6 +33,11 @@ impl Feed {
     /// All events from now on.
     pub fn listen(&self) -> broadcast::Receiver<ApiEvent> {
         self.events.subscribe()
+    }
+
+    /// The texts that ever came into the inbox.
+    pub fn texts(&self) -> u64 {
+        self.texts.load(Ordering::Relaxed)
     }
 
     /// Tells all listeners.
@@ -49,6 +56,8 @@ pub fn pump(
     inbox: Option<Inbox>,
 ) -> tokio::task::JoinHandle<()> {
     let mut events = handle.events();
+    let last = inbox.as_ref().map_or(0, Inbox::last);
+    feed.texts.store(last, Ordering::Relaxed);
     let inbox = inbox.map(|inbox| Arc::new(Mutex::new(inbox)));
     tokio::spawn(async move {
         loop {
@@ -57,6 +66,7 @@ pub fn pump(
                     // Only peers are sent texts.
                     let Some(inbox) = &inbox else { continue };
                     if let Some(entry) = keep_text(inbox, text).await {
+                        feed.texts.store(entry.number, Ordering::Relaxed);
                         feed.tell(ApiEvent::Message(entry));
                     }
                 }

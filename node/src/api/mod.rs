@@ -13,3 +13,6 @@ pub use peer::{Peer, peer_routes};
 pub use problem::ApiError;
 pub use serve::{BODY_BYTES_MAX, ServeError, Server, serve};
 pub use types::*;
+
+#[cfg(test)]
+mod tests;

@@ -49,12 +49,13 @@ pub fn peer_routes(peer: Peer) -> Router {
 }
 
 async fn status(State(peer): State<Peer>) -> Answer<PeerStatus> {
-    let view = peer.handle.peer_view().await.ok_or(Status::WRONG_ROLE)?;
+    // Only a node that has just ended has no view.
+    let view = peer.handle.peer_view().await.ok_or(Status::NOT_LOGGED_IN)?;
     Ok(Json(PeerStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
         addresses: peer.handle.addresses().iter().map(ToString::to_string).collect(),
-        inbox: view.received,
+        inbox: peer.feed.texts(),
         peer: view,
     }))
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -17,6 +18,9 @@ use tokio::task::JoinHandle;
 pub const BODY_BYTES_MAX: usize = 6 * TEXT_BYTES_MAX + 4_096;
 /// Longest path of a socket, in bytes, on every Unix (`sun_path`, 104 on macOS with its end).
 const SOCKET_PATH_BYTES_MAX: usize = 103;
+
+/// How long a server that ends waits for answers under way. A stream of events never ends.
+const ANSWER_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Why the socket cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -68,15 +72,13 @@ pub fn serve(path: &Path, router: Router) -> Result<Server, ServeError> {
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
     let (end, ended) = oneshot::channel();
+    let ended = async {
+        let _ = ended.await;
+    };
     let task = tokio::spawn(async move {
-        // A stream of events never ends by itself, so the server does not wait for its readers.
-        tokio::select! {
-            served = async { axum::serve(listener, router).await } => {
-                if let Err(error) = served {
-                    tracing::error!(%error, "the control socket is not served any more");
-                }
-            }
-            _ = ended => {}
+        let served = axum::serve(listener, router).with_graceful_shutdown(ended).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the control socket is not served any more");
         }
     });
     Ok(Server { path: path.to_owned(), end: Some(end), task })
@@ -103,12 +105,12 @@ fn bind(path: &Path) -> Result<UnixListener, ServeError> {
 }
 
 impl Server {
-    /// Ends the server: no new request is taken.
+    /// Ends the server: no new request is taken, those under way are answered.
     pub async fn end(mut self) {
         if let Some(end) = self.end.take() {
             let _ = end.send(());
         }
-        let _ = (&mut self.task).await;
+        let _ = tokio::time::timeout(ANSWER_PATIENCE, &mut self.task).await;
     }
 }
 

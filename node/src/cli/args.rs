@@ -2,7 +2,6 @@
 
 use crate::settings::Common;
 use clap::{Args, Parser, Subcommand};
-use overlay_proto::name::Name;
 use std::net::SocketAddr;
 
 /// Log in to a Trellis realm, talk to its users, and carry packets for others
@@ -82,7 +81,7 @@ pub struct JoinArgs {
     pub invitation: String,
     /// The name under which others reach you
     #[arg(long, value_name = "NAME")]
-    pub name: Name,
+    pub name: String,
     /// The registration code, where the realm asks for one and the invitation has none
     #[arg(long, env = "TRELLIS_CODE", value_name = "CODE", hide_env_values = true)]
     pub code: Option<String>,

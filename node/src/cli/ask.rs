@@ -77,7 +77,7 @@ fn not_running(error: ClientError) -> Failure {
     }
 }
 
-fn name(text: &str) -> Result<Name, Failure> {
+pub(super) fn name(text: &str) -> Result<Name, Failure> {
     Name::new(text).map_err(|error| {
         Failure::new(
             Status::INVALID_NAME,

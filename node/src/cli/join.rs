@@ -5,6 +5,7 @@
 //! them; an answer that never came leaves them, and the next try gets the same name with them.
 
 use super::args::JoinArgs;
+use super::ask::name;
 use super::exit::Failure;
 use super::life::late;
 use super::output::Output;
@@ -13,6 +14,7 @@ use crate::driver::{self, Handle, Listen, Options};
 use overlay_proto::Config;
 use overlay_proto::identity::{CertificateError, Identity, Invitation, UserKeys};
 use overlay_proto::io::{Command, Reply};
+use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use serde::Serialize;
 use std::net::Ipv4Addr;
@@ -30,6 +32,7 @@ struct Joined {
 
 pub(super) async fn join(folder: &Folder, args: JoinArgs, out: &Output) -> Result<(), Failure> {
     let invitation: Invitation = args.invitation.parse()?;
+    let name = name(&args.name)?;
     folder.create()?;
     let _lock = folder.lock()?;
     refuse_second(folder, &invitation)?;
@@ -45,7 +48,7 @@ pub(super) async fn join(folder: &Folder, args: JoinArgs, out: &Output) -> Resul
         store: None,
     })
     .await?;
-    let joined = register_and_log_in(folder, &handle, &invitation, args, out).await;
+    let joined = register_and_log_in(folder, &handle, &invitation, name, args.code, out).await;
     handle.shutdown().await;
     let joined = joined?;
     out.show(&joined, || {
@@ -99,11 +102,11 @@ async fn register_and_log_in(
     folder: &Folder,
     handle: &Handle,
     invitation: &Invitation,
-    args: JoinArgs,
+    name: Name,
+    code: Option<String>,
     out: &Output,
 ) -> Result<Joined, Failure> {
-    let name = args.name;
-    let code = args.code.or_else(|| invitation.code.clone());
+    let code = code.or_else(|| invitation.code.clone());
     let register = handle.command(Command::Register { name: name.clone(), code });
     let chain = match late(out, "looking for a supernode of the invitation...", register).await {
         Reply::Registered { chain } => chain,

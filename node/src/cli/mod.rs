@@ -77,3 +77,6 @@ async fn follow(args: PeerArgs, out: &Output) -> Result<(), Failure> {
         other => commands::ask(&folder, other, out).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         () = logged_out.notified() => Ok(()),
         () = stay.input(args.exit_with_parent) => Ok(()),
     };
+    server.end().await;
     // A second wish to end is stronger than manners.
     tokio::select! {
         () = handle.shutdown() => {}
@@ -72,7 +73,6 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     // What came last is in the inbox before the process ends.
     drop(handle);
     let _ = pumped.await;
-    server.end().await;
     if done.is_ok() {
         out.note("logged out");
     }

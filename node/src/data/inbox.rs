@@ -129,6 +129,11 @@ impl Inbox {
         Ok(entry)
     }
 
+    /// The number of the newest text; 0 if there was never one.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
     #[cfg(test)]
     pub(super) fn cut_at(mut self, bytes: u64) -> Inbox {
         self.bytes_max = bytes;

@@ -154,3 +154,6 @@ impl Folder {
         self.file("control.sock")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,3 +116,6 @@ fn file_of(command: &clap::Command, program: &str, args: &[OsString]) -> Option<
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

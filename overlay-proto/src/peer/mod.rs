@@ -137,6 +137,7 @@ impl Peer {
         let from_home = self.session.online() == Some(link);
         match message {
             Message::Assign(assign) if from_home => return self.on_assign(cx, assign),
+            Message::Standbys(told) if from_home => self.take_standbys(cx, told.standbys),
             Message::Placed(placed) => return self.on_placed(cx, link, placed.coordinates),
             Message::Neighbourhood(news) => return self.on_neighbourhood(link, news),
             Message::LoginReply(answer) => self.on_login_reply(cx, link, answer),

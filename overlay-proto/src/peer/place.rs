@@ -106,15 +106,21 @@ impl Peer {
             .filter_map(|(i, slot)| Some((i, slot?)))
             .collect();
         self.place.slots.resize_with(named.len(), || None);
-        let mut fresh = Vec::new();
+        let (mut kept, mut fresh) = (Vec::new(), Vec::new());
         for (i, node) in (0..).zip(named).filter(|(_, node)| **node != ShortId::NONE) {
             let known = held.iter().position(|(_, slot)| slot.contact.node.short() == *node);
             match known.map(|at| held.swap_remove(at)) {
-                Some((old, slot)) => self.keep_slot(cx, old, i, slot),
+                Some((old, slot)) => kept.push((old, i, slot)),
                 None => fresh.push((i, *node)),
             }
         }
         held.into_iter().for_each(|(i, slot)| self.let_go(cx, i, slot));
+        for (old, i, slot) in &kept {
+            if old != i && matches!(slot.state, SlotState::Up { .. }) {
+                cx.event(Event::NeighbourDown { node: slot.contact.node, slot: *old });
+            }
+        }
+        kept.into_iter().for_each(|(old, i, slot)| self.keep_slot(cx, old, i, slot));
         fresh.into_iter().for_each(|(i, node)| self.take_slot(cx, i, node, contacts));
     }
 
@@ -127,6 +133,7 @@ impl Peer {
             }
             self.report_slot(cx, i, slot.contact.node, true);
             self.tell_moved(cx, old, i);
+            cx.event(Event::NeighbourUp { node: slot.contact.node, slot: i });
         }
         if let Some(place) = self.place.slots.get_mut(usize::from(i)) {
             *place = Some(slot);

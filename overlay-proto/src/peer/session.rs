@@ -146,7 +146,9 @@ impl Peer {
             self.session = Session::Idle;
             return self.abandon(cx, Status::NO_ROUTE);
         };
-        let until = cx.now + cx.config.patience;
+        // While there are others to try, a silent one does not get all of our patience.
+        let share = if self.hosts.len() > 1 { 4 } else { 1 };
+        let until = cx.now + Span(cx.config.patience.0 / share);
         self.wake_by(until);
         match cx.links.ready_to(contact.node) {
             Some(link) => self.ask(cx, link),
@@ -174,7 +176,8 @@ impl Peer {
     /// A greeted link to a supernode is there.
     pub(super) fn session_link_ready(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
         match self.session {
-            Session::Dialling { node: dialled, .. } if dialled == node => self.ask(cx, link),
+            // Whichever answers first will do, also one that was given up as too slow.
+            Session::Dialling { .. } | Session::Seeking { .. } => self.ask(cx, link),
             Session::Online { .. } if self.standbys.iter().any(|s| s.node == node) => {
                 self.ask_to_stand_by(cx, link);
             }

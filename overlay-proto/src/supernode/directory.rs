@@ -170,9 +170,6 @@ impl Supernode {
 
     /// The replicas of a key are others now: ours go to the new ones.
     pub(super) fn move_index(&mut self, cx: &mut Context) {
-        if !std::mem::take(&mut self.index_moved) {
-            return;
-        }
         let records: Vec<(IndexKey, LocationRecord)> = self
             .children
             .values()

@@ -13,7 +13,9 @@ use crate::rendezvous;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::view::MemberView;
-use crate::wire::message::{Heartbeat, MemberRecord, Members as MembersMessage, RootClaim};
+use crate::wire::message::{
+    Heartbeat, MemberRecord, Members as MembersMessage, RootClaim, Standbys,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -30,6 +32,8 @@ pub(crate) struct Members {
     seeds: BTreeMap<NodeId, (Contact, Time)>,
     /// When the set of live members changed last.
     pub changed_at: Time,
+    /// Whether it has changed since the last round.
+    moved: bool,
 }
 
 #[derive(Debug)]
@@ -54,6 +58,7 @@ impl Members {
             known: BTreeMap::new(),
             seeds: seeds.map(|contact| (contact.node, (contact.clone(), now))).collect(),
             changed_at: now,
+            moved: false,
         }
     }
 
@@ -164,12 +169,25 @@ impl Supernode {
             if was_down {
                 self.members.changed_at = cx.now;
                 cx.event(Event::MemberUp { node });
-                self.index_moved = true;
+                self.members.moved = true;
             }
         }
         self.send_members(cx, link);
         let load = self.load();
         cx.send(link, load);
+    }
+
+    /// The live members have changed: records move to their new replicas, peers hear of their new
+    /// standbys.
+    pub(super) fn follow_members(&mut self, cx: &mut Context) {
+        if !std::mem::take(&mut self.members.moved) {
+            return;
+        }
+        self.move_index(cx);
+        for (node, child) in &self.children {
+            let standbys = self.members.standbys(*node, cx.config.standbys);
+            cx.send(child.link, Standbys { standbys });
+        }
     }
 
     pub(super) fn send_members(&mut self, cx: &mut Context, link: LinkId) {
@@ -275,7 +293,7 @@ impl Supernode {
         member.dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
         let dial_at = member.dial_at;
         self.members.changed_at = cx.now;
-        self.index_moved = true;
+        self.members.moved = true;
         cx.event(Event::MemberDown { node });
         self.wake_by(dial_at);
     }

@@ -38,8 +38,6 @@ pub(crate) struct Supernode {
     /// Peers that would log in here if their home failed.
     warm: BTreeSet<LinkId>,
     members: Members,
-    /// Whether the replicas of some records are others since the last round.
-    index_moved: bool,
     trees: Trees,
     directory: Directory,
     finds: BTreeMap<u64, Find>,
@@ -66,7 +64,6 @@ impl Supernode {
             children: BTreeMap::new(),
             warm: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
-            index_moved: false,
             trees: Trees::default(),
             directory: Directory::default(),
             finds: BTreeMap::new(),
@@ -178,7 +175,7 @@ impl Supernode {
         if cx.now >= self.plan_at {
             self.plan_at = cx.now + cx.config.plan;
             self.expire_requests(cx);
-            self.move_index(cx);
+            self.follow_members(cx);
             self.tick_directory(cx);
             self.fill_slots(cx);
             self.issue_places(cx);

@@ -222,6 +222,14 @@ positional! {
 }
 
 positional! {
+    /// The supernodes to keep a warm link to are others now.
+    pub struct Standbys {
+        /// All of them.
+        pub standbys: Vec<Contact>,
+    }
+}
+
+positional! {
     /// A peer's new place, told to its neighbours.
     pub struct Placed {
         /// The record as the home signed it.
@@ -492,6 +500,7 @@ messages! {
     17 Publish "Where a device is.";
     18 Lookup "Where is a user?";
     19 LookupReply "There.";
+    20 Standbys "Other standbys.";
     30 Placed "A neighbour's new place.";
     31 Neighbourhood "A neighbour's neighbours.";
     40 Heartbeat "A supernode lives.";

@@ -173,6 +173,7 @@ fn peer_messages() -> Vec<Message> {
             found: vec![Found { record: record(), age_ms: 1_200, lease_ms: 58_800 }],
         }
         .into(),
+        Standbys { standbys: vec![contact(8)] }.into(),
         Placed { coordinates: coordinates() }.into(),
         Neighbourhood {
             whole: true,

@@ -41,3 +41,6 @@ async fn follow(args: SupernodeArgs, out: &Output) -> Result<(), Failure> {
         SupernodeCommand::Peers => show::peers(&folder, out).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,11 +53,11 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         () = ending.wished() => Ok(()),
         () = end_of_input(), if args.exit_with_parent => Ok(()),
     };
+    server.end().await;
     tokio::select! {
         () = handle.shutdown() => {}
         () = ending.wished() => {}
     }
-    server.end().await;
     drop(handle);
     let _ = pumped.await;
     // The driver has let go of it; what was promised is synced already.

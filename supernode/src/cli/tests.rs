@@ -1,0 +1,91 @@
+use super::args::{InitArgs, JoinArgs, Place, Registration, SupernodeArgs};
+use super::*;
+use clap::CommandFactory;
+use overlay_node::data::Folder;
+use overlay_node::driver;
+use overlay_node::settings;
+use overlay_proto::identity::Invitation;
+use overlay_proto::status::Status;
+
+const OUT: Output = Output { json: true };
+
+fn place() -> Place {
+    let announce = vec!["/dns4/sn.example.org/tcp/443".to_owned()];
+    Place { listen: ([127, 0, 0, 1], 4_777).into(), announce }
+}
+
+fn init_args() -> InitArgs {
+    let registration = Registration { registration_code: Some("se\"same".to_owned()) };
+    InitArgs { place: place(), registration }
+}
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let command = SupernodeArgs::command();
+    command.clone().debug_assert();
+    for sub in command.get_subcommands() {
+        let name = sub.get_name();
+        assert!(sub.get_about().is_some(), "{name} says what it does");
+        let example = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(example.starts_with("Example: ") && example.contains(name), "{name}: {example}");
+    }
+}
+
+#[test]
+fn a_realm_is_made_once() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::at(dir.path().join("data"));
+    init::init(&folder, &init_args(), &OUT).expect("made");
+    let made = folder.load(driver::wall()).expect("loads").identity;
+    let keys = made.supernode.as_ref().expect("a supernode");
+    assert!(keys.registrar.is_some() && keys.root.is_some());
+    let again = init::init(&folder, &init_args(), &OUT).expect_err("there already");
+    assert_eq!(again.problem.status, Status::FORBIDDEN);
+    let kept = folder.load(driver::wall()).expect("still loads").identity;
+    assert_eq!(kept.realm, made.realm);
+
+    // Without its identity the folder still holds keys that nothing may overwrite.
+    std::fs::remove_file(folder.file("identity.cbor")).expect("removed");
+    let failure = init::init(&folder, &init_args(), &OUT).expect_err("keys are there");
+    assert!(failure.line().contains("root.key"), "{}", failure.line());
+}
+
+#[test]
+fn the_settings_that_init_writes_are_those_that_run_reads() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::at(dir.path());
+    init::init(&folder, &init_args(), &OUT).expect("made");
+    let args = ["supernode", "--data", dir.path().to_str().expect("a text"), "run"];
+    let args: SupernodeArgs =
+        settings::parse(PROGRAM, args.iter().map(Into::into).collect()).expect("reads");
+    let SupernodeCommand::Run(run) = args.command else { panic!("{:?}", args.command) };
+    assert_eq!(run.place.listen, place().listen);
+    assert_eq!(run.place.announce, place().announce);
+    assert_eq!(run.registration.registration_code.as_deref(), Some("se\"same"));
+}
+
+#[tokio::test]
+async fn a_users_invitation_makes_no_supernode() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let realm = Folder::at(dir.path().join("realm"));
+    init::init(&realm, &init_args(), &OUT).expect("made");
+    let identity = realm.load(driver::wall()).expect("loads").identity;
+    let addresses = invitation::addresses_at(place().listen, &[]).expect("fixed");
+    let contact = overlay_proto::identity::Contact { node: identity.node(), addresses };
+    let text =
+        invitation::make(&identity, vec![contact], invitation::Wish::default()).expect("made");
+    text.parse::<Invitation>().expect("an invitation");
+    let folder = Folder::at(dir.path().join("further"));
+    let args = JoinArgs { invitation: text, place: place() };
+    let failure = join::join(&folder, &args, &OUT).await.expect_err("no ticket");
+    assert_eq!((failure.problem.status, failure.code), (Status::WRONG_ROLE, 3));
+    assert!(!folder.path().exists());
+}
+
+#[tokio::test]
+async fn nobody_is_asked_where_none_runs() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::at(dir.path());
+    assert_eq!(show::status(&folder, &OUT).await.expect_err("none runs").code, 5);
+    assert_eq!(show::peers(&folder, &OUT).await.expect_err("none runs").code, 5);
+}
