@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-const COMMANDS: &[&str] = &["join", "run", "send", "inbox", "status", "neighbours", "ping", "trace", "lookup", "logout"];
+const COMMANDS: &[&str] =
+    &["join", "run", "send", "inbox", "status", "neighbours", "ping", "trace", "lookup", "logout"];
 
 fn peer(words: &[&str]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_peer")).args(words).output().expect("it starts");

@@ -5,7 +5,8 @@ use std::process::Command;
 const COMMANDS: &[&str] = &["init", "run", "join", "invite", "status", "peers"];
 
 fn supernode(words: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_supernode")).args(words).output().expect("it starts");
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_supernode")).args(words).output().expect("it starts");
     let text = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&text).into_owned())
 }

@@ -144,10 +144,15 @@ fn show_way_in(population: &Population, dir: &Path) {
     let living = population.peers.iter().find(|peer| peer.process.exit().is_none());
     let Some(host) = living else { return };
     let data = folder(dir, Role::Peer, &host.name);
+    let beside = std::env::current_exe().map(|exe| exe.with_file_name("peer"));
+    let peer = match beside {
+        Ok(peer) if peer.is_file() => peer.display().to_string(),
+        _ => "cargo run --release --bin peer --".to_owned(),
+    };
     anstream::eprintln!(
         "\nThe network is running. Join it from another terminal:\n\n  \
-         peer join {} --name me --data /tmp/me\n  peer run --data /tmp/me\n\n\
-         then type `@{} hello`, and see that it has come:\n\n  peer inbox --data {}\n\n\
+         {peer} join {} --name me --data /tmp/me\n  {peer} run --data /tmp/me\n\n\
+         then type `@{} hello`, and see that it has come:\n\n  {peer} inbox --data {}\n\n\
          Ctrl-C here ends the network.",
         population.invitation,
         host.name,

@@ -6,6 +6,7 @@ use super::watch::Watched;
 use super::workload::{LookedUp, Told};
 use crate::report::{Figures, Sample, moore};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Something that should not be.
@@ -55,35 +56,11 @@ impl Seen {
     pub(super) fn figures(&self, options: &Options, plan: &Plan, took: Duration) -> Figures {
         let login = Sample::new(self.logins.iter().copied());
         let lookup = Sample::new(self.lookups.ms.iter().copied());
-        let repair =
-            self.repaired.as_ref().map(|watched| Sample::new(watched.ms.values().copied()));
-        let delivered: Vec<_> = self
-            .told
-            .iter()
-            .filter_map(|told| match told {
-                Told::Delivered(sent) => Some(sent),
-                Told::Failed(_) => None,
-            })
-            .collect();
-        // The ways of those that found one: a crash stretches the rest by waiting, not by hops.
-        let straight = delivered.iter().filter(|sent| sent.tries == 1 && !sent.escalated);
-        let hops = Sample::new(straight.map(|sent| f64::from(sent.hops)));
-        let message = Sample::new(delivered.iter().map(|sent| sent.ms));
-        let bound = moore::mean_distance(options.peers, options.degree);
-        let (before, during) = (plan.before.len(), plan.before.len() + plan.during.len());
-        let crashed = self.repaired.is_some();
-        let share = |from: usize, to: usize| {
-            let part = self.judgement.arrived.get(from..to).filter(|part| !part.is_empty())?;
-            let once = part.iter().filter(|times| **times == 1).count();
-            Some(once as f64 / part.len() as f64)
-        };
-        let first = self.told.get(before..during).filter(|told| crashed && !told.is_empty()).map(|told| {
-            let straight = |told: &&Told| matches!(told, Told::Delivered(s) if s.tries == 1 && !s.escalated);
-            told.iter().filter(straight).count() as f64 / told.len() as f64
-        });
         let repaired = self.repaired.as_ref();
-        let ended = repaired.unwrap_or(&self.placed);
-        Figures {
+        let repair = repaired.map(|watched| Sample::new(watched.ms.values().copied()));
+        let repair = |q| repair.as_ref().and_then(|sample| sample.quantile(q));
+        let degree_max = repaired.map_or(0, |watched| watched.degree_max);
+        let mut figures = Figures {
             scenario: "launch".to_owned(),
             seed: options.seed,
             peers: options.peers,
@@ -91,34 +68,60 @@ impl Seen {
             degree: options.degree,
             trees: options.trees,
             logged_in: self.logins.len(),
-            messages_sent: self.told.len(),
-            messages_delivered: self.judgement.once(),
-            duplicates: self.judgement.duplicates(),
-            hops_mean: hops.mean(),
-            hops_p99: hops.quantile(0.99),
-            hops_moore_mean: Some(bound),
-            hops_over_moore: hops.mean().filter(|_| bound > 0.0).map(|mean| mean / bound),
             escalations: self.escalated.values().sum(),
-            degree_max: self
-                .placed
-                .degree_max
-                .max(repaired.map_or(0, |watched| watched.degree_max)),
-            repair_ms_p50: repair.as_ref().and_then(|sample| sample.quantile(0.5)),
-            repair_ms_p99: repair.as_ref().and_then(|sample| sample.quantile(0.99)),
+            degree_max: self.placed.degree_max.max(degree_max),
+            repair_ms_p50: repair(0.5),
+            repair_ms_p99: repair(0.99),
             login_ms_p50: login.quantile(0.5),
             login_ms_p99: login.quantile(0.99),
             lookup_ms_p50: lookup.quantile(0.5),
             sim_seconds: took.as_secs_f64(),
             wall_seconds: took.as_secs_f64(),
-            delivered_before_crash: share(0, before).filter(|_| crashed),
-            delivered_before_repair: share(before, during).filter(|_| crashed),
-            delivered_after_repair: share(during, self.told.len()).filter(|_| crashed),
-            first_try_before_repair: first,
-            message_ms_p50: message.quantile(0.5),
-            message_ms_p99: message.quantile(0.99),
-            degree_mean: ended.degree_mean(),
+            degree_mean: repaired.unwrap_or(&self.placed).degree_mean(),
             violations: self.findings.len() as u64,
             ..Figures::default()
+        };
+        self.count_messages(&mut figures);
+        if repaired.is_some() {
+            self.count_phases(&mut figures, plan);
         }
+        figures
     }
+
+    fn count_messages(&self, figures: &mut Figures) {
+        let delivered = self.told.iter().filter_map(Told::delivered);
+        let message = Sample::new(delivered.clone().map(|sent| sent.ms));
+        // The ways of those that found one: a crash stretches the rest by waiting, not by hops.
+        let straight = self.told.iter().filter(|told| told.is_straight());
+        let hops = straight.filter_map(Told::delivered).map(|sent| f64::from(sent.hops));
+        let hops = Sample::new(hops);
+        let bound = moore::mean_distance(figures.peers, figures.degree);
+        figures.messages_sent = self.told.len();
+        figures.messages_delivered = self.judgement.once();
+        figures.duplicates = self.judgement.duplicates();
+        figures.hops_mean = hops.mean();
+        figures.hops_p99 = hops.quantile(0.99);
+        figures.hops_moore_mean = Some(bound);
+        figures.hops_over_moore = hops.mean().filter(|_| bound > 0.0).map(|mean| mean / bound);
+        figures.message_ms_p50 = message.quantile(0.5);
+        figures.message_ms_p99 = message.quantile(0.99);
+    }
+
+    fn count_phases(&self, figures: &mut Figures, plan: &Plan) {
+        let crash = plan.before.len();
+        let repair = crash + plan.during.len();
+        let once = |phase: Range<usize>| {
+            share(self.judgement.arrived.get(phase), |times: &usize| *times == 1)
+        };
+        figures.delivered_before_crash = once(0..crash);
+        figures.delivered_before_repair = once(crash..repair);
+        figures.delivered_after_repair = once(repair..self.told.len());
+        figures.first_try_before_repair = share(self.told.get(crash..repair), Told::is_straight);
+    }
+}
+
+/// The share of those that are so; `None` of nothing.
+fn share<T>(all: Option<&[T]>, is_so: impl Fn(&T) -> bool) -> Option<f64> {
+    let all = all.filter(|all| !all.is_empty())?;
+    Some(all.iter().filter(|one| is_so(one)).count() as f64 / all.len() as f64)
 }

@@ -46,6 +46,21 @@ pub enum Told {
     Failed(String),
 }
 
+impl Told {
+    /// What is known of a message that was delivered.
+    pub fn delivered(&self) -> Option<&Sent> {
+        match self {
+            Told::Delivered(sent) => Some(sent),
+            Told::Failed(_) => None,
+        }
+    }
+
+    /// Whether it was delivered at the first try and not over the scaffold.
+    pub fn is_straight(&self) -> bool {
+        self.delivered().is_some_and(|sent| sent.tries == 1 && !sent.escalated)
+    }
+}
+
 /// Sends all messages, each from its sender's control socket, and waits for every answer. The
 /// answers are in the order of the errands.
 pub async fn send_all(
