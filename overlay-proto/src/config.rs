@@ -125,7 +125,7 @@ impl Default for Config {
             keep_alive: Span::secs(5),
             dead_after: Span::secs(12),
             patience: Span::secs(5),
-            slot_patience: Span::secs(8),
+            slot_patience: Span::secs(5),
             lease: Span::secs(60),
             renew: Span::secs(20),
             last_seen: Span::secs(72 * 3_600),

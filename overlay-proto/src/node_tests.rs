@@ -106,6 +106,18 @@ fn a_supernode_that_joins_later_becomes_a_standby_too() {
 }
 
 #[test]
+fn a_text_between_two_homes_waits_for_the_next() {
+    let (mut net, _, supers, users) = world(3, 12);
+    net.kill(supers[0]);
+    net.run(Span::millis(10));
+    let between = users.iter().find(|user| net.peer(**user).state != "online");
+    let from = *between.expect("a peer that has just lost its home");
+    let to = (0..12).find(|n| users[usize::from(*n)] != from).expect("another");
+    let reply = send(&mut net, from, to);
+    assert!(matches!(reply, Reply::Delivered { .. }), "{reply:?}");
+}
+
+#[test]
 fn vanished_neighbours_are_noticed_and_replaced() {
     let (mut net, _, _, users) = world(3, 24);
     for user in &users[..5] {

@@ -4,6 +4,7 @@ pub mod certificate;
 pub mod chain;
 pub mod invitation;
 pub mod keys;
+pub(crate) mod proof;
 pub mod secret;
 pub mod verify;
 

@@ -114,8 +114,3 @@ impl Peer {
         Ok(Reply::Registered { chain })
     }
 }
-
-/// What a registration's proof signs.
-pub(crate) fn register_text(transcript: &[u8; 32], name: &Name, user: &[u8; 32]) -> Vec<u8> {
-    [transcript.as_slice(), user, name.as_str().as_bytes()].concat()
-}

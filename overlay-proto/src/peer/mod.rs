@@ -1,7 +1,7 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
 mod delivery;
-pub(crate) mod enrolment;
+mod enrolment;
 mod hosts;
 mod locate;
 mod neighbourhood;

@@ -218,8 +218,10 @@ impl Peer {
         let Some((i, since)) = dialling else { return false };
         if let Some(slot) = self.place.slot_mut(i) {
             slot.state = SlotState::Waiting { since };
+            // Nobody there: the home need not wait for what will not come.
+            let node = slot.contact.node;
+            self.report_slot(cx, i, node, false);
         }
-        self.wake_by(cx.now + cx.config.slot_patience);
         true
     }
 

@@ -1,10 +1,10 @@
 //! A peer's session: from a list of supernodes to a home, and to the next one when it fails.
 
 use super::Peer;
-use super::enrolment::register_text;
 use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
+use crate::identity::proof;
 use crate::identity::{Domain, Ticket};
 use crate::io::{Event, Output, Reply};
 use crate::links;
@@ -193,7 +193,7 @@ impl Peer {
             Goal::Rest => return,
             Goal::Register { name, code, .. } => {
                 let Some(user) = cx.identity.user.as_ref() else { return };
-                let text = register_text(&transcript, &name, &user.key.public());
+                let text = proof::registration(&transcript, &name, &user.key.public());
                 let proof = user.key.sign(Domain::Register, &text);
                 let user = user.public();
                 cx.send(link, Register { name, user, code, proof });

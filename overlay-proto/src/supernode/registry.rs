@@ -4,10 +4,10 @@ use super::Supernode;
 use crate::config::{CODE_BYTES_MAX, REQUESTS_MAX};
 use crate::context::Context;
 use crate::id::{LinkId, NodeId, StoreId, UserKey};
+use crate::identity::proof;
 use crate::identity::{Certificate, Domain, Role, Validity};
 use crate::io::{Event, Output, StoreAnswer, StoreRequest};
 use crate::name::Name;
-use crate::peer::enrolment::register_text;
 use crate::status::Status;
 use crate::wire::message::{Enroll, EnrollReply, Register, RegisterReply, UserCertificates};
 
@@ -48,7 +48,7 @@ impl Supernode {
             return Err(Status::OVERLOADED);
         }
         let greeted = cx.links.greeted(link).ok_or(Status::MALFORMED)?;
-        let text = register_text(&greeted.transcript, &register.name, &register.user.0);
+        let text = proof::registration(&greeted.transcript, &register.name, &register.user.0);
         let tagged = Domain::Register.tagged(&text);
         match cx.verifier().verify(&register.user.0, &tagged, &register.proof) {
             true => Ok(()),
