@@ -168,8 +168,8 @@ impl Node {
         let message = crate::wire::codec::decode_message(frame).map_err(|_| Status::MALFORMED)?;
         match message {
             Message::Hello(hello) => links::greet(&mut self.cx, link, &hello, frame)?,
-            Message::Goodbye(_) => {
-                self.cx.hang_up(link);
+            Message::Goodbye(goodbye) => {
+                self.take_goodbye(link, goodbye.status);
                 return Ok(());
             }
             _ => return Err(Status::MALFORMED),
@@ -181,6 +181,13 @@ impl Node {
             supernode.on_ready(&mut self.cx, link, node);
         }
         Ok(())
+    }
+
+    fn take_goodbye(&mut self, link: LinkId, status: Status) {
+        if let (Some(peer), Some(node)) = (&mut self.peer, self.cx.links.node_of(link)) {
+            peer.on_goodbye(node, status);
+        }
+        self.cx.hang_up(link);
     }
 
     fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Status> {
@@ -196,8 +203,8 @@ impl Node {
                 links::keep_alive(&mut self.cx, link, &message);
                 Ok(())
             }
-            Ok(Frame::Message(Message::Goodbye(_))) => {
-                self.cx.hang_up(link);
+            Ok(Frame::Message(Message::Goodbye(goodbye))) => {
+                self.take_goodbye(link, goodbye.status);
                 Ok(())
             }
             Ok(Frame::Message(Message::Hello(_))) => Err(Status::MALFORMED),

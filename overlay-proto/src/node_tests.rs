@@ -2,11 +2,13 @@
 
 use crate::Config;
 use crate::id::NodeId;
+use crate::identity::Validity;
 use crate::io::{Command, Event, Reply};
 use crate::name::Name;
 use crate::status::Status;
 use crate::testing::{Net, Realm};
-use crate::time::Span;
+use crate::time::{Span, WallTime};
+use std::sync::Arc;
 
 fn name(n: u8) -> Name {
     Name::new(&format!("u{n}")).expect("valid")
@@ -160,6 +162,39 @@ fn a_registrar_whose_store_fails_is_named_in_the_end() {
     let a = net.add(realm.newcomer(1));
     let register = Command::Register { name: name(1), code: None };
     assert_eq!(net.ask(a, register), Reply::Failed { status: Status::STORE_FAILED });
+}
+
+#[test]
+fn expired_foreign_and_stolen_certificates_are_refused() {
+    let mut realm = Realm::new(Config::default());
+    let mut net = Net::new();
+    let setup = realm.supernode(0);
+    net.add(setup);
+    let refusal = |net: &mut Net, setup| {
+        let node = net.add(setup);
+        match net.ask(node, Command::Login) {
+            Reply::Failed { status } => status,
+            other => panic!("{other:?}"),
+        }
+    };
+    let long_ago = Validity::starting(WallTime::from_secs(1_000_000), Span::secs(1_000));
+    assert_eq!(refusal(&mut net, realm.user_valid(1, long_ago)), Status::EXPIRED);
+
+    let mut other = Realm::with_root(9, Config::default());
+    other.hosts = realm.hosts.clone();
+    assert_eq!(refusal(&mut net, other.user(2)), Status::FOREIGN_REALM);
+
+    // Another realm's certificates under this realm's name.
+    let mut disguised = other.user(3);
+    Arc::make_mut(&mut disguised.identity).realm = realm.id();
+    assert_eq!(refusal(&mut net, disguised), Status::FOREIGN_REALM);
+
+    // Somebody else's certificates, with a key of one's own.
+    let mut thief = realm.newcomer(4);
+    let stolen = realm.user(5).identity.chain().cloned();
+    Arc::make_mut(&mut thief.identity).user.as_mut().expect("a user").chain = stolen;
+    assert_eq!(refusal(&mut net, thief), Status::UNPROVEN);
+    assert_eq!(net.peers_of_supernodes(), 0);
 }
 
 #[test]

@@ -103,3 +103,12 @@ fn a_world_that_cannot_settle_is_found() {
     let outcome = play(&scenario, &mut (), &AtomicBool::new(false));
     assert!(outcome.findings.kept().iter().any(|violation| violation.check == "settle"));
 }
+
+#[test]
+fn the_documented_scenario_is_one() {
+    let page = include_str!("../../docs/simulator.md");
+    let toml = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let scenario =
+        Scenario::parse("docs/simulator.md", toml.expect("an example"), &Change::default());
+    assert!(scenario.is_ok(), "{scenario:?}");
+}

@@ -15,6 +15,7 @@ use overlay_proto::io::{Command, Reply};
 use overlay_proto::status::Status;
 use owo_colors::OwoColorize;
 use std::sync::Arc;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, mpsc};
 
@@ -57,9 +58,11 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     };
     out.show_event(&listening);
     let stay = Stay { folder, handle: &handle, feed: &feed, out, name: name.as_str() };
+    // Listening before the log-in begins: its events are to be seen, too.
+    let events = stay.feed.listen();
     let done = tokio::select! {
         done = stay.until_refused() => done,
-        () = stay.show_events() => Err(Failure::local("the node has ended by itself: see its log")),
+        () = stay.show_events(events) => Err(Failure::local("the node has ended by itself: see its log")),
         () = ending.wished() => Ok(()),
         () = logged_out.notified() => Ok(()),
         () = stay.input(args.exit_with_parent) => Ok(()),
@@ -116,8 +119,7 @@ impl Stay<'_> {
         std::future::pending().await
     }
 
-    async fn show_events(&self) {
-        let mut events = self.feed.listen();
+    async fn show_events(&self, mut events: Receiver<ApiEvent>) {
         loop {
             match events.recv().await {
                 Ok(event) => self.out.show_event(&event),

@@ -274,6 +274,15 @@ impl Peer {
         self.resume_lookups(cx);
     }
 
+    /// The other end says why it ends the link: what a command hears that waits for it in vain.
+    pub(crate) fn on_goodbye(&mut self, node: NodeId, status: Status) {
+        let awaited =
+            matches!(self.session, Session::Dialling { node: dialled, .. } if dialled == node);
+        if awaited && status.0 / 100 >= 4 {
+            self.refused = Some(status);
+        }
+    }
+
     pub(super) fn session_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
         if let Session::Dialling { dial: ours, node, .. } = self.session
             && ours == dial

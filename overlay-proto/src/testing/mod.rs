@@ -97,6 +97,11 @@ impl Net {
         }
     }
 
+    /// Peers logged in anywhere.
+    pub fn peers_of_supernodes(&self) -> usize {
+        self.nodes.values().filter_map(Node::supernode_view).map(|view| view.children).sum()
+    }
+
     /// Some link of a node.
     pub fn link_of(&self, node: NodeId) -> LinkId {
         let has = |(_, (a, b)): &(&LinkId, &(NodeId, NodeId))| *a == node || *b == node;

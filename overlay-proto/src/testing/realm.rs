@@ -28,7 +28,11 @@ fn key(kind: u8, n: u8) -> SecretKey {
 
 impl Realm {
     pub fn new(config: Config) -> Realm {
-        let root = key(0, 0);
+        Realm::with_root(0, config)
+    }
+
+    pub fn with_root(root: u8, config: Config) -> Realm {
+        let root = key(0, root);
         let realm = RealmId(root.public());
         let registrar = key(1, 0);
         let validity = Validity::starting(WALL, Span::secs(1_000_000));
@@ -77,9 +81,13 @@ impl Realm {
 
     /// A user that has registered already.
     pub fn user(&self, n: u8) -> Setup {
+        self.user_valid(n, Validity::starting(WALL, Span::secs(1_000_000)))
+    }
+
+    /// The same, with certificates for another time.
+    pub fn user_valid(&self, n: u8, validity: Validity) -> Setup {
         let user = key(3, n);
         let device = key(4, n);
-        let validity = Validity::starting(WALL, Span::secs(1_000_000));
         let issue = |issuer: &SecretKey, role, subject, name| {
             Certificate::issue(issuer, self.id(), role, subject, name, u64::from(n), validity)
         };
