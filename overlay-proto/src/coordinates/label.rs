@@ -105,11 +105,6 @@ impl Label {
             && self.depth().is_some_and(|depth| self.common_depth(other) == depth)
     }
 
-    /// The eight bytes as one number.
-    pub fn to_bits(self) -> u64 {
-        self.0
-    }
-
     /// Appends the short form: depth, epoch and only as many path bytes as the depth needs.
     pub fn pack(self, out: &mut Vec<u8>) {
         let Some(depth) = self.depth() else {

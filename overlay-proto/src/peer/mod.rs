@@ -127,7 +127,7 @@ impl Peer {
         }
     }
 
-    /// Takes a message that is meant for a peer. `None` if it is not.
+    /// Takes a message that is meant for a peer.
     pub fn on_message(
         &mut self,
         cx: &mut Context,
@@ -196,8 +196,7 @@ impl Peer {
         useless.into_iter().for_each(|link| links::dismiss(cx, link, Status::STALE));
     }
 
-    fn forget_place(&mut self, cx: &mut Context) {
-        let _ = cx;
+    fn forget_place(&mut self) {
         self.place = Place::default();
         self.neighbours.clear();
         self.standbys.clear();

@@ -118,7 +118,7 @@ impl Peer {
         let was_online = self.session.online().is_some();
         self.abandon(cx, status);
         self.session = Session::Idle;
-        self.forget_place(cx);
+        self.forget_place();
         let links: Vec<LinkId> = cx.links.iter().map(|(link, _)| link).collect();
         links.into_iter().for_each(|link| links::dismiss(cx, link, Status::OK));
         if was_online {

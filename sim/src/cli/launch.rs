@@ -1,6 +1,7 @@
 //! `sim launch`: a real local network of processes.
 
 use super::display::Display;
+use super::json;
 use anyhow::Context;
 use clap::Args;
 use overlay_sim::launch::population::{Population, folder};
@@ -83,28 +84,17 @@ impl Launch {
             anstream::eprintln!("{}", table::summary(&outcome.figures));
             show_findings(outcome);
             // Tried again at the end, where a failure is told.
-            let _ = self.write_json(outcome);
+            let _ = json::write(self.json.as_deref(), &outcome.figures);
             show_way_in(population, dir);
         };
         let outcome = launch(&options, &display, &kept, signals.any()).await?;
         display.clear();
-        self.write_json(&outcome)?;
+        json::write(self.json.as_deref(), &outcome.figures)?;
         if !self.keep || outcome.interrupted {
             anstream::eprintln!("{}", table::summary(&outcome.figures));
         }
         show_findings(&outcome);
         Ok(self.verdict(&outcome))
-    }
-
-    fn write_json(&self, outcome: &Outcome) -> anyhow::Result<()> {
-        let json = serde_json::to_string_pretty(&outcome.figures)?;
-        match self.json.as_deref() {
-            Some(path) if path == Path::new("-") => anstream::println!("{json}"),
-            Some(path) => std::fs::write(path, json + "\n")
-                .with_context(|| format!("cannot write {}", path.display()))?,
-            None => {}
-        }
-        Ok(())
     }
 
     fn verdict(&self, outcome: &Outcome) -> ExitCode {

@@ -1,6 +1,7 @@
 //! The command line: one definition of each option.
 
 mod display;
+mod json;
 mod launch;
 mod progress;
 mod run;

@@ -1,12 +1,12 @@
 //! `sim run`: one scenario in the virtual world.
 
+use super::json;
 use super::progress::Line;
-use anyhow::Context;
 use clap::Args;
 use overlay_sim::report::table;
 use overlay_sim::scenario::{Change, Outcome, Scenario, play};
 use owo_colors::OwoColorize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -57,13 +57,7 @@ impl Run {
         let mut line = Line::new();
         let outcome = play(&scenario, &mut line, &stop);
         line.clear();
-        let json = serde_json::to_string_pretty(&outcome.figures)?;
-        match self.json.as_deref() {
-            Some(path) if path == Path::new("-") => anstream::println!("{json}"),
-            Some(path) => std::fs::write(path, json + "\n")
-                .with_context(|| format!("cannot write {}", path.display()))?,
-            None => {}
-        }
+        json::write(self.json.as_deref(), &outcome.figures)?;
         self.show(&outcome, &scenario);
         Ok(outcome.passed())
     }
