@@ -11,8 +11,8 @@ use crate::status::Status;
 use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
 use crate::view::{ChildView, NeighbourView, PeerView, SupernodeView};
-use crate::wire::message::Hello;
-use crate::wire::{Frame, Message};
+use crate::wire::message::{Hello, Unsupported};
+use crate::wire::{DecodeError, Frame, Message};
 use std::sync::Arc;
 
 /// What a node is made of.
@@ -43,6 +43,15 @@ pub struct Node {
     cx: Context,
     peer: Option<Box<Peer>>,
     supernode: Option<Box<Supernode>>,
+}
+
+/// Why a frame was not taken. Nothing has changed then.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    /// A message of a later version: its sender is told, and the link stands.
+    Unknown(u8),
+    /// The link ends with this status.
+    Fatal(Status),
 }
 
 impl Node {
@@ -152,11 +161,14 @@ impl Node {
         let outcome = if greeted {
             self.take_frame(link, frame)
         } else {
-            self.take_greeting(link, node, &frame)
+            self.take_greeting(link, node, &frame).map_err(Refusal::Fatal)
         };
         match outcome {
             Ok(()) => links::heard(&mut self.cx, link),
-            Err(status) => {
+            Err(Refusal::Unknown(number)) => {
+                self.cx.send(link, Unsupported { number, status: Status::NOT_SERVED });
+            }
+            Err(Refusal::Fatal(status)) => {
                 links::dismiss(&mut self.cx, link, status);
                 self.cx.event(Event::Refused { node, status });
             }
@@ -190,7 +202,7 @@ impl Node {
         self.cx.hang_up(link);
     }
 
-    fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Status> {
+    fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Refusal> {
         match Frame::decode(frame) {
             Ok(Frame::Packet(packet)) => match (&mut self.peer, &mut self.supernode) {
                 (_, Some(supernode)) if packet.is_escalated() => {
@@ -209,10 +221,10 @@ impl Node {
             }
             Ok(Frame::Message(Message::Hello(_))) => Err(Status::MALFORMED),
             Ok(Frame::Message(message)) => self.take_message(link, message),
-            // A later version's message: it is told by silence, as capabilities say what is known.
-            Err(crate::wire::DecodeError::UnknownMessage(_)) => Ok(()),
+            Err(DecodeError::UnknownMessage(number)) => return Err(Refusal::Unknown(number)),
             Err(_) => Err(Status::MALFORMED),
         }
+        .map_err(Refusal::Fatal)
     }
 
     /// Each message belongs to one role; the answer to a look-up goes to whoever has asked.

@@ -231,7 +231,7 @@ mod hostile {
     use super::*;
     use crate::id::LinkId;
     use crate::io::{Input, Output};
-    use crate::wire::{Frame, TransportAddress};
+    use crate::wire::{Frame, Message, TransportAddress};
     use proptest::prelude::*;
     use std::cell::RefCell;
 
@@ -295,6 +295,25 @@ mod hostile {
             assert!(outputs.iter().any(|o| matches!(o, Output::HangUp { link: l } if *l == link)));
             let refused = |o: &Output| matches!(o, Output::Event(Event::Refused { status, .. }) if *status == Status::MALFORMED);
             assert!(outputs.iter().any(refused));
+        });
+    }
+
+    #[test]
+    fn a_message_of_a_later_version_is_answered_and_the_link_stands() {
+        VICTIMS.with_borrow_mut(|(net, victims)| {
+            for (node, link) in victims.clone() {
+                let (outputs, unchanged) = try_frame(net, node, link, vec![0x82, 9, 0x80]);
+                assert!(unchanged);
+                let [Output::Send { frame, .. }] = &outputs[..] else { panic!("{outputs:?}") };
+                assert!(matches!(
+                    Frame::decode(frame.clone()),
+                    Ok(Frame::Message(Message::Unsupported(answer)))
+                        if answer.number == 9 && answer.status == Status::NOT_SERVED
+                ));
+                // The answer itself is known and is never answered: no two nodes go round.
+                let (outputs, _) = try_frame(net, node, link, frame.clone());
+                assert!(outputs.is_empty());
+            }
         });
     }
 

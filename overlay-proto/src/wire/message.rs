@@ -52,6 +52,16 @@ positional! {
 }
 
 positional! {
+    /// The answer to a message whose number the receiver does not know: of a later version.
+    pub struct Unsupported {
+        /// The number.
+        pub number: u8,
+        /// 501.
+        pub status: Status,
+    }
+}
+
+positional! {
     /// Asks a registrar for a certificate.
     pub struct Register {
         /// The name wanted.
@@ -490,6 +500,7 @@ messages! {
     1 Hello "The greeting.";
     2 KeepAlive "The link lives.";
     3 Goodbye "The link ends.";
+    4 Unsupported "What was that?";
     10 Register "A new user.";
     11 RegisterReply "The new user's certificate.";
     12 Login "A new session.";

@@ -131,6 +131,7 @@ fn peer_messages() -> Vec<Message> {
         .into(),
         KeepAlive { seq: 70_000, answer: true }.into(),
         Goodbye { status: Status::OVERLOADED }.into(),
+        Unsupported { number: 77, status: Status::NOT_SERVED }.into(),
         Register {
             name: name("alice"),
             user: UserKey(key(3).public()),
