@@ -1,11 +1,13 @@
 //! What both roles of a node share: its clock, dice, keys, links and outbox.
 
 use crate::config::Config;
+use crate::coordinates::{Coordinates, Issuers};
 use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::verify::Verify;
-use crate::identity::{Contact, Identity};
+use crate::identity::{Certificate, Contact, Identity};
 use crate::io::{Event, Output};
 use crate::links::Links;
+use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::{Class, Message, Packet, TransportAddress, codec};
 use rand::{RngExt, SeedableRng};
@@ -23,6 +25,8 @@ pub(crate) struct Context {
     pub now: Time,
     pub rng: ChaCha8Rng,
     pub links: Links,
+    /// Supernodes whose certificates have been checked: who may issue places.
+    pub issuers: Issuers,
     pub listening: Vec<TransportAddress>,
     /// Trees and slots of this realm: the configured ones at a supernode, else as the home says.
     pub trees: usize,
@@ -51,6 +55,7 @@ impl Context {
             now,
             rng: ChaCha8Rng::from_seed(seed),
             links: Links::default(),
+            issuers: Issuers::default(),
             listening: Vec::new(),
             out: VecDeque::new(),
             wall_origin: (now, wall),
@@ -70,6 +75,23 @@ impl Context {
 
     pub fn verifier(&self) -> &dyn Verify {
         &*self.config.verifier
+    }
+
+    /// Checks and keeps a supernode's certificate.
+    ///
+    /// # Errors
+    /// The status to refuse its bearer with.
+    pub fn learn_issuer(&mut self, certificate: &Arc<Certificate>) -> Result<(), Status> {
+        let (verifier, realm, now) = (&*self.config.verifier, self.identity.realm, self.wall());
+        self.issuers.learn(certificate, verifier, realm, now).map_err(|error| error.status())
+    }
+
+    /// Checks that a supernode of the realm issued this place.
+    ///
+    /// # Errors
+    /// The status to refuse its bearer with.
+    pub fn check_place(&self, coordinates: &Coordinates) -> Result<(), Status> {
+        coordinates.check(&self.issuers, self.verifier(), self.wall()).map_err(|_| Status::UNPROVEN)
     }
 
     /// A number that this node has not used before.

@@ -7,7 +7,7 @@
 //! then the packet is stuck: it lists where it has been and searches depth first.
 
 use crate::config::TREES_MAX;
-use crate::coordinates::Label;
+use crate::coordinates::{Label, Labels};
 use crate::id::{LinkId, NodeId, ShortId};
 use crate::wire::Packet;
 
@@ -20,6 +20,8 @@ pub struct Near<'a> {
     pub node: NodeId,
     /// Its labels.
     pub labels: &'a [Label],
+    /// Its links that have died.
+    pub dead: DeadLinks,
     /// Its own live neighbours.
     pub far: &'a [Far],
 }
@@ -32,7 +34,32 @@ pub struct Far {
     /// Who it is.
     pub node: ShortId,
     /// Its labels.
-    pub labels: Box<[Label]>,
+    pub labels: Labels,
+    /// Its links that have died, as its neighbour says.
+    pub dead: DeadLinks,
+}
+
+/// Which of a node's tree links have died since it was placed: over those no tree leads on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeadLinks {
+    /// Slots, one bit each: what lies below them is cut off.
+    pub slots: u16,
+    /// Trees in which the node above is dead, one bit each.
+    pub parents: u32,
+}
+
+impl DeadLinks {
+    /// Whether the next hop of `tree` from `here` to `there` is dead.
+    fn block(self, tree: usize, here: Label, there: Label) -> bool {
+        match here.slot_toward(there) {
+            Some(slot) => self.slots >> slot & 1 == 1,
+            None => self.parents >> tree & 1 == 1,
+        }
+    }
+
+    fn any(self) -> bool {
+        self != DeadLinks::default()
+    }
 }
 
 /// What becomes of a packet.
@@ -127,12 +154,15 @@ fn best<'a>(
         if visited(near.node.short()) {
             continue;
         }
-        let own = cost(near.labels, to.labels, 1);
+        let own = cost(near.labels, to.labels, 1, near.dead);
         let further = near.far.iter().filter(|far| far.node != me).filter_map(|far| {
             if far.node == to.short {
                 return Some(Cost { hops: 2, shallow: 0 });
             }
-            if visited(far.node) { None } else { cost(&far.labels, to.labels, 2) }
+            if visited(far.node) {
+                return None;
+            }
+            cost(far.labels.as_slice(), to.labels, 2, far.dead)
         });
         if let Some(cost) = own.into_iter().chain(further).min()
             && best.is_none_or(|(least, _)| cost < least)
@@ -143,11 +173,14 @@ fn best<'a>(
     best
 }
 
-/// The least cost over all trees in which both have a comparable place.
+/// The least cost over all trees in which both have a comparable place and the next hop lives.
 #[inline]
-fn cost(labels: &[Label], to: &[Label], hops: u32) -> Option<Cost> {
+fn cost(labels: &[Label], to: &[Label], hops: u32, dead: DeadLinks) -> Option<Cost> {
     let mut least: Option<Cost> = None;
-    for (here, there) in labels.iter().zip(to) {
+    for (tree, (here, there)) in labels.iter().zip(to).enumerate() {
+        if dead.any() && dead.block(tree, *here, *there) {
+            continue;
+        }
         if let Some((distance, prefix)) = here.distance_and_prefix(*there) {
             let cost = Cost { hops: hops + distance, shallow: 64 - prefix };
             least = Some(least.map_or(cost, |old| old.min(cost)));
@@ -167,7 +200,7 @@ fn forward(packet: &mut Packet, link: LinkId, expected: u32) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coordinates::{Epoch, Labels};
+    use crate::coordinates::Epoch;
     use crate::id::IndexKey;
     use crate::wire::Class;
     use crate::wire::packet::Destination;
@@ -181,7 +214,8 @@ mod tests {
     }
 
     fn far(n: u8, slots: &[u8]) -> Far {
-        Far { slot: 0, node: node(n).short(), labels: vec![label(slots)].into() }
+        let (node, labels) = (node(n).short(), Labels::from(vec![label(slots)]));
+        Far { slot: 0, node, labels, dead: DeadLinks::default() }
     }
 
     fn packet(to: u8, slots: &[u8]) -> Packet {
@@ -197,6 +231,7 @@ mod tests {
             link: LinkId(u64::from(*n)),
             node: node(*n),
             labels,
+            dead: DeadLinks::default(),
             far,
         })
     }
@@ -212,6 +247,25 @@ mod tests {
             decide(me, nears(&hood), None, &mut packet(7, &[2, 2])),
             Decision::Send(LinkId(1))
         );
+    }
+
+    #[test]
+    fn a_tree_whose_next_hop_is_dead_does_not_count() {
+        let hood: Hood = vec![(1, vec![label(&[1])], vec![]), (2, vec![label(&[])], vec![])];
+        let with = |dead: DeadLinks| {
+            let near = nears(&hood).map(move |near| match near.link {
+                LinkId(1) => Near { dead, ..near },
+                _ => near,
+            });
+            let decision = decide(node(0).short(), near, None, &mut packet(8, &[1, 5, 1]));
+            matches!(decision, Decision::Send(LinkId(1)))
+        };
+        assert!(with(DeadLinks::default()));
+        assert!(with(DeadLinks { slots: 1 << 4, parents: 1 }), "neither is on the way down");
+        assert!(!with(DeadLinks { slots: 1 << 5, parents: 0 }));
+        let upward = DeadLinks { slots: 0, parents: 1 };
+        assert!(upward.block(0, label(&[1]), label(&[2])));
+        assert!(!upward.block(1, label(&[1]), label(&[2])), "another tree");
     }
 
     #[test]

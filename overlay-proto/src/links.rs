@@ -2,7 +2,8 @@
 
 use crate::context::Context;
 use crate::id::{LinkId, NodeId};
-use crate::identity::{Certificate, chain};
+use crate::identity::Certificate;
+use crate::identity::certificate::CertificateError;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::wire::message::{Goodbye, Hello, KeepAlive};
@@ -178,11 +179,13 @@ pub(crate) fn greet(
     if version < hello.version_min.max(config::PROTOCOL_VERSION_MIN) {
         return Err(Status::VERSION);
     }
-    if let Some(certificate) = &hello.supernode {
-        chain::check_supernode(certificate, cx.verifier(), cx.identity.realm, *node, cx.wall())
-            .map_err(|error| error.status())?;
-    }
     let transcript = transcript(cx.me, sent, *node, raw);
+    if let Some(certificate) = &hello.supernode {
+        if certificate.subject.0 != node.0 {
+            return Err(CertificateError::WrongSubject.status());
+        }
+        cx.learn_issuer(certificate)?;
+    }
     let greeted = Greeted { transcript, supernode: hello.supernode.clone(), since: cx.now };
     if let Some(known) = cx.links.by_id.get_mut(&link) {
         known.phase = Phase::Ready(greeted);

@@ -99,6 +99,20 @@ impl Label {
         Some((a + b - 2 * common, common))
     }
 
+    /// The place one level up; `None` at the root and without a place.
+    pub fn parent(self) -> Option<Label> {
+        let depth = self.depth()?.checked_sub(1)?;
+        Some(Label((self.0 & !(0xf << (60 - 4 * depth))) - 1))
+    }
+
+    /// The slot toward `other` at this place, if `other` lies below it.
+    #[inline]
+    pub fn slot_toward(self, other: Label) -> Option<u8> {
+        let depth = self.depth()?;
+        let below = other.depth()? > depth && self.is_prefix_of(other);
+        below.then(|| (other.0 >> (60 - 4 * depth) & 0xf) as u8)
+    }
+
     /// Whether `other` is this place or lies below it.
     pub fn is_prefix_of(self, other: Label) -> bool {
         self.epoch() == other.epoch()
@@ -182,6 +196,17 @@ mod tests {
         assert!(!a.is_prefix_of(label(1, &[1])));
         assert!(!a.is_prefix_of(label(2, &[1, 2, 0])));
         assert!(!Label::NONE.is_prefix_of(a));
+    }
+
+    #[test]
+    fn the_next_place_on_the_tree_is_the_parent_or_a_child() {
+        let a = label(1, &[1, 0]);
+        assert_eq!((a.parent(), label(1, &[]).parent()), (Some(label(1, &[1])), None));
+        assert_eq!(Label::NONE.parent(), None);
+        assert_eq!(a.slot_toward(label(1, &[1, 0, 7, 2])), Some(7));
+        assert_eq!(a.slot_toward(a), None);
+        assert_eq!(a.slot_toward(label(1, &[1, 1, 7])), None);
+        assert_eq!(a.slot_toward(label(2, &[1, 0, 7])), None);
     }
 
     #[test]

@@ -1,15 +1,13 @@
 //! The signed record of a peer's place: which node, which neighbours in which slots, which labels.
 
+use super::issuers::Issuers;
 use super::labels::Labels;
 use crate::config::DEGREE_MAX;
 use crate::encoding::positional::positional;
-use crate::id::{NodeId, RealmId, ShortId};
-use crate::identity::certificate::{Certificate, CertificateError};
-use crate::identity::chain::check_supernode;
+use crate::id::{NodeId, ShortId};
+use crate::identity::SecretKey;
 use crate::identity::verify::{Domain, Signature, Verify};
-use crate::identity::{SecretKey, Subject};
 use crate::time::WallTime;
-use std::sync::Arc;
 
 positional! {
     /// What a home says of its peer. A peer can neither choose nor forge its place.
@@ -25,9 +23,9 @@ positional! {
         pub slots: Vec<ShortId>,
         /// The peer's label in each tree.
         pub labels: Labels,
-        /// The home that issued the record, by its certificate.
-        pub issuer: Arc<Certificate>,
-        /// The home's signature over the fields before its certificate.
+        /// The home that issued the record. Its certificate travels apart, once a link.
+        pub home: NodeId,
+        /// The home's signature over the fields before its id.
         pub signature: Signature,
     }
 }
@@ -38,55 +36,50 @@ pub enum CoordinatesError {
     /// More slots than a label can number.
     #[error("coordinates name more than {DEGREE_MAX} slots")]
     TooManySlots,
-    /// The issuer is no supernode of the realm.
-    #[error("the issuer of the coordinates: {0}")]
-    Issuer(#[from] CertificateError),
+    /// Nobody has shown a valid certificate of the issuer.
+    #[error("the issuer of the coordinates has no valid certificate")]
+    UnknownIssuer,
     /// The signature is not the issuer's.
     #[error("the coordinates' signature is wrong")]
     WrongSignature,
 }
 
 impl Coordinates {
-    /// Issues coordinates under the supernode's `key`, whose certificate is `issuer`.
+    /// Issues coordinates under the supernode's `key`.
     pub fn issue(
         key: &SecretKey,
-        issuer: Arc<Certificate>,
         node: NodeId,
         seq: u64,
         slots: Vec<ShortId>,
         labels: Labels,
     ) -> Coordinates {
-        let mut record =
-            Coordinates { node, seq, slots, labels, issuer, signature: Signature([0; 64]) };
+        let (home, signature) = (NodeId(key.public()), Signature([0; 64]));
+        let mut record = Coordinates { node, seq, slots, labels, home, signature };
         record.signature = key.sign(Domain::Coordinates, &record.signed_bytes());
         record
     }
 
-    /// Checks that a supernode of the realm issued this record.
+    /// Checks that a supernode of the realm issued this record: one of `issuers`.
     ///
     /// # Errors
     /// [`CoordinatesError`].
     pub fn check(
         &self,
+        issuers: &Issuers,
         verifier: &dyn Verify,
-        realm: RealmId,
         now: WallTime,
     ) -> Result<(), CoordinatesError> {
         if self.slots.len() > DEGREE_MAX {
             return Err(CoordinatesError::TooManySlots);
         }
-        check_supernode(&self.issuer, verifier, realm, self.home(), now)?;
+        if !issuers.vouch_for(self.home, now) {
+            return Err(CoordinatesError::UnknownIssuer);
+        }
         let tagged = Domain::Coordinates.tagged(&self.signed_bytes());
-        match verifier.verify(&self.issuer.subject.0, &tagged, &self.signature) {
+        match verifier.verify(&self.home.0, &tagged, &self.signature) {
             true => Ok(()),
             false => Err(CoordinatesError::WrongSignature),
         }
-    }
-
-    /// The home that issued the record.
-    pub fn home(&self) -> NodeId {
-        let Subject(key) = self.issuer.subject;
-        NodeId(key)
     }
 
     /// The slot in which this peer has `node`.

@@ -138,8 +138,8 @@ impl Peer {
         match message {
             Message::Assign(assign) if from_home => return self.on_assign(cx, assign),
             Message::Standbys(told) if from_home => self.take_standbys(cx, told.standbys),
-            Message::Placed(placed) => return self.on_placed(cx, link, placed.coordinates),
-            Message::Neighbourhood(news) => return self.on_neighbourhood(link, news),
+            Message::Placed(placed) => return self.on_placed(cx, link, placed),
+            Message::Neighbourhood(news) => return self.on_neighbourhood(cx, link, news),
             Message::LoginReply(answer) => self.on_login_reply(cx, link, answer),
             Message::RegisterReply(answer) => self.on_register_reply(cx, link, answer),
             Message::EnrollReply(answer) => self.on_enroll_reply(cx, link, answer),

@@ -3,15 +3,20 @@
 use super::Peer;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
-use crate::coordinates::{Coordinates, Labels};
-use crate::forward::{Far, Near};
+use crate::coordinates::{Coordinates, Label, LabelChanges, Labels};
+use crate::forward::{DeadLinks, Far, Near};
 use crate::id::{LinkId, NodeId, ShortId};
 use crate::status::Status;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::wire::Message;
 use crate::wire::codec;
 use crate::wire::message::{FarEntry, Neighbourhood, Placed, Report, SlotReport};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every tree's bit.
+const ALL_TREES: u32 = u32::MAX;
+/// News of losses is told this much apart: a crash that strikes many comes as one story.
+const URGENT_GAP: Span = Span::millis(100);
 
 /// A live neighbour.
 #[derive(Debug)]
@@ -23,20 +28,70 @@ pub(crate) struct Neighbour {
     pub coordinates: Option<Coordinates>,
     /// Its own neighbours, as it says.
     pub far: Vec<Far>,
+    /// Which of its links have died since it was placed.
+    dead: DeadLinks,
+    /// The home whose certificate it has been shown by us.
+    shown: Option<NodeId>,
 }
 
 impl Neighbour {
     pub fn new(link: LinkId, node: NodeId, slot: u8) -> Neighbour {
-        Neighbour { link, node, slot, coordinates: None, far: Vec::new() }
+        let (coordinates, far, dead, shown) = (None, Vec::new(), DeadLinks::default(), None);
+        Neighbour { link, node, slot, coordinates, far, dead, shown }
     }
 
     pub fn near(&self) -> Near<'_> {
         let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
-        Near { link: self.link, node: self.node, labels, far: &self.far }
+        Near { link: self.link, node: self.node, labels, dead: self.dead, far: &self.far }
     }
 
-    fn labels(&self) -> Labels {
-        self.coordinates.as_ref().map(|c| c.labels.clone()).unwrap_or_default()
+    fn place(&mut self, coordinates: Coordinates) -> u32 {
+        let none = Labels::default();
+        let held = self.coordinates.as_ref();
+        let changed = held.map_or(&none, |c| &c.labels).differing(&coordinates.labels);
+        let stays =
+            |slot: &usize| held.and_then(|c| c.slots.get(*slot)) == coordinates.slots.get(*slot);
+        self.dead.slots &= (0..DEGREE_MAX).filter(stays).fold(0, |mask, slot| mask | 1 << slot);
+        self.dead.parents &= !changed;
+        self.coordinates = Some(coordinates);
+        changed
+    }
+
+    /// Takes one entry of its news. True if one of its links has died.
+    fn learn(&mut self, entry: FarEntry) -> bool {
+        let FarEntry { slot, node, labels: changes, dead_slots, dead_parents } = entry;
+        let dead = DeadLinks { slots: dead_slots, parents: dead_parents };
+        let known = self.far.iter().position(|far| far.slot == slot);
+        if node == ShortId::NONE {
+            let Some(lost) = known.map(|at| self.far.swap_remove(at)) else { return false };
+            let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
+            let above = |(tree, label): (usize, &Label)| {
+                let parent = label.parent().is_some_and(|p| lost.labels.get(tree) == p);
+                u32::from(parent) << tree
+            };
+            self.dead.slots |= 1 << slot;
+            self.dead.parents |= labels.iter().enumerate().map(above).sum::<u32>();
+            return true;
+        }
+        match known.and_then(|at| self.far.get_mut(at)) {
+            Some(far) if far.node == node => {
+                changes.apply_to(&mut far.labels);
+                far.dead = dead;
+            }
+            Some(far) => {
+                let mut labels = Labels::default();
+                changes.apply_to(&mut labels);
+                *far = Far { slot, node, labels, dead };
+            }
+            None => {
+                let mut labels = Labels::default();
+                changes.apply_to(&mut labels);
+                self.far.push(Far { slot, node, labels, dead });
+                self.far.shrink_to_fit();
+            }
+        }
+        self.dead.slots &= !(1 << slot);
+        false
     }
 }
 
@@ -47,7 +102,7 @@ const EARLY_MAX: usize = DEGREE_MAX;
 /// What a node told before our home named it a neighbour.
 #[derive(Debug, Default)]
 pub(crate) struct Early {
-    coordinates: Option<Coordinates>,
+    placed: Option<Placed>,
     hood: Vec<Neighbourhood>,
 }
 
@@ -58,8 +113,8 @@ pub(crate) struct Gossip {
     told: Time,
     /// Our own place is new: tell the neighbours.
     pub placed: bool,
-    /// Our slots whose neighbour or labels changed: tell the neighbours.
-    entries: BTreeSet<u8>,
+    /// Our slots whose neighbour changed, or its labels in these trees: tell the neighbours.
+    entries: BTreeMap<u8, u32>,
     /// Whether a neighbour was lost, which does not wait.
     urgent: bool,
     /// Slots that came up or went down: tell the home.
@@ -72,9 +127,14 @@ impl Peer {
     /// Tells a new neighbour all it should know: our place and our neighbours.
     pub(super) fn introduce(&mut self, cx: &mut Context, link: LinkId) {
         if let Some(coordinates) = self.place.coordinates.clone() {
-            cx.send(link, Placed { coordinates });
+            let issuer = self.place.issuer(cx);
+            if let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) {
+                near.shown = Some(coordinates.home);
+            }
+            cx.send(link, Placed { coordinates, issuer });
         }
-        let entries = self.neighbours.iter().filter(|near| near.link != link).map(entry).collect();
+        let others = self.neighbours.iter().filter(|near| near.link != link);
+        let entries = others.map(|near| entry(near, ALL_TREES)).collect();
         cx.send(link, Neighbourhood { whole: true, entries });
     }
 
@@ -83,12 +143,13 @@ impl Peer {
         &mut self,
         cx: &mut Context,
         link: LinkId,
-        coordinates: Coordinates,
+        placed: Placed,
     ) -> Result<(), Status> {
         let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) else {
-            self.early(link).coordinates = Some(coordinates);
+            self.early(link).placed = Some(placed);
             return Ok(());
         };
+        let Placed { coordinates, issuer } = placed;
         if near.node != coordinates.node {
             return Err(Status::UNPROVEN);
         }
@@ -96,15 +157,24 @@ impl Peer {
         if !newer {
             return Ok(());
         }
-        coordinates
-            .check(cx.verifier(), cx.identity.realm, cx.wall())
-            .map_err(|_| Status::UNPROVEN)?;
-        let told = near.coordinates.as_ref().map(|held| &held.labels);
-        if told != Some(&coordinates.labels) {
-            self.gossip.entries.insert(near.slot);
+        if let Some(issuer) = issuer {
+            cx.learn_issuer(&issuer)?;
         }
-        near.coordinates = Some(coordinates);
-        self.gossip.around.insert(near.node);
+        cx.check_place(&coordinates)?;
+        let told = |held: &Coordinates| {
+            held.home == coordinates.home && held.slot_of(cx.short) == coordinates.slot_of(cx.short)
+        };
+        let same_to_home = near.coordinates.as_ref().is_some_and(told);
+        let elsewhere =
+            self.place.coordinates.as_ref().map(|own| own.home) != Some(coordinates.home);
+        let changed = near.place(coordinates);
+        if changed != 0 {
+            *self.gossip.entries.entry(near.slot).or_default() |= changed;
+        }
+        // Our own home knows its peers.
+        if elsewhere && (changed != 0 || !same_to_home) {
+            self.gossip.around.insert(near.node);
+        }
         self.wake_by(self.gossip_at(cx));
         Ok(())
     }
@@ -112,6 +182,7 @@ impl Peer {
     /// A neighbour tells of its neighbours.
     pub(super) fn on_neighbourhood(
         &mut self,
+        cx: &Context,
         link: LinkId,
         news: Neighbourhood,
     ) -> Result<(), Status> {
@@ -127,19 +198,19 @@ impl Peer {
         if news.whole {
             near.far.clear();
         }
-        for FarEntry { slot, node, labels } in news.entries {
-            near.far.retain(|far| far.slot != slot);
-            if node != ShortId::NONE {
-                near.far.push(Far { slot, node, labels: labels.as_slice().into() });
-            }
+        let losses = news.entries.into_iter().filter(|entry| near.learn(entry.clone())).count();
+        if losses > 0 {
+            let slot = near.slot;
+            self.gossip.entries.entry(slot).or_default();
+            self.gossip.urgent = true;
+            self.wake_by(cx.now);
         }
-        near.far.shrink_to_fit();
         Ok(())
     }
 
     /// A neighbour is lost: the others must not count on it.
     pub(super) fn tell_loss(&mut self, cx: &Context, slot: u8) {
-        self.gossip.entries.insert(slot);
+        self.gossip.entries.insert(slot, ALL_TREES);
         self.gossip.urgent = true;
         self.wake_by(cx.now);
     }
@@ -158,11 +229,10 @@ impl Peer {
 
     /// Takes what a new neighbour told before we knew that it is one.
     pub(super) fn catch_up(&mut self, cx: &mut Context, link: LinkId) {
-        let Some(Early { coordinates, hood }) = self.early.remove(&link) else { return };
-        let placed =
-            coordinates.map_or(Ok(()), |coordinates| self.on_placed(cx, link, coordinates));
-        let told =
-            placed.and_then(|()| hood.into_iter().try_for_each(|n| self.on_neighbourhood(link, n)));
+        let Some(Early { placed, hood }) = self.early.remove(&link) else { return };
+        let placed = placed.map_or(Ok(()), |placed| self.on_placed(cx, link, placed));
+        let told = placed
+            .and_then(|()| hood.into_iter().try_for_each(|n| self.on_neighbourhood(cx, link, n)));
         if let Err(status) = told {
             crate::links::dismiss(cx, link, status);
         }
@@ -170,7 +240,7 @@ impl Peer {
 
     /// A neighbour has another slot now.
     pub(super) fn tell_moved(&mut self, cx: &Context, from: u8, to: u8) {
-        self.gossip.entries.extend([from, to]);
+        self.gossip.entries.extend([(from, ALL_TREES), (to, ALL_TREES)]);
         self.wake_by(self.gossip_at(cx));
     }
 
@@ -187,6 +257,7 @@ impl Peer {
             })
             .collect();
         self.gossip.around = self.neighbours.iter().map(|near| near.node).collect();
+        // A home that is new has nothing of ours but what we say.
         self.wake_by(cx.now);
     }
 
@@ -196,16 +267,13 @@ impl Peer {
 
     /// Tells the news that is due.
     pub(super) fn tick_gossip(&mut self, cx: &mut Context) {
-        let loss = self.gossip.urgent || self.gossip.slots.iter().any(|report| !report.up);
-        let due = self.gossip_at(cx);
-        if cx.now < due && !loss {
-            if self.gossip.any() {
-                self.wake_by(due);
-            }
-            return;
-        }
         if !self.gossip.any() {
             return;
+        }
+        let loss = self.gossip.urgent || self.gossip.slots.iter().any(|report| !report.up);
+        let due = if loss { self.gossip.told + URGENT_GAP } else { self.gossip_at(cx) };
+        if cx.now < due {
+            return self.wake_by(due);
         }
         self.tell_neighbours(cx);
         self.tell_home(cx);
@@ -219,19 +287,37 @@ impl Peer {
         if std::mem::take(&mut self.gossip.placed)
             && let Some(coordinates) = self.place.coordinates.clone()
         {
-            broadcast(cx, &links, Placed { coordinates }.into());
+            self.tell_place(cx, coordinates);
         }
         if slots.is_empty() {
             return;
         }
         let entries = slots
             .into_iter()
-            .map(|slot| match self.neighbours.iter().find(|near| near.slot == slot) {
-                Some(near) => entry(near),
-                None => FarEntry { slot, node: ShortId::NONE, labels: Labels::default() },
+            .map(|(slot, trees)| match self.neighbours.iter().find(|near| near.slot == slot) {
+                Some(near) => entry(near, trees),
+                None => vacant(slot),
             })
             .collect();
         broadcast(cx, &links, Neighbourhood { whole: false, entries }.into());
+    }
+
+    /// Our new place, to all neighbours; with our home's certificate to those that lack it.
+    fn tell_place(&mut self, cx: &mut Context, coordinates: Coordinates) {
+        let home = coordinates.home;
+        let knows = |near: &&mut Neighbour| near.shown == Some(home);
+        let (told, new): (Vec<_>, Vec<_>) = self.neighbours.iter_mut().partition(knows);
+        let told: Vec<LinkId> = told.iter().map(|near| near.link).collect();
+        let links = |near: &mut Neighbour| {
+            near.shown = Some(home);
+            near.link
+        };
+        let new: Vec<LinkId> = new.into_iter().map(links).collect();
+        if !new.is_empty() {
+            let issuer = self.place.issuer(cx);
+            broadcast(cx, &new, Placed { coordinates: coordinates.clone(), issuer }.into());
+        }
+        broadcast(cx, &told, Placed { coordinates, issuer: None }.into());
     }
 
     fn tell_home(&mut self, cx: &mut Context) {
@@ -258,12 +344,29 @@ impl Gossip {
     }
 }
 
-fn entry(near: &Neighbour) -> FarEntry {
-    FarEntry { slot: near.slot, node: near.node.short(), labels: near.labels() }
+/// What we say of a slot that has nobody in it.
+fn vacant(slot: u8) -> FarEntry {
+    let labels = LabelChanges::default();
+    FarEntry { slot, node: ShortId::NONE, labels, dead_slots: 0, dead_parents: 0 }
+}
+
+/// What we say of a neighbour: its labels in `trees`, and its dead links.
+fn entry(near: &Neighbour, trees: u32) -> FarEntry {
+    let labels = near.coordinates.as_ref().map(|c| LabelChanges::of(&c.labels, trees));
+    FarEntry {
+        slot: near.slot,
+        node: near.node.short(),
+        labels: labels.unwrap_or_default(),
+        dead_slots: near.dead.slots,
+        dead_parents: near.dead.parents,
+    }
 }
 
 /// The same message for all: encoded once.
 fn broadcast(cx: &mut Context, links: &[LinkId], message: Message) {
+    if links.is_empty() {
+        return;
+    }
     let Ok(frame) = codec::encode(&message) else { return };
     for link in links {
         cx.send_frame(*link, crate::wire::Class::Control, frame.clone());

@@ -6,12 +6,13 @@ use crate::config::DEGREE_MAX;
 use crate::context::Context;
 use crate::coordinates::Coordinates;
 use crate::id::{DialId, LinkId, NodeId, ShortId};
-use crate::identity::Contact;
+use crate::identity::{Certificate, Contact};
 use crate::io::Event;
 use crate::links;
 use crate::status::Status;
 use crate::time::Time;
 use crate::wire::message::{Assign, SlotContact, SlotReport};
+use std::sync::Arc;
 
 /// One slot that the home has filled.
 #[derive(Debug)]
@@ -51,6 +52,11 @@ impl Place {
         (0..).zip(&self.slots).filter_map(|(i, slot)| Some((i, slot.as_ref()?)))
     }
 
+    /// The certificate of the home that issued the place.
+    pub fn issuer(&self, cx: &Context) -> Option<Arc<Certificate>> {
+        cx.issuers.get(self.coordinates.as_ref()?.home).cloned()
+    }
+
     fn slot_mut(&mut self, slot: u8) -> Option<&mut Slot> {
         self.slots.get_mut(usize::from(slot))?.as_mut()
     }
@@ -76,24 +82,26 @@ impl Peer {
         if coordinates.node != cx.me || coordinates.slots.len() > DEGREE_MAX {
             return Err(Status::MALFORMED);
         }
-        coordinates
-            .check(cx.verifier(), cx.identity.realm, cx.wall())
-            .map_err(|_| Status::UNPROVEN)?;
+        cx.check_place(&coordinates)?;
         if self.place.coordinates.as_ref().is_some_and(|held| held.seq >= coordinates.seq) {
             return Ok(());
         }
+        // Neighbours that stay know their slot; only new ones, which are introduced, must learn it.
         let changed = self.place.coordinates.as_ref().is_none_or(|held| {
-            held.labels != coordinates.labels || held.slots != coordinates.slots
+            held.labels != coordinates.labels
+                || held.home != coordinates.home
+                || has_moved(&held.slots, &coordinates.slots)
         });
-        self.settle_slots(cx, &coordinates.slots, &contacts);
         cx.event(Event::Placed {
             labels: coordinates.labels.placed(),
             neighbours: coordinates.slots.iter().filter(|s| **s != ShortId::NONE).count(),
         });
+        let slots = coordinates.slots.clone();
         self.place.coordinates = Some(coordinates);
+        self.settle_slots(cx, &slots, &contacts);
         if changed {
             self.gossip.placed = true;
-            self.wake_by(cx.now + cx.config.gossip);
+            self.wake_by(cx.now);
             self.location_changed(cx);
         }
         Ok(())
@@ -257,4 +265,10 @@ impl Peer {
         // News of a loss must not wait: repair begins with it.
         self.wake_by(if up { cx.now + cx.config.gossip } else { cx.now });
     }
+}
+
+/// Whether somebody that stays has another slot now.
+fn has_moved(held: &[ShortId], now: &[ShortId]) -> bool {
+    let stays = |node: &ShortId| *node != ShortId::NONE && now.contains(node);
+    held.iter().enumerate().any(|(i, node)| stays(node) && now.get(i) != Some(node))
 }

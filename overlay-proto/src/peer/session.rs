@@ -215,6 +215,7 @@ impl Peer {
         let keep = !warm;
         Some(Login {
             chain,
+            issuer: self.place.issuer(cx).filter(|_| keep),
             coordinates: self.place.coordinates.clone().filter(|_| keep),
             neighbours: if keep { self.place.contacts() } else { Vec::new() },
             addresses: cx.listening.iter().take(ADDRESSES_MAX).cloned().collect(),

@@ -67,10 +67,11 @@ impl Supernode {
     }
 
     /// A peer that comes from another home keeps its neighbours and labels.
-    fn adopt(&mut self, cx: &Context, child: &mut Child, login: Login) {
+    fn adopt(&mut self, cx: &mut Context, child: &mut Child, login: Login) {
         let Some(coordinates) = login.coordinates else { return };
-        let genuine = coordinates.node == child.node()
-            && coordinates.check(cx.verifier(), cx.identity.realm, cx.wall()).is_ok();
+        let known = login.issuer.is_none_or(|issuer| cx.learn_issuer(&issuer).is_ok());
+        let genuine =
+            known && coordinates.node == child.node() && cx.check_place(&coordinates).is_ok();
         if !genuine {
             return;
         }
@@ -86,6 +87,7 @@ impl Supernode {
             }
         }
         self.trees.inherit(&coordinates);
+        child.labels = coordinates.labels.clone();
         child.coordinates = Some(coordinates);
         child.relabel_at = cx.now + Span(2 * cx.config.gossip.0);
     }
@@ -160,6 +162,8 @@ impl Supernode {
     /// A peer has no session here any more.
     pub(super) fn child_gone(&mut self, cx: &mut Context, node: NodeId, status: Status) {
         let Some(child) = self.children.remove(&node) else { return };
+        let around = child.seats().map(|(_, seat)| seat.peer.contact.node);
+        self.stale.extend(around.filter(|other| self.children.contains_key(other)));
         if status != Status::OK {
             self.withdraw(cx, child.key, node);
         }

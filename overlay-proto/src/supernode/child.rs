@@ -21,12 +21,16 @@ pub(crate) struct Child {
     pub lease_until: Time,
     pub record: Option<LocationRecord>,
     pub slots: Vec<Slot>,
+    /// Its labels as they are chosen now.
+    pub labels: Labels,
     /// What was issued last, here or by the former home.
     pub coordinates: Option<Coordinates>,
-    /// The neighbours' places, as their homes signed them and the child reported them.
-    pub around: BTreeMap<ShortId, Coordinates>,
-    /// Whether slots, neighbours or labels may have changed since the last issue.
-    pub stale: bool,
+    /// Places of neighbours under other homes, as those signed them and the child reported them.
+    pub border: BTreeMap<ShortId, Border>,
+    /// Whether slots have changed: to be relabelled, and told at once.
+    pub touched: bool,
+    /// Nothing is issued before this, unless slots have changed.
+    pub issue_at: Time,
     /// Slots whose contact the child has not been told.
     pub untold: BTreeSet<u8>,
     /// Labels are left alone until then: a peer that has just changed its home is about to report.
@@ -37,6 +41,15 @@ pub(crate) struct Child {
     pub failures: u32,
     /// When its escalation budget is full again (GCRA, the leaky bucket of ITU-T I.371).
     escalation_full: Time,
+}
+
+/// What is kept of the place of a neighbour that has another home.
+#[derive(Debug)]
+pub(crate) struct Border {
+    pub seq: u64,
+    /// The slot in which it has our peer.
+    pub slot: Option<u8>,
+    pub labels: Labels,
 }
 
 /// One place for a neighbour.
@@ -89,9 +102,11 @@ impl Child {
             lease_until: now + config.lease,
             record: None,
             slots: vec![Slot::Free; config.degree],
+            labels: Labels::default(),
             coordinates: None,
-            around: BTreeMap::new(),
-            stale: true,
+            border: BTreeMap::new(),
+            touched: true,
+            issue_at: now,
             untold: BTreeSet::new(),
             relabel_at: now,
             plan_at: now,
@@ -155,7 +170,7 @@ impl Child {
             usize::from(i),
             Slot::Taken(Seat { peer: new, phase: Phase::Expected { since: now } }),
         );
-        self.around.remove(&old);
+        self.border.remove(&old);
         true
     }
 
@@ -163,7 +178,7 @@ impl Child {
     pub fn unseat(&mut self, node: ShortId) {
         if let Some((i, _)) = self.seat_of(node) {
             self.set_slot(usize::from(i), Slot::Free);
-            self.around.remove(&node);
+            self.border.remove(&node);
         }
     }
 
@@ -194,7 +209,7 @@ impl Child {
     }
 
     fn set_slot(&mut self, i: usize, slot: Slot) {
-        self.stale = true;
+        self.touched = true;
         if let Ok(number) = u8::try_from(i) {
             match slot {
                 Slot::Taken(_) => self.untold.insert(number),
@@ -215,6 +230,14 @@ impl Child {
         self.slots.iter().map(id).collect()
     }
 
+    /// The slot in which it has `node`, linked.
+    pub fn linked_slot(&self, node: ShortId) -> Option<u8> {
+        let linked = |seat: &Seat| !matches!(seat.phase, Phase::Expected { .. });
+        self.seats()
+            .find(|(_, seat)| linked(seat) && seat.peer.contact.node.short() == node)
+            .map(|(slot, _)| slot)
+    }
+
     /// How to reach those neighbours that the child has not been told of.
     pub fn take_untold(&mut self) -> Vec<SlotContact> {
         let untold = std::mem::take(&mut self.untold);
@@ -228,10 +251,6 @@ impl Child {
                 dial: me < seat.peer.contact.node,
             })
             .collect()
-    }
-
-    pub fn labels(&self) -> Labels {
-        self.coordinates.as_ref().map(|c| c.labels.clone()).unwrap_or_default()
     }
 
     /// Counts one escalation. False if the child's budget is used up.

@@ -69,7 +69,7 @@ impl Supernode {
         let Some(child) = self.children.get(&sender) else { return };
         let moved = Payload::Moved(Moved { record: found.record.clone() });
         let Ok(payload) = moved.encode() else { return };
-        let to = Destination { node: sender, key: child.key, labels: child.labels() };
+        let to = Destination { node: sender, key: child.key, labels: child.labels.clone() };
         let mut packet = Packet::new(Class::Control, cx.me, &to, &payload);
         packet.set_escalated();
         cx.send_packet(child.link, packet);

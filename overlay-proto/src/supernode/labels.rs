@@ -1,31 +1,118 @@
-//! Which label a peer gets in one tree: its parent's path and the slot that the parent has it in.
+//! Which labels a peer gets: its parent's path and the slot that the parent has it in, tree by tree.
+//!
+//! Labels of peers of one home follow each other within one round, from the roots outward, and only
+//! where something has changed; what is told is the outcome. Neighbours of other homes count as
+//! their homes signed them.
 
-use crate::coordinates::{Coordinates, Epoch, Label};
-use crate::id::ShortId;
+use super::Supernode;
+use super::child::{Child, Phase};
+use crate::context::Context;
+use crate::coordinates::{Epoch, Label, Labels};
+use crate::id::{NodeId, ShortId};
+use std::collections::VecDeque;
+
+/// Labels are chosen this many times for each stale peer in one round at most, on average. A round
+/// settles after a few; what is left over waits for the next.
+const CHOICES_PER_PEER: usize = 32;
+
+/// A live neighbour that could be the parent.
+struct Candidate<'a> {
+    node: ShortId,
+    /// The slot in which it has the child.
+    slot: u8,
+    labels: &'a Labels,
+}
+
+impl Supernode {
+    /// Brings the labels of our peers up to date.
+    pub(super) fn relabel(&mut self, cx: &mut Context) {
+        let (now, trees) = (cx.now, cx.config.trees);
+        let touched = self.children.iter_mut().filter(|(_, child)| child.touched);
+        for (node, child) in touched {
+            child.touched = false;
+            child.issue_at = now;
+            self.stale.insert(*node);
+            self.unissued.insert(*node);
+        }
+        let resting = |node: &NodeId| self.children.get(node).is_some_and(|c| now < c.relabel_at);
+        let mut queue: VecDeque<NodeId> =
+            self.stale.iter().filter(|node| !resting(node)).copied().collect();
+        let mut choices = CHOICES_PER_PEER * queue.len();
+        while let Some(node) = queue.pop_front() {
+            if choices == 0 {
+                break;
+            }
+            choices -= 1;
+            self.stale.remove(&node);
+            // Also somebody who is no peer of ours, or no longer.
+            let Some(labels) = self.choose_labels(node, trees) else { continue };
+            let Some(child) = self.children.get_mut(&node) else { continue };
+            if child.labels == labels {
+                continue;
+            }
+            child.labels = labels;
+            self.unissued.insert(node);
+            let around: Vec<NodeId> =
+                child.seats().map(|(_, seat)| seat.peer.contact.node).collect();
+            for other in around {
+                let ours = self.children.get(&other).is_some_and(|child| now >= child.relabel_at);
+                if ours && self.stale.insert(other) {
+                    queue.push_back(other);
+                }
+            }
+        }
+    }
+
+    fn choose_labels(&self, node: NodeId, trees: usize) -> Option<Labels> {
+        let child = self.children.get(&node)?;
+        let candidates = self.candidates(child);
+        let short = node.short();
+        let label = |tree| {
+            let chosen = choose(tree, short, child.labels.get(tree), &candidates);
+            let outdone = |root: Label| match (chosen.epoch(), root.epoch()) {
+                (Some(chosen), Some(root)) => chosen.is_newer_than(root),
+                _ => false,
+            };
+            let root = self.trees.root_label(tree, node);
+            root.filter(|root| !outdone(*root)).unwrap_or(chosen)
+        };
+        Some(Labels::from((0..trees).map(label).collect::<Vec<_>>()))
+    }
+
+    fn candidates<'a>(&'a self, child: &'a Child) -> Vec<Candidate<'a>> {
+        let short = child.node().short();
+        let live = child.seats().filter(|(_, seat)| !matches!(seat.phase, Phase::Expected { .. }));
+        live.filter_map(|(_, seat)| {
+            let node = seat.peer.contact.node;
+            let (slot, labels) = match self.children.get(&node) {
+                Some(ours) => (ours.linked_slot(short)?, &ours.labels),
+                None => {
+                    let border = child.border.get(&node.short())?;
+                    (border.slot?, &border.labels)
+                }
+            };
+            Some(Candidate { node: node.short(), slot, labels })
+        })
+        .collect()
+    }
+}
 
 /// The label of `child` in `tree`, from the places of its live neighbours.
 ///
 /// The newest epoch counts, in it the place nearest the root. A neighbour whose path begins with
 /// the child's own is below it and never becomes its parent. Among equally near places the present
 /// one is kept; else the choice is spread over the neighbours, tree by tree.
-pub(crate) fn choose<'a>(
-    tree: usize,
-    child: ShortId,
-    present: Label,
-    neighbours: impl Iterator<Item = &'a Coordinates>,
-) -> Label {
+fn choose(tree: usize, child: ShortId, present: Label, candidates: &[Candidate<'_>]) -> Label {
     let mut best: Option<(Rank, Label)> = None;
-    for neighbour in neighbours {
-        let parent = neighbour.labels.get(tree);
-        let Some(label) = neighbour.slot_of(child).and_then(|slot| parent.child(slot)) else {
-            continue;
-        };
+    for candidate in candidates {
+        let parent = candidate.labels.get(tree);
+        let Some(label) = parent.child(candidate.slot) else { continue };
         let (Some(epoch), Some(depth)) = (label.epoch(), label.depth()) else { continue };
         if present.is_prefix_of(parent) {
             continue;
         }
-        let rank =
-            Rank { epoch, depth, other: label != present, spread: spread(tree, child, neighbour) };
+        let spread = spread(tree, child, candidate.node);
+        let rank = Rank { epoch, depth, other: label != present, spread };
         if best.is_none_or(|(least, _)| rank.is_before(least)) {
             best = Some((rank, label));
         }
@@ -51,8 +138,8 @@ impl Rank {
     }
 }
 
-fn spread(tree: usize, child: ShortId, parent: &Coordinates) -> u64 {
+fn spread(tree: usize, child: ShortId, parent: ShortId) -> u64 {
     let mix = |id: ShortId| u64::from_be_bytes(id.0);
-    let both = mix(child) ^ mix(parent.node.short()).rotate_left(tree as u32 * 7 % 64);
+    let both = mix(child) ^ mix(parent).rotate_left(tree as u32 * 7 % 64);
     both.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -7,7 +7,7 @@ use crate::config::{
 };
 use crate::context::Context;
 use crate::id::{IndexKey, LinkId, NodeId};
-use crate::identity::{Certificate, Contact, chain};
+use crate::identity::{Certificate, Contact};
 use crate::io::Event;
 use crate::rendezvous;
 use crate::status::Status;
@@ -230,14 +230,7 @@ impl Supernode {
             if node == cx.me || record.addresses.len() > ADDRESSES_MAX {
                 continue;
             }
-            chain::check_supernode(
-                &record.certificate,
-                cx.verifier(),
-                cx.identity.realm,
-                node,
-                cx.wall(),
-            )
-            .map_err(|error| error.status())?;
+            cx.learn_issuer(&record.certificate)?;
             learnt |= self.learn_member(cx, node, record);
         }
         if learnt {

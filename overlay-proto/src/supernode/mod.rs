@@ -35,6 +35,10 @@ const STRANGER_PATIENCE: u64 = 4;
 #[derive(Debug)]
 pub(crate) struct Supernode {
     children: BTreeMap<NodeId, Child>,
+    /// Peers around which something has changed since their labels were chosen.
+    stale: BTreeSet<NodeId>,
+    /// Peers whose place may differ from the one issued to them.
+    unissued: BTreeSet<NodeId>,
     /// Peers that would log in here if their home failed.
     warm: BTreeSet<LinkId>,
     members: Members,
@@ -58,10 +62,16 @@ struct Counters {
 
 impl Supernode {
     pub fn new(cx: &mut Context, seeds: &[Contact]) -> Supernode {
+        if let Some(keys) = cx.identity.supernode.clone() {
+            // One that has expired vouches for nothing, and nobody will greet us anyway.
+            let _ = cx.learn_issuer(&keys.certificate);
+        }
         let plan_at = cx.now + cx.jitter(cx.config.plan);
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
             children: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
             trees: Trees::default(),
@@ -178,6 +188,7 @@ impl Supernode {
             self.follow_members(cx);
             self.tick_directory(cx);
             self.fill_slots(cx);
+            self.relabel(cx);
             self.issue_places(cx);
         }
         self.wake_at = self.plan_at.min(self.heartbeat_at);
@@ -245,7 +256,7 @@ impl Supernode {
                 node: child.node().to_string(),
                 name: child.name.to_string(),
                 links: child.up(),
-                labels: child.labels().placed(),
+                labels: child.labels.placed(),
                 online_secs: cx.now.since(child.since).as_millis() / 1_000,
                 address: cx.links.get(child.link).map(|l| l.remote.to_string()).unwrap_or_default(),
             })

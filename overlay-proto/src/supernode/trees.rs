@@ -140,19 +140,18 @@ impl Supernode {
         let epoch = known.map_or(Epoch((cx.wall().0 / 1_000) as u8), Epoch::next);
         self.trees.roots.insert(tree, Root { child, epoch });
         self.trees.observe_epoch(tree, epoch);
-        if let Some(child) = self.children.get_mut(&child) {
-            child.stale = true;
-        }
+        self.stale.insert(child);
     }
 
     /// Another owner's root takes over once its epoch has reached ours; until then ours stays, or
     /// everyone below it would lose its label first.
     fn hand_over_tree(&mut self, tree: usize) {
         let Some(root) = self.trees.roots.get(&tree).copied() else { return };
-        let label = self.children.get(&root.child).map(|child| child.labels().get(tree));
+        let label = self.children.get(&root.child).map(|child| child.labels.get(tree));
         let replaced = label.and_then(Label::epoch).is_some_and(|e| e.is_newer_than(root.epoch));
         if replaced || label.is_none() {
             self.trees.roots.remove(&tree);
+            self.stale.insert(root.child);
         }
     }
 

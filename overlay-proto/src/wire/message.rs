@@ -1,6 +1,6 @@
 //! Every message between two linked nodes, with its number on the wire.
 
-use crate::coordinates::{Coordinates, Epoch, Labels};
+use crate::coordinates::{Coordinates, Epoch, LabelChanges};
 use crate::encoding::positional::positional;
 use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{Certificate, Contact, DeviceChain, Signature, Ticket};
@@ -102,6 +102,8 @@ positional! {
     pub struct Login {
         /// The certificates down to this device.
         pub chain: Arc<DeviceChain>,
+        /// The certificate of the home that issued its former place.
+        pub issuer: Option<Arc<Certificate>>,
         /// The place it had under its former home, to be kept.
         pub coordinates: Option<Coordinates>,
         /// Its neighbours then, in slot order of those coordinates.
@@ -244,6 +246,8 @@ positional! {
     pub struct Placed {
         /// The record as the home signed it.
         pub coordinates: Coordinates,
+        /// The home's certificate: the first time on a link, and when the home is another.
+        pub issuer: Option<Arc<Certificate>>,
     }
 }
 
@@ -254,8 +258,12 @@ positional! {
         pub slot: u8,
         /// Who is there; [`ShortId::NONE`] if nobody any more.
         pub node: ShortId,
-        /// Its labels.
-        pub labels: Labels,
+        /// Its labels, where they have changed since the last entry for this node.
+        pub labels: LabelChanges,
+        /// Its slots whose neighbours have died since its home placed it, one bit each.
+        pub dead_slots: u16,
+        /// The trees in which the neighbour above it has died, one bit each.
+        pub dead_parents: u32,
     }
 }
 

@@ -1,6 +1,6 @@
 //! One value of every message, made of fixed keys and times, so that its bytes never change.
 
-use overlay_proto::coordinates::{Coordinates, Epoch, Label, Labels};
+use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels};
 use overlay_proto::id::{IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::{
     Certificate, Contact, DeviceChain, Domain, Role, SecretKey, Ticket, Validity,
@@ -72,7 +72,7 @@ pub(crate) fn labels() -> Labels {
 
 pub(crate) fn coordinates() -> Coordinates {
     let slots = vec![node(6).short(), ShortId::NONE, node(7).short()];
-    Coordinates::issue(&key(5), supernode().into(), node(4), 9, slots, labels())
+    Coordinates::issue(&key(5), node(4), 9, slots, labels())
 }
 
 pub(crate) fn record() -> LocationRecord {
@@ -147,6 +147,7 @@ fn peer_messages() -> Vec<Message> {
         .into(),
         Login {
             chain: chain().into(),
+            issuer: Some(supernode().into()),
             coordinates: Some(coordinates()),
             neighbours: vec![slot_contact()],
             addresses: vec![address(4_004)],
@@ -175,10 +176,16 @@ fn peer_messages() -> Vec<Message> {
         }
         .into(),
         Standbys { standbys: vec![contact(8)] }.into(),
-        Placed { coordinates: coordinates() }.into(),
+        Placed { coordinates: coordinates(), issuer: Some(supernode().into()) }.into(),
         Neighbourhood {
             whole: true,
-            entries: vec![FarEntry { slot: 1, node: node(6).short(), labels: labels() }],
+            entries: vec![FarEntry {
+                slot: 1,
+                node: node(6).short(),
+                labels: LabelChanges::of(&labels(), 0b11),
+                dead_slots: 1,
+                dead_parents: 2,
+            }],
         }
         .into(),
     ]
