@@ -69,6 +69,9 @@ const _: () = assert!(MEMBERS_PER_MESSAGE * (256 + 5 * ADDRESS_BYTES_MAX) < FRAM
 pub struct Config {
     /// Neighbours a peer has at most, `k`. At most [`DEGREE_MAX`].
     pub degree: usize,
+    /// Of them, those within the peer's own region: under the same home, which is the supernode
+    /// nearest to it. If there are any, paths follow latency; without, they take the fewest hops.
+    pub near: usize,
     /// Spanning trees over the peers, `T`. At most [`TREES_MAX`].
     pub trees: usize,
     /// Warm standby supernodes a peer keeps beside its home.
@@ -120,6 +123,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             degree: 8,
+            near: 0,
             trees: 8,
             standbys: 2,
             keep_alive: Span::secs(5),

@@ -31,6 +31,8 @@ pub(crate) struct Context {
     /// Trees and slots of this realm: the configured ones at a supernode, else as the home says.
     pub trees: usize,
     pub degree: usize,
+    /// Slots for near neighbours in this realm. None: links cost a hop each, whatever their time.
+    pub near: usize,
     out: VecDeque<Output>,
     wall_origin: (Time, WallTime),
     next_id: u64,
@@ -50,6 +52,7 @@ impl Context {
             short: me.short(),
             trees: config.trees,
             degree: config.degree,
+            near: config.near,
             config,
             identity,
             now,

@@ -2,12 +2,12 @@
 //! one neighbour further.
 //!
 //! At peer `x`, for destination `d`: over live neighbours `y` and their neighbours `z`, take the
-//! `y` with the smallest hops to `z` plus tree distance from `z` to `d`; ties toward the deeper
-//! common prefix. Each hop shortens that estimate by one unless some label or link was stale;
+//! `y` with the smallest cost to `z` plus tree distance from `z` to `d`; ties toward the deeper
+//! common prefix. Each hop shortens that estimate by its own cost unless some label or link was stale;
 //! then the packet is stuck: it lists where it has been and searches depth first.
 
 use crate::config::TREES_MAX;
-use crate::coordinates::{Label, Labels};
+use crate::coordinates::{Label, Labels, LinkCost};
 use crate::id::{LinkId, NodeId, ShortId};
 use crate::wire::Packet;
 
@@ -18,6 +18,8 @@ pub struct Near<'a> {
     pub link: LinkId,
     /// The neighbour.
     pub node: NodeId,
+    /// What the link to it costs.
+    pub cost: LinkCost,
     /// Its labels.
     pub labels: &'a [Label],
     /// Its links that have died.
@@ -33,6 +35,8 @@ pub struct Far {
     pub slot: u8,
     /// Who it is.
     pub node: ShortId,
+    /// What the neighbour's link to it costs.
+    pub cost: LinkCost,
     /// Its labels.
     pub labels: Labels,
     /// Its links that have died, as its neighbour says.
@@ -76,7 +80,8 @@ pub enum Decision {
 /// The best way found so far. Smaller is better.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost {
-    hops: u32,
+    /// In quarters of a hop.
+    way: u32,
     /// How far the common prefix falls short of the deepest possible.
     shallow: u32,
 }
@@ -102,8 +107,8 @@ pub fn decide<'a>(
         match best(me, neighbours.clone(), &to, |_| false) {
             // Nobody here has heard of its labels: searching would be walking at random.
             None => return Decision::DeadEnd,
-            Some((cost, near)) if cost.hops <= u32::from(packet.estimate()) => {
-                return forward(packet, near.link, cost.hops - 1);
+            Some((cost, near)) if cost.way <= u32::from(packet.estimate()) => {
+                return forward(packet, near.link, cost.way.saturating_sub(near.cost.quarters()));
             }
             Some(_) => {
                 if from.is_some_and(|from| !packet.visit(from)) {
@@ -129,7 +134,7 @@ fn search<'a>(
     let to = Target { short: destination, labels: packet.labels(&mut room) };
     let onward = best(me, neighbours.clone(), &to, |node| packet.has_visited(node));
     if let Some((cost, near)) = onward {
-        return forward(packet, near.link, cost.hops - 1);
+        return forward(packet, near.link, cost.way.saturating_sub(near.cost.quarters()));
     }
     let Some(back) = packet.step_back() else { return Decision::DeadEnd };
     match neighbours.clone().find(|near| near.node.short() == back) {
@@ -154,15 +159,16 @@ fn best<'a>(
         if visited(near.node.short()) {
             continue;
         }
-        let own = cost(near.labels, to.labels, 1, near.dead);
+        let link = near.cost.quarters();
+        let own = cost(near.labels, to.labels, link, near.dead);
         let further = near.far.iter().filter(|far| far.node != me).filter_map(|far| {
             if far.node == to.short {
-                return Some(Cost { hops: 2, shallow: 0 });
+                return Some(Cost { way: link + far.cost.quarters(), shallow: 0 });
             }
             if visited(far.node) {
                 return None;
             }
-            cost(far.labels.as_slice(), to.labels, 2, far.dead)
+            cost(far.labels.as_slice(), to.labels, link + far.cost.quarters(), far.dead)
         });
         if let Some(cost) = own.into_iter().chain(further).min()
             && best.is_none_or(|(least, _)| cost < least)
@@ -175,14 +181,14 @@ fn best<'a>(
 
 /// The least cost over all trees in which both have a comparable place and the next hop lives.
 #[inline]
-fn cost(labels: &[Label], to: &[Label], hops: u32, dead: DeadLinks) -> Option<Cost> {
+fn cost(labels: &[Label], to: &[Label], links: u32, dead: DeadLinks) -> Option<Cost> {
     let mut least: Option<Cost> = None;
     for (tree, (here, there)) in labels.iter().zip(to).enumerate() {
         if dead.any() && dead.block(tree, *here, *there) {
             continue;
         }
         if let Some((distance, prefix)) = here.distance_and_prefix(*there) {
-            let cost = Cost { hops: hops + distance, shallow: 64 - prefix };
+            let cost = Cost { way: links + distance, shallow: 64 - prefix };
             least = Some(least.map_or(cost, |old| old.min(cost)));
         }
     }
@@ -200,7 +206,7 @@ fn forward(packet: &mut Packet, link: LinkId, expected: u32) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coordinates::Epoch;
+    use crate::coordinates::{Epoch, HOP};
     use crate::id::IndexKey;
     use crate::wire::Class;
     use crate::wire::packet::Destination;
@@ -215,7 +221,7 @@ mod tests {
 
     fn far(n: u8, slots: &[u8]) -> Far {
         let (node, labels) = (node(n).short(), Labels::from(vec![label(slots)]));
-        Far { slot: 0, node, labels, dead: DeadLinks::default() }
+        Far { slot: 0, node, cost: LinkCost::HOP_ONLY, labels, dead: DeadLinks::default() }
     }
 
     fn packet(to: u8, slots: &[u8]) -> Packet {
@@ -230,6 +236,7 @@ mod tests {
         hood.iter().map(|(n, labels, far)| Near {
             link: LinkId(u64::from(*n)),
             node: node(*n),
+            cost: LinkCost::HOP_ONLY,
             labels,
             dead: DeadLinks::default(),
             far,
@@ -276,7 +283,7 @@ mod tests {
             decide(node(0).short(), nears(&hood), None, &mut packet),
             Decision::Send(LinkId(1))
         );
-        assert_eq!((packet.estimate(), packet.hops_taken()), (3, 1));
+        assert_eq!((u32::from(packet.estimate()), packet.hops_taken()), (3 * HOP, 1));
         assert!(!packet.is_stuck());
     }
 

@@ -1,12 +1,13 @@
 //! The links of a node: one for each other node, greeted, kept alive, given up when dead.
 
 use crate::context::Context;
+use crate::coordinates::LinkCost;
 use crate::id::{LinkId, NodeId};
 use crate::identity::Certificate;
 use crate::identity::certificate::CertificateError;
 use crate::status::Status;
 use crate::time::{Span, Time};
-use crate::wire::message::{Goodbye, Hello, KeepAlive};
+use crate::wire::message::{Goodbye, HOMES_BY_DISTANCE, Hello, KeepAlive};
 use crate::wire::{Message, TransportAddress, codec};
 use crate::{config, id::Nonce};
 use rand::Rng;
@@ -20,12 +21,25 @@ pub(crate) struct Link {
     pub remote: TransportAddress,
     pub phase: Phase,
     pub rtt: Option<Span>,
+    /// What it costs a path: as the asking end says.
+    pub cost: LinkCost,
     /// Whether this end dialled.
     dialled: bool,
     heard: Time,
     ask_at: Time,
     asked: Option<(u32, Time)>,
     seq: u32,
+}
+
+impl Link {
+    /// Whether this end asks over the link, and so measures it: on a supernode's link the one that
+    /// has dialled, which wants to know how far it is; else the lower node id.
+    fn asks(&self, me: NodeId) -> bool {
+        match &self.phase {
+            Phase::Ready(greeted) if greeted.with_supernode => self.dialled,
+            _ => me < self.node,
+        }
+    }
 }
 
 /// How far the link's greeting has come.
@@ -44,8 +58,21 @@ pub(crate) struct Greeted {
     pub transcript: [u8; 32],
     /// The other end's certificate, checked, if it is a supernode.
     pub supernode: Option<Arc<Certificate>>,
+    /// Whether either end is a supernode.
+    pub with_supernode: bool,
+    /// Whether peers log in at the nearest supernode.
+    pub by_distance: bool,
     /// Since when.
     pub since: Time,
+}
+
+/// What a keep-alive has told of its link.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KeepAliveNews {
+    /// Its round-trip time has been measured.
+    pub measured: bool,
+    /// It costs something else now.
+    pub changed: bool,
 }
 
 /// All links of a node.
@@ -143,6 +170,7 @@ pub(crate) fn arrive(
         remote,
         phase,
         rtt: None,
+        cost: LinkCost::HOP_ONLY,
         dialled,
         heard: cx.now,
         ask_at,
@@ -186,10 +214,15 @@ pub(crate) fn greet(
         }
         cx.learn_issuer(certificate)?;
     }
-    let greeted = Greeted { transcript, supernode: hello.supernode.clone(), since: cx.now };
+    let by_distance = hello.capabilities & HOMES_BY_DISTANCE != 0;
+    let supernode = hello.supernode.clone();
+    let with_supernode = supernode.is_some() || cx.identity.supernode.is_some();
+    let greeted = Greeted { transcript, supernode, with_supernode, by_distance, since: cx.now };
     if let Some(known) = cx.links.by_id.get_mut(&link) {
         known.phase = Phase::Ready(greeted);
         known.heard = cx.now;
+        // The first question at once: where a link leads is chosen by its round-trip time.
+        known.ask_at = cx.now;
     }
     wake_for(cx, link);
     Ok(())
@@ -217,21 +250,33 @@ pub(crate) fn heard(cx: &mut Context, link: LinkId) {
 }
 
 /// Answers a keep-alive, or takes its answer for a round-trip time.
-pub(crate) fn keep_alive(cx: &mut Context, link: LinkId, message: &KeepAlive) {
+pub(crate) fn keep_alive(cx: &mut Context, link: LinkId, message: &KeepAlive) -> KeepAliveNews {
+    let nothing = KeepAliveNews::default();
+    let (now, by_time) = (cx.now, cx.near > 0);
+    let Some(known) = cx.links.by_id.get_mut(&link) else { return nothing };
+    let before = known.cost;
     if !message.answer {
-        cx.send(link, KeepAlive { seq: message.seq, answer: true });
-        return;
+        known.cost = message.cost;
+        let changed = known.cost != before;
+        cx.send(link, KeepAlive { answer: true, ..message.clone() });
+        return KeepAliveNews { changed, ..nothing };
     }
-    let now = cx.now;
-    let Some(known) = cx.links.by_id.get_mut(&link) else { return };
-    if let Some((seq, at)) = known.asked
-        && seq == message.seq
-    {
-        known.asked = None;
-        let sample = now.since(at).0;
-        // Smoothed as TCP does it (RFC 6298, section 2): an eighth of each new sample.
-        known.rtt = Some(Span(known.rtt.map_or(sample, |old| (7 * old.0 + sample) / 8)));
+    let Some((_, at)) = known.asked.filter(|(seq, _)| *seq == message.seq) else { return nothing };
+    known.asked = None;
+    let sample = now.since(at).0;
+    // Smoothed as TCP does it (RFC 6298, section 2): an eighth of each new sample.
+    let rtt = Span(known.rtt.map_or(sample, |old| (7 * old.0 + sample) / 8));
+    known.rtt = Some(rtt);
+    if by_time {
+        known.cost = known.cost.after(rtt);
     }
+    let changed = known.cost != before;
+    if changed {
+        // The other end hears of it at once.
+        known.ask_at = now;
+        wake_for(cx, link);
+    }
+    KeepAliveNews { measured: true, changed }
 }
 
 /// Asks over quiet links whether they live; returns those that do not, for the node to end.
@@ -252,17 +297,17 @@ pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
                 dead.push((*id, Status::TIMEOUT));
             }
             // One end asks, so a link costs one question and one answer an interval.
-            Phase::Ready(_) if me < link.node && now >= link.ask_at => {
+            Phase::Ready(_) if link.asks(me) && now >= link.ask_at => {
                 link.seq = link.seq.wrapping_add(1);
                 link.asked = Some((link.seq, now));
                 link.ask_at = now + cx.config.keep_alive;
-                asks.push((*id, link.seq));
+                asks.push((*id, link.seq, link.cost));
             }
             Phase::Ready(_) => {}
         }
     }
-    for (id, seq) in asks {
-        cx.send(id, KeepAlive { seq, answer: false });
+    for (id, seq, cost) in asks {
+        cx.send(id, KeepAlive { seq, answer: false, cost });
     }
     cx.links.due = cx.links.by_id.values().map(|link| due(cx, link)).min();
     dead
@@ -278,7 +323,7 @@ fn due(cx: &Context, link: &Link) -> Time {
         Phase::Greeting { since, .. } => *since + cx.config.patience,
         Phase::Ready(_) => {
             let dead_at = link.heard + cx.config.dead_after;
-            if cx.me < link.node { dead_at.min(link.ask_at) } else { dead_at }
+            if link.asks(cx.me) { dead_at.min(link.ask_at) } else { dead_at }
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::status::Status;
 use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
 use crate::view::{ChildView, NeighbourView, PeerView, SupernodeView};
-use crate::wire::message::{Hello, Unsupported};
+use crate::wire::message::{HOMES_BY_DISTANCE, Hello, Unsupported};
 use crate::wire::{DecodeError, Frame, Message};
 use std::sync::Arc;
 
@@ -212,7 +212,15 @@ impl Node {
                 (None, _) => Err(Status::FORBIDDEN),
             },
             Ok(Frame::Message(Message::KeepAlive(message))) => {
-                links::keep_alive(&mut self.cx, link, &message);
+                let news = links::keep_alive(&mut self.cx, link, &message);
+                if let Some(peer) = &mut self.peer {
+                    if news.changed {
+                        peer.on_link_cost(&mut self.cx, link);
+                    }
+                    if news.measured {
+                        peer.survey_goes_on(&mut self.cx);
+                    }
+                }
                 Ok(())
             }
             Ok(Frame::Message(Message::Goodbye(goodbye))) => {
@@ -283,10 +291,11 @@ impl Node {
 }
 
 fn greeting(cx: &mut Context, nonce: Nonce) -> Hello {
+    let supernode = cx.identity.supernode.is_some();
     Hello {
         version_min: crate::config::PROTOCOL_VERSION_MIN,
         version_max: crate::config::PROTOCOL_VERSION,
-        capabilities: 0,
+        capabilities: if supernode && cx.config.near > 0 { HOMES_BY_DISTANCE } else { 0 },
         realm: cx.identity.realm,
         nonce,
         observed: None,

@@ -10,6 +10,7 @@ mod probe;
 mod routing;
 mod session;
 mod standby;
+pub(crate) mod survey;
 
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
@@ -28,6 +29,7 @@ use place::{Place, SlotState};
 use probe::Probes;
 use session::{Goal, Session};
 use std::collections::{BTreeMap, BTreeSet};
+use survey::Survey;
 
 /// The role every user's node has.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(crate) struct Peer {
     attempts: u32,
     /// The last refusal that another try may mend: what a command hears that waits in vain.
     refused: Option<Status>,
+    survey: Survey,
     hosts: Hosts,
     standbys: Vec<Contact>,
     /// The links on which a standby expects us.
@@ -70,6 +73,7 @@ impl Peer {
         });
         Peer {
             goal: Goal::Rest,
+            survey: Survey::default(),
             session: Session::Idle,
             attempts: 0,
             refused: None,
@@ -184,6 +188,7 @@ impl Peer {
         for (id, link) in cx.links.iter() {
             let Some(greeted) = cx.links.greeted(id) else { continue };
             let used = self.session.uses(id)
+                || self.survey.knows(link.node) && self.session.online().is_none()
                 || self.standbys.iter().any(|standby| standby.node == link.node)
                 || self.neighbours.iter().any(|near| near.link == id);
             if used {
@@ -207,7 +212,9 @@ impl Peer {
     pub fn view(&self, cx: &Context) -> PeerView {
         let (state, home, lease) = match &self.session {
             Session::Idle => ("offline", None, 0),
-            Session::Seeking { .. } | Session::Dialling { .. } => ("connecting", None, 0),
+            Session::Seeking { .. } | Session::Dialling { .. } | Session::Surveying { .. } => {
+                ("connecting", None, 0)
+            }
             Session::Asking { .. } => ("proving", None, 0),
             Session::Online { home, until, .. } => {
                 ("online", Some(home.to_string()), until.since(cx.now).as_millis() / 1_000)

@@ -3,7 +3,7 @@
 use super::Peer;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
-use crate::coordinates::{Coordinates, Label, LabelChanges, Labels};
+use crate::coordinates::{Coordinates, Label, LabelChanges, Labels, LinkCost};
 use crate::forward::{DeadLinks, Far, Near};
 use crate::id::{LinkId, NodeId, ShortId};
 use crate::status::Status;
@@ -24,6 +24,8 @@ pub(crate) struct Neighbour {
     pub link: LinkId,
     pub node: NodeId,
     pub slot: u8,
+    /// What the link to it costs.
+    pub cost: LinkCost,
     /// Its place, as its home signed it.
     pub coordinates: Option<Coordinates>,
     /// Its own neighbours, as it says.
@@ -35,14 +37,21 @@ pub(crate) struct Neighbour {
 }
 
 impl Neighbour {
-    pub fn new(link: LinkId, node: NodeId, slot: u8) -> Neighbour {
+    pub fn new(link: LinkId, node: NodeId, slot: u8, cost: LinkCost) -> Neighbour {
         let (coordinates, far, dead, shown) = (None, Vec::new(), DeadLinks::default(), None);
-        Neighbour { link, node, slot, coordinates, far, dead, shown }
+        Neighbour { link, node, slot, cost, coordinates, far, dead, shown }
     }
 
     pub fn near(&self) -> Near<'_> {
         let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
-        Near { link: self.link, node: self.node, labels, dead: self.dead, far: &self.far }
+        Near {
+            link: self.link,
+            node: self.node,
+            cost: self.cost,
+            labels,
+            dead: self.dead,
+            far: &self.far,
+        }
     }
 
     fn place(&mut self, coordinates: Coordinates) -> u32 {
@@ -59,7 +68,7 @@ impl Neighbour {
 
     /// Takes one entry of its news. True if one of its links has died.
     fn learn(&mut self, entry: FarEntry) -> bool {
-        let FarEntry { slot, node, labels: changes, dead_slots, dead_parents } = entry;
+        let FarEntry { slot, node, cost, labels: changes, dead_slots, dead_parents } = entry;
         let dead = DeadLinks { slots: dead_slots, parents: dead_parents };
         let known = self.far.iter().position(|far| far.slot == slot);
         if node == ShortId::NONE {
@@ -76,17 +85,17 @@ impl Neighbour {
         match known.and_then(|at| self.far.get_mut(at)) {
             Some(far) if far.node == node => {
                 changes.apply_to(&mut far.labels);
-                far.dead = dead;
+                (far.cost, far.dead) = (cost, dead);
             }
             Some(far) => {
                 let mut labels = Labels::default();
                 changes.apply_to(&mut labels);
-                *far = Far { slot, node, labels, dead };
+                *far = Far { slot, node, cost, labels, dead };
             }
             None => {
                 let mut labels = Labels::default();
                 changes.apply_to(&mut labels);
-                self.far.push(Far { slot, node, labels, dead });
+                self.far.push(Far { slot, node, cost, labels, dead });
                 self.far.shrink_to_fit();
             }
         }
@@ -238,6 +247,16 @@ impl Peer {
         }
     }
 
+    /// The link's round-trip time puts it into another class.
+    pub(crate) fn on_link_cost(&mut self, cx: &mut Context, link: LinkId) {
+        let Some(cost) = cx.links.get(link).map(|link| link.cost) else { return };
+        let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) else { return };
+        near.cost = cost;
+        let (slot, node) = (near.slot, near.node);
+        self.gossip.entries.entry(slot).or_default();
+        self.report_slot(cx, slot, node, true);
+    }
+
     /// A neighbour has another slot now.
     pub(super) fn tell_moved(&mut self, cx: &Context, from: u8, to: u8) {
         self.gossip.entries.extend([(from, ALL_TREES), (to, ALL_TREES)]);
@@ -253,7 +272,7 @@ impl Peer {
                 slot: near.slot,
                 node: near.node.short(),
                 up: true,
-                rtt_micros: 0,
+                cost: near.cost,
             })
             .collect();
         self.gossip.around = self.neighbours.iter().map(|near| near.node).collect();
@@ -331,8 +350,7 @@ impl Peer {
         let mut slots = std::mem::take(&mut self.gossip.slots);
         for report in &mut slots {
             let near = self.neighbours.iter().find(|near| near.slot == report.slot);
-            let rtt = near.and_then(|near| cx.links.get(near.link)?.rtt);
-            report.rtt_micros = rtt.map_or(0, |rtt| u32::try_from(rtt.0).unwrap_or(u32::MAX));
+            report.cost = near.map_or(LinkCost::HOP_ONLY, |near| near.cost);
         }
         cx.send(home, Report { slots, neighbours });
     }
@@ -347,7 +365,8 @@ impl Gossip {
 /// What we say of a slot that has nobody in it.
 fn vacant(slot: u8) -> FarEntry {
     let labels = LabelChanges::default();
-    FarEntry { slot, node: ShortId::NONE, labels, dead_slots: 0, dead_parents: 0 }
+    let cost = LinkCost::HOP_ONLY;
+    FarEntry { slot, node: ShortId::NONE, cost, labels, dead_slots: 0, dead_parents: 0 }
 }
 
 /// What we say of a neighbour: its labels in `trees`, and its dead links.
@@ -356,6 +375,7 @@ fn entry(near: &Neighbour, trees: u32) -> FarEntry {
     FarEntry {
         slot: near.slot,
         node: near.node.short(),
+        cost: near.cost,
         labels: labels.unwrap_or_default(),
         dead_slots: near.dead.slots,
         dead_parents: near.dead.parents,

@@ -4,7 +4,7 @@ use super::Peer;
 use super::neighbourhood::Neighbour;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
-use crate::coordinates::Coordinates;
+use crate::coordinates::{Coordinates, LinkCost};
 use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::{Certificate, Contact};
 use crate::io::Event;
@@ -193,7 +193,8 @@ impl Peer {
         let Some(slot) = self.place.slot_mut(i) else { return };
         slot.state = SlotState::Up { link };
         let node = slot.contact.node;
-        self.neighbours.push(Neighbour::new(link, node, i));
+        let cost = cx.links.get(link).map_or(LinkCost::HOP_ONLY, |link| link.cost);
+        self.neighbours.push(Neighbour::new(link, node, i, cost));
         self.introduce(cx, link);
         self.catch_up(cx, link);
         self.report_slot(cx, i, node, true);
@@ -259,9 +260,14 @@ impl Peer {
         }
     }
 
-    fn report_slot(&mut self, cx: &Context, slot: u8, node: NodeId, up: bool) {
+    pub(super) fn report_slot(&mut self, cx: &Context, slot: u8, node: NodeId, up: bool) {
         self.gossip.slots.retain(|report| report.slot != slot);
-        self.gossip.slots.push(SlotReport { slot, node: node.short(), up, rtt_micros: 0 });
+        self.gossip.slots.push(SlotReport {
+            slot,
+            node: node.short(),
+            up,
+            cost: LinkCost::HOP_ONLY,
+        });
         // News of a loss must not wait: repair begins with it.
         self.wake_by(if up { cx.now + cx.config.gossip } else { cx.now });
     }

@@ -1,6 +1,7 @@
 //! A peer's session: from a list of supernodes to a home, and to the next one when it fails.
 
 use super::Peer;
+use super::survey::Survey;
 use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
@@ -41,6 +42,8 @@ pub(crate) enum Session {
     Seeking { retry_at: Time },
     /// One is being dialled or greeted.
     Dialling { dial: DialId, node: NodeId, until: Time },
+    /// Some are being measured, to ask the nearest.
+    Surveying { until: Time },
     /// One has been asked.
     Asking { link: LinkId, until: Time, failover: bool },
     /// Logged in.
@@ -165,6 +168,7 @@ impl Peer {
             self.hosts.failed(node);
         }
         self.attempts += 1;
+        self.survey = Survey::default();
         let round = self.attempts as usize / self.hosts.len().max(1);
         let most = Span(BACKOFF_MAX.0 >> 4_usize.saturating_sub(round).min(4));
         let wait = if round == 0 { Span::millis(50) } else { most };
@@ -177,7 +181,13 @@ impl Peer {
     pub(super) fn session_link_ready(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
         match self.session {
             // Whichever answers first will do, also one that was given up as too slow.
-            Session::Dialling { .. } | Session::Seeking { .. } => self.ask(cx, link),
+            Session::Dialling { .. } | Session::Seeking { .. } => {
+                if self.wants_survey(cx, link) {
+                    self.start_survey(cx, node);
+                } else {
+                    self.ask(cx, link);
+                }
+            }
             Session::Online { .. } if self.standbys.iter().any(|s| s.node == node) => {
                 self.ask_to_stand_by(cx, link);
             }
@@ -185,7 +195,7 @@ impl Peer {
         }
     }
 
-    fn ask(&mut self, cx: &mut Context, link: LinkId) {
+    pub(super) fn ask(&mut self, cx: &mut Context, link: LinkId) {
         let Some(greeted) = cx.links.greeted(link) else { return };
         let transcript = greeted.transcript;
         let failover = self.place.coordinates.is_some();
@@ -220,6 +230,7 @@ impl Peer {
             neighbours: if keep { self.place.contacts() } else { Vec::new() },
             addresses: cx.listening.iter().take(ADDRESSES_MAX).cloned().collect(),
             warm,
+            rtts: if keep { self.measured(cx) } else { Vec::new() },
             proof: cx.identity.device.sign(Domain::Login, transcript),
         })
     }
@@ -236,6 +247,12 @@ impl Peer {
         answer.redirect.iter().for_each(|contact| {
             self.hosts.learn(contact, true);
         });
+        if answer.status.is_redirect() && self.survey.knows(node) {
+            if answer.redirect.iter().any(|contact| self.survey.knows(contact.node)) {
+                self.survey.refused_by(node);
+            }
+            return self.measure(cx, &answer.redirect);
+        }
         links::dismiss(cx, link, Status::OK);
         let try_elsewhere = answer.status.is_redirect()
             || answer.status.0 / 100 == 5
@@ -262,12 +279,14 @@ impl Peer {
         self.hosts.succeeded(home);
         cx.trees = usize::from(answer.trees).min(crate::config::TREES_MAX);
         cx.degree = usize::from(answer.degree).min(crate::config::DEGREE_MAX);
+        cx.near = usize::from(answer.near);
         if let Goal::Online { since, waiting } = &mut self.goal
             && let Some((command, _)) = waiting.take()
         {
             let elapsed = cx.now.since(*since);
             reply(cx, command, Reply::LoggedIn { home, elapsed });
         }
+        self.survey = Survey::default();
         cx.event(Event::LoggedIn { home, failover });
         self.take_standbys(cx, answer.standbys);
         self.report_all(cx);
@@ -314,6 +333,7 @@ impl Peer {
         match self.session {
             Session::Idle => {}
             Session::Seeking { .. } => self.seek(cx),
+            Session::Surveying { .. } => self.survey_goes_on(cx),
             Session::Dialling { until, node, .. } if cx.now >= until => self.retry(cx, Some(node)),
             Session::Asking { until, link, .. } if cx.now >= until => {
                 let node = cx.links.node_of(link);

@@ -4,10 +4,12 @@ use super::Supernode;
 use super::child::{Child, Phase, Seat, Slot};
 use crate::config::{ADDRESSES_MAX, DEGREE_MAX};
 use crate::context::Context;
+use crate::coordinates::LinkCost;
 use crate::id::{LinkId, NodeId};
 use crate::identity::{Contact, Domain, Member};
 use crate::io::Event;
 use crate::location::index_key;
+use crate::peer::survey::MEASURED_MAX;
 use crate::status::Status;
 use crate::time::Span;
 use crate::wire::message::{Login, LoginReply, Logout, PeerContact};
@@ -37,6 +39,14 @@ impl Supernode {
             self.warm.insert(link);
             let answer = self.terms(cx, Status::ACCEPTED, node);
             cx.send(link, answer);
+            return Ok(());
+        }
+        let newcomer = login.coordinates.is_none() && !self.children.contains_key(&node);
+        let nearer = if newcomer { self.nearer(cx, &login.rtts) } else { Vec::new() };
+        if !nearer.is_empty() {
+            // The link stays: this one may turn out to be the nearest after all.
+            let answer = self.terms(cx, Status::ASK_THERE, node);
+            cx.send(link, LoginReply { redirect: nearer, standbys: Vec::new(), ..answer });
             return Ok(());
         }
         if let Err((status, redirect)) = self.has_room(cx, node, &login) {
@@ -83,7 +93,8 @@ impl Supernode {
             }
             if let Some(slot) = child.slots.get_mut(i) {
                 let peer = PeerContact { contact: named.contact, home: named.home };
-                *slot = Slot::Taken(Seat { peer, phase: Phase::Expected { since: cx.now } });
+                let phase = Phase::Expected { since: cx.now };
+                *slot = Slot::Taken(Seat { peer, phase, cost: LinkCost::HOP_ONLY });
             }
         }
         self.trees.inherit(&coordinates);
@@ -101,6 +112,7 @@ impl Supernode {
             redirect: Vec::new(),
             trees: small(cx.config.trees),
             degree: small(cx.config.degree),
+            near: small(cx.config.near),
         }
     }
 
@@ -120,7 +132,9 @@ impl Supernode {
             return Err((Status::OVERLOADED, contacts()));
         }
         let full = children >= cx.config.children_soft && least < children;
-        let uneven = least.saturating_mul(2).saturating_add(IMBALANCE) < children;
+        // Regions are as large as they are.
+        let uneven =
+            cx.config.near == 0 && least.saturating_mul(2).saturating_add(IMBALANCE) < children;
         if !known && (full || uneven) {
             return Err((Status::ASK_THERE, contacts()));
         }
@@ -187,7 +201,10 @@ impl Supernode {
 
 /// Chain, then possession of the device key on this very link.
 fn prove(cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Result<Member, Status> {
-    if login.addresses.len() > ADDRESSES_MAX || login.neighbours.len() > DEGREE_MAX {
+    if login.addresses.len() > ADDRESSES_MAX
+        || login.neighbours.len() > DEGREE_MAX
+        || login.rtts.len() > MEASURED_MAX
+    {
         return Err(Status::TOO_LARGE);
     }
     let greeted = cx.links.greeted(link).ok_or(Status::MALFORMED)?;

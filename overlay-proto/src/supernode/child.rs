@@ -1,7 +1,7 @@
 //! One peer of a supernode: its session, its slots, its labels.
 
 use crate::config::Config;
-use crate::coordinates::{Coordinates, Labels};
+use crate::coordinates::{Coordinates, Labels, LinkCost};
 use crate::id::{IndexKey, LinkId, NodeId, ShortId};
 use crate::identity::Contact;
 use crate::location::LocationRecord;
@@ -71,6 +71,8 @@ pub(crate) enum Slot {
 pub(crate) struct Seat {
     pub peer: PeerContact,
     pub phase: Phase,
+    /// What the link costs, as the child reports it.
+    pub cost: LinkCost,
 }
 
 /// How far the link of a seat is.
@@ -153,7 +155,14 @@ impl Child {
             return false;
         }
         let Some(i) = self.slots.iter().position(|slot| *slot == Slot::Free) else { return false };
-        self.set_slot(i, Slot::Taken(Seat { peer, phase: Phase::Expected { since: now } }));
+        self.set_slot(
+            i,
+            Slot::Taken(Seat {
+                peer,
+                phase: Phase::Expected { since: now },
+                cost: LinkCost::HOP_ONLY,
+            }),
+        );
         true
     }
 
@@ -168,7 +177,11 @@ impl Child {
         }
         self.set_slot(
             usize::from(i),
-            Slot::Taken(Seat { peer: new, phase: Phase::Expected { since: now } }),
+            Slot::Taken(Seat {
+                peer: new,
+                phase: Phase::Expected { since: now },
+                cost: LinkCost::HOP_ONLY,
+            }),
         );
         self.border.remove(&old);
         true

@@ -7,7 +7,7 @@
 use super::Supernode;
 use super::child::{Child, Phase};
 use crate::context::Context;
-use crate::coordinates::{Epoch, Label, Labels};
+use crate::coordinates::{Epoch, Label, Labels, LinkCost};
 use crate::id::{NodeId, ShortId};
 use std::collections::VecDeque;
 
@@ -20,8 +20,14 @@ struct Candidate<'a> {
     node: ShortId,
     /// The slot in which it has the child.
     slot: u8,
+    /// What the link costs.
+    cost: LinkCost,
     labels: &'a Labels,
 }
+
+/// Another parent is taken if the way to the root gets cheaper by more than this, in quarters of a
+/// hop: a change of place moves everyone below.
+const HYSTERESIS: u32 = 2;
 
 impl Supernode {
     /// Brings the labels of our peers up to date.
@@ -91,7 +97,7 @@ impl Supernode {
                     (border.slot?, &border.labels)
                 }
             };
-            Some(Candidate { node: node.short(), slot, labels })
+            Some(Candidate { node: node.short(), slot, cost: seat.cost, labels })
         })
         .collect()
     }
@@ -99,20 +105,22 @@ impl Supernode {
 
 /// The label of `child` in `tree`, from the places of its live neighbours.
 ///
-/// The newest epoch counts, in it the place nearest the root. A neighbour whose path begins with
-/// the child's own is below it and never becomes its parent. Among equally near places the present
+/// The newest epoch counts, in it the cheapest way to the root. A neighbour whose path begins with
+/// the child's own is below it and never becomes its parent. Among equally cheap places the present
 /// one is kept; else the choice is spread over the neighbours, tree by tree.
 fn choose(tree: usize, child: ShortId, present: Label, candidates: &[Candidate<'_>]) -> Label {
     let mut best: Option<(Rank, Label)> = None;
     for candidate in candidates {
         let parent = candidate.labels.get(tree);
-        let Some(label) = parent.child(candidate.slot) else { continue };
-        let (Some(epoch), Some(depth)) = (label.epoch(), label.depth()) else { continue };
+        let Some(label) = parent.child_over(candidate.slot, candidate.cost) else { continue };
+        let (Some(epoch), Some(cost)) = (label.epoch(), label.cost_from_root()) else { continue };
         if present.is_prefix_of(parent) {
             continue;
         }
         let spread = spread(tree, child, candidate.node);
-        let rank = Rank { epoch, depth, other: label != present, spread };
+        let other = label != present;
+        let cost = if other { cost + HYSTERESIS } else { cost };
+        let rank = Rank { epoch, cost, other, spread };
         if best.is_none_or(|(least, _)| rank.is_before(least)) {
             best = Some((rank, label));
         }
@@ -123,7 +131,7 @@ fn choose(tree: usize, child: ShortId, present: Label, candidates: &[Candidate<'
 #[derive(Clone, Copy)]
 struct Rank {
     epoch: Epoch,
-    depth: u32,
+    cost: u32,
     /// Whether it differs from the present label.
     other: bool,
     spread: u64,
@@ -134,7 +142,7 @@ impl Rank {
         if self.epoch != old.epoch {
             return self.epoch.is_newer_than(old.epoch);
         }
-        (self.depth, self.other, self.spread) < (old.depth, old.other, old.spread)
+        (self.cost, self.other, self.spread) < (old.cost, old.other, old.spread)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The scaffold: every supernode linked to every other, by heartbeats. (Full list: the realm's
 //! size is bounded by [`MEMBERS_MAX`].)
 
-use super::Supernode;
+use super::{Supernode, nearest};
 use crate::config::{
     ADDRESSES_MAX, LOCATION_REPLICAS, MEMBERS_MAX, MEMBERS_PER_MESSAGE, TREES_MAX,
 };
@@ -14,7 +14,7 @@ use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::view::MemberView;
 use crate::wire::message::{
-    Heartbeat, MemberRecord, Members as MembersMessage, RootClaim, Standbys,
+    Heartbeat, MemberRecord, Members as MembersMessage, RootClaim, Rtt, Standbys,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,12 +37,14 @@ pub(crate) struct Members {
 }
 
 #[derive(Debug)]
-struct Member {
-    record: MemberRecord,
+pub(super) struct Member {
+    pub record: MemberRecord,
     /// The greeted link, while it is alive.
     link: Option<LinkId>,
     heard: Time,
-    load: Heartbeat,
+    pub load: Heartbeat,
+    /// How far it is from the others, as it said last.
+    pub rtts: Vec<Rtt>,
     dial_at: Time,
 }
 
@@ -78,6 +80,11 @@ impl Members {
     /// Live members that have peers, and so can have a tree's root among them.
     pub fn with_children(&self) -> impl Iterator<Item = NodeId> {
         self.alive().filter(|(_, member)| member.load.children > 0).map(|(node, _)| *node)
+    }
+
+    /// The live members.
+    pub(super) fn with_distances(&self) -> impl Iterator<Item = (NodeId, &Member)> {
+        self.alive().map(|(node, member)| (*node, member))
     }
 
     /// What the live members say of their roots of `tree`.
@@ -252,9 +259,16 @@ impl Supernode {
             return false;
         }
         let dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
-        let load =
-            Heartbeat { children: 0, free_slots: 0, links: 0, draining: false, roots: Vec::new() };
-        let member = Member { record, link: None, heard: cx.now, load, dial_at };
+        let load = Heartbeat {
+            children: 0,
+            free_slots: 0,
+            links: 0,
+            draining: false,
+            rtts: Vec::new(),
+            roots: Vec::new(),
+        };
+        let rtts = Vec::new();
+        let member = Member { record, link: None, heard: cx.now, load, rtts, dial_at };
         self.members.known.insert(node, member);
         self.wake_by(dial_at);
         true
@@ -264,13 +278,17 @@ impl Supernode {
         &mut self,
         cx: &Context,
         node: NodeId,
-        load: Heartbeat,
+        mut load: Heartbeat,
     ) -> Result<(), Status> {
-        if load.roots.len() > TREES_MAX {
+        if load.roots.len() > TREES_MAX || load.rtts.len() > MEMBERS_MAX {
             return Err(Status::TOO_LARGE);
         }
         if let Some(member) = self.members.known.get_mut(&node) {
             member.heard = cx.now;
+            let told = std::mem::take(&mut load.rtts);
+            if !told.is_empty() {
+                member.rtts = told;
+            }
             member.load = load;
         }
         Ok(())
@@ -293,7 +311,11 @@ impl Supernode {
 
     /// Tells the members that we live; gives up those that do not; dials those we lack.
     pub(super) fn tend_members(&mut self, cx: &mut Context) {
-        let load = self.load();
+        let mut load = self.load();
+        if cx.config.near > 0 && self.heartbeats.is_multiple_of(nearest::RTTS_EVERY) {
+            load.rtts = self.member_rtts(cx);
+        }
+        self.heartbeats += 1;
         for (_, link, _) in self.members.weights(|_| 0) {
             cx.send(link, load.clone());
         }
@@ -332,6 +354,7 @@ impl Supernode {
             free_slots: count(self.children.values().map(|child| child.free()).sum()),
             links: count(self.children.values().map(|child| child.up()).sum()),
             draining: false,
+            rtts: Vec::new(),
             roots: self.trees.claims(),
         }
     }

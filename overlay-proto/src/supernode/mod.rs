@@ -6,6 +6,7 @@ mod directory;
 mod escalation;
 mod labels;
 pub(crate) mod members;
+mod nearest;
 mod place;
 mod planner;
 mod registry;
@@ -50,6 +51,7 @@ pub(crate) struct Supernode {
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
+    heartbeats: u64,
     wake_at: Time,
 }
 
@@ -82,6 +84,7 @@ impl Supernode {
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
+            heartbeats: 0,
             wake_at: plan_at,
         }
     }

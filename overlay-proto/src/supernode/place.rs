@@ -92,8 +92,11 @@ fn take_slot_report(child: &mut Child, report: &SlotReport) -> Option<NodeId> {
     let node = seat.peer.contact.node;
     if !report.up {
         child.unseat(report.node);
-    } else if matches!(seat.phase, Phase::Expected { .. }) {
-        seat.phase = Phase::Up;
+    } else {
+        seat.cost = report.cost;
+        if matches!(seat.phase, Phase::Expected { .. }) {
+            seat.phase = Phase::Up;
+        }
     }
     Some(node)
 }

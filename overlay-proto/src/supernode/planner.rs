@@ -5,7 +5,7 @@
 //! the realm is so small that everyone can be everyone's neighbour, all are paired.
 
 use super::Supernode;
-use super::child::Phase;
+use super::child::{Child, Phase, Seat};
 use super::splice::{Origin, Request, RequestKind};
 use crate::config::REQUESTS_MAX;
 use crate::context::Context;
@@ -17,6 +17,10 @@ use crate::wire::message::{Pair, PeerContact, Splice};
 const ROUND_MAX: usize = 256;
 /// After a failure a peer is left alone for up to this long.
 const BACKOFF: Span = Span::secs(1);
+/// Failures in a row after which it does not matter where a link leads.
+const INDIFFERENT_AFTER: u32 = 2;
+/// A region of fewer peers than this many times the degree is no region: all links are alike.
+const REGION_MIN: usize = 4;
 /// Failures in a row after which a peer with a single free slot is content with it for long.
 const PATIENT_AFTER: u32 = 4;
 const BACKOFF_LONG: Span = Span::secs(8);
@@ -29,6 +33,33 @@ enum Plan {
     Pair,
     /// Not now.
     Nothing,
+}
+
+/// Where a link is to lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To another peer of the same home.
+    Near,
+    /// To a peer of another home.
+    Far,
+    /// It does not matter.
+    Anywhere,
+}
+
+impl Reach {
+    /// Whether a link will do that leads to a peer of ours, or not.
+    fn covers(self, ours: bool) -> bool {
+        self == Reach::Anywhere || ours == (self == Reach::Near)
+    }
+
+    /// Draws in proportion to the weights of what is in reach: `None` for here, else a member's link.
+    fn draw(self, cx: &mut Context, here: u64, there: &[(NodeId, LinkId, u32)]) -> Option<LinkId> {
+        match self {
+            Reach::Near => None,
+            Reach::Far => draw(cx, 0, there),
+            Reach::Anywhere => draw(cx, here, there),
+        }
+    }
 }
 
 /// What the realm has to fill slots with, as of the last heartbeats.
@@ -112,15 +143,37 @@ impl Supernode {
         child.plan_at = cx.now + Span(most.0 / 4) + cx.jitter(most);
     }
 
+    /// Where a peer's next links should lead: it gets as many within its region as the realm wants,
+    /// if the region is large enough, and the rest beyond it.
+    fn reach(&self, cx: &Context, child: &Child) -> Reach {
+        let region = self.children.len() > REGION_MIN * cx.config.degree;
+        if cx.config.near == 0 || !region || self.members.nodes().next().is_none() {
+            return Reach::Anywhere;
+        }
+        let ours = |seat: &Seat| self.children.contains_key(&seat.peer.contact.node);
+        let near = child.seats().filter(|(_, seat)| ours(seat)).count();
+        let far = child.seats().count() - near;
+        let (near_lack, far_lack) = (
+            cx.config.near.saturating_sub(near),
+            (cx.config.degree - cx.config.near).saturating_sub(far),
+        );
+        match (child.failures >= INDIFFERENT_AFTER, near_lack >= far_lack) {
+            (true, _) => Reach::Anywhere,
+            (false, true) => Reach::Near,
+            (false, false) => Reach::Far,
+        }
+    }
+
     /// Puts a peer into a link: one of ours, or one that another supernode is to cut, in proportion
     /// to the links each has.
     fn splice_in(&mut self, cx: &mut Context, node: NodeId, supply: &Supply) {
         let Some(child) = self.children.get(&node) else { return };
         let joiner = PeerContact { contact: child.contact.clone(), home: cx.me };
         let exclude = child.linked();
-        let Some(there) = draw(cx, supply.links_here, &supply.links_there) else {
+        let reach = self.reach(cx, child);
+        let Some(there) = reach.draw(cx, supply.links_here, &supply.links_there) else {
             self.reserve(cx, node, 2);
-            return self.cut(cx, joiner, &exclude, Origin::Here { child: node });
+            return self.cut(cx, joiner, &exclude, reach, Origin::Here { child: node });
         };
         let Some(id) = self.open_request(cx, RequestKind::Splice { child: node }) else { return };
         self.reserve(cx, node, 2);
@@ -132,7 +185,8 @@ impl Supernode {
         let Some(child) = self.children.get(&node) else { return };
         let (peer, exclude) = (child.contact.clone(), child.linked());
         let here = self.partners(node, &exclude);
-        let Some(there) = draw(cx, here.len() as u64, &supply.free_there) else {
+        let reach = self.reach(cx, child);
+        let Some(there) = reach.draw(cx, here.len() as u64, &supply.free_there) else {
             let Some(partner) = here.get(cx.random_below(here.len())).copied() else {
                 return self.planned(cx, node, false);
             };
@@ -187,6 +241,7 @@ impl Supernode {
         cx: &mut Context,
         joiner: ShortId,
         exclude: &[ShortId],
+        reach: Reach,
     ) -> Option<(NodeId, PeerContact)> {
         const SAMPLES: usize = 16;
         let nodes: Vec<NodeId> = self.children.keys().copied().collect();
@@ -198,7 +253,8 @@ impl Supernode {
             }
             let fits = |peer: &PeerContact| {
                 let short = peer.contact.node.short();
-                short != joiner && !exclude.contains(&short)
+                let ours = self.children.contains_key(&peer.contact.node);
+                short != joiner && !exclude.contains(&short) && reach.covers(ours)
             };
             let seats: Vec<PeerContact> = child
                 .seats()

@@ -6,6 +6,7 @@
 
 use super::Supernode;
 use super::child::Phase;
+use super::planner::Reach;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
 use crate::id::{LinkId, NodeId, ShortId};
@@ -58,9 +59,11 @@ impl Supernode {
         cx: &mut Context,
         joiner: PeerContact,
         exclude: &[ShortId],
+        reach: Reach,
         origin: Origin,
     ) {
-        let Some((node, other)) = self.cuttable(cx, joiner.contact.node.short(), exclude) else {
+        let short = joiner.contact.node.short();
+        let Some((node, other)) = self.cuttable(cx, short, exclude, reach) else {
             return self.cut_ends(cx, &joiner, &origin, None);
         };
         if self.children.contains_key(&other.contact.node) {
@@ -167,7 +170,9 @@ impl Supernode {
             return Err(Status::TOO_LARGE);
         }
         let joiner = PeerContact { contact: splice.joiner, home };
-        self.cut(cx, joiner, &splice.exclude, Origin::There { link, id: splice.id });
+        // Who comes from elsewhere takes a far link's place: near ones stay near.
+        let reach = if cx.config.near > 0 { Reach::Far } else { Reach::Anywhere };
+        self.cut(cx, joiner, &splice.exclude, reach, Origin::There { link, id: splice.id });
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Every message between two linked nodes, with its number on the wire.
 
-use crate::coordinates::{Coordinates, Epoch, LabelChanges};
+use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
 use crate::encoding::positional::positional;
 use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{Certificate, Contact, DeviceChain, Signature, Ticket};
@@ -20,7 +20,7 @@ positional! {
         pub version_min: u16,
         /// The newest version the sender speaks.
         pub version_max: u16,
-        /// Capabilities, one bit each. None is defined yet.
+        /// Capabilities, one bit each.
         pub capabilities: u32,
         /// The sender's realm.
         pub realm: RealmId,
@@ -33,13 +33,19 @@ positional! {
     }
 }
 
+/// The capability of a supernode in whose realm a peer logs in at the nearest one.
+pub const HOMES_BY_DISTANCE: u32 = 1;
+
 positional! {
-    /// Says that the link lives. The end with the lower node id asks, the other answers.
+    /// Says that the link lives. One end asks, the other answers: on a supernode's link the one that
+    /// has dialled, else the one with the lower node id.
     pub struct KeepAlive {
         /// Counts up; an answer repeats it.
         pub seq: u32,
         /// Whether this is the answer.
         pub answer: bool,
+        /// What the link costs, as the asking end has measured it.
+        pub cost: LinkCost,
     }
 }
 
@@ -112,8 +118,20 @@ positional! {
         pub addresses: Vec<TransportAddress>,
         /// Whether the supernode shall only stand by, should the home fail.
         pub warm: bool,
+        /// How far the supernodes are that it has tried, where homes are chosen by that.
+        pub rtts: Vec<Rtt>,
         /// The device key's signature over the transcript.
         pub proof: Signature,
+    }
+}
+
+positional! {
+    /// How far a node is from the sender.
+    pub struct Rtt {
+        /// The node.
+        pub node: NodeId,
+        /// Round-trip time in microseconds.
+        pub micros: u32,
     }
 }
 
@@ -132,6 +150,8 @@ positional! {
         pub trees: u8,
         /// Slots of each peer in this realm.
         pub degree: u8,
+        /// Of them, those for near neighbours. If there are any, links cost by their time as well.
+        pub near: u8,
     }
 }
 
@@ -176,8 +196,8 @@ positional! {
         pub node: ShortId,
         /// Whether there is a live link.
         pub up: bool,
-        /// Round-trip time in microseconds; zero if not measured.
-        pub rtt_micros: u32,
+        /// What the link costs.
+        pub cost: LinkCost,
     }
 }
 
@@ -258,6 +278,8 @@ positional! {
         pub slot: u8,
         /// Who is there; [`ShortId::NONE`] if nobody any more.
         pub node: ShortId,
+        /// What the sender's link to it costs.
+        pub cost: LinkCost,
         /// Its labels, where they have changed since the last entry for this node.
         pub labels: LabelChanges,
         /// Its slots whose neighbours have died since its home placed it, one bit each.
@@ -300,6 +322,8 @@ positional! {
         pub links: u32,
         /// Whether it is leaving and takes nobody in.
         pub draining: bool,
+        /// How far the other supernodes are. Empty in most heartbeats: then nothing new.
+        pub rtts: Vec<Rtt>,
         /// The roots that it has appointed.
         pub roots: Vec<RootClaim>,
     }

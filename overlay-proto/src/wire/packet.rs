@@ -7,7 +7,7 @@
 //! ```text
 //!  0  mark 0x01            1  flags: class (2 bits), probe, escalated
 //!  2  hops left            3  hops taken
-//!  4  estimate: hops that the last forwarder expected from here on
+//!  4  estimate: cost that the last forwarder expected from here on, in quarters of a hop
 //!  5  visited nodes listed at the end; more than none once it is stuck
 //!  6  source node (32)    38  destination node (32)
 //! 70  index key of the destination's user (8)
@@ -197,14 +197,15 @@ impl Packet {
         true
     }
 
-    /// Hops that the last forwarder expected from here on; 255 if it did not know.
+    /// What the last forwarder expected the way from here on to cost, in quarters of a hop; 255 if it
+    /// did not know or it is more.
     pub fn estimate(&self) -> u8 {
         self.frame[ESTIMATE]
     }
 
-    /// Notes how many hops are expected from the next node on.
-    pub fn set_estimate(&mut self, hops: u8) {
-        self.frame[ESTIMATE] = hops;
+    /// Notes what the way from the next node on is expected to cost, in quarters of a hop.
+    pub fn set_estimate(&mut self, quarters: u8) {
+        self.frame[ESTIMATE] = quarters;
     }
 
     /// Who sent it. Proven by nothing but the payload.

@@ -1,6 +1,6 @@
 //! One value of every message, made of fixed keys and times, so that its bytes never change.
 
-use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels};
+use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
 use overlay_proto::id::{IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::{
     Certificate, Contact, DeviceChain, Domain, Role, SecretKey, Ticket, Validity,
@@ -117,7 +117,12 @@ fn signature(domain: Domain, n: u8) -> overlay_proto::identity::Signature {
 fn peer_messages() -> Vec<Message> {
     let user = certificate(2, Role::User, 3, Some(name("alice")));
     let registrar = certificate(1, Role::Registrar, 2, None);
-    let slot = SlotReport { slot: 2, node: node(7).short(), up: true, rtt_micros: 1_500 };
+    let slot = SlotReport {
+        slot: 2,
+        node: node(7).short(),
+        up: true,
+        cost: LinkCost::new(2).expect("a class"),
+    };
     vec![
         Hello {
             version_min: 1,
@@ -129,7 +134,7 @@ fn peer_messages() -> Vec<Message> {
             supernode: Some(supernode().into()),
         }
         .into(),
-        KeepAlive { seq: 70_000, answer: true }.into(),
+        KeepAlive { seq: 70_000, answer: true, cost: LinkCost::HOP_ONLY }.into(),
         Goodbye { status: Status::OVERLOADED }.into(),
         Unsupported { number: 77, status: Status::NOT_SERVED }.into(),
         Register {
@@ -152,6 +157,7 @@ fn peer_messages() -> Vec<Message> {
             neighbours: vec![slot_contact()],
             addresses: vec![address(4_004)],
             warm: false,
+            rtts: vec![Rtt { node: node(5), micros: 1_500 }],
             proof: signature(Domain::Login, 4),
         }
         .into(),
@@ -162,6 +168,7 @@ fn peer_messages() -> Vec<Message> {
             redirect: vec![],
             trees: 8,
             degree: 8,
+            near: 4,
         }
         .into(),
         Logout { record: Some(record()) }.into(),
@@ -182,6 +189,7 @@ fn peer_messages() -> Vec<Message> {
             entries: vec![FarEntry {
                 slot: 1,
                 node: node(6).short(),
+                cost: LinkCost::HOP_ONLY,
                 labels: LabelChanges::of(&labels(), 0b11),
                 dead_slots: 1,
                 dead_parents: 2,
@@ -199,6 +207,7 @@ fn scaffold_messages() -> Vec<Message> {
             free_slots: 12,
             links: 1_994,
             draining: false,
+            rtts: vec![Rtt { node: node(8), micros: 40_000 }],
             roots: vec![RootClaim { tree: 3, epoch: Epoch(7), root: node(4).short() }],
         }
         .into(),

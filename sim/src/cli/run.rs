@@ -28,6 +28,9 @@ pub(super) struct Run {
     /// Neighbours a peer has at most, 2 to 16.
     #[arg(long)]
     degree: Option<usize>,
+    /// Of them, those within the peer's region: paths follow latency. 0: the fewest hops.
+    #[arg(long)]
+    near: Option<usize>,
     /// Spanning trees, 1 to 32. Without this: 8, from 10,000 peers 16, above 100,000 32.
     #[arg(long)]
     trees: Option<usize>,
@@ -48,6 +51,7 @@ impl Run {
             peers: self.peers,
             supernodes: self.supernodes,
             degree: self.degree,
+            near: self.near,
             trees: self.trees,
             seed: self.seed,
         };

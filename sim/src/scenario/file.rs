@@ -62,6 +62,10 @@ pub struct PopulationSpec {
     /// Neighbours a peer has at most. Default 8.
     #[serde(default = "degree")]
     pub degree: usize,
+    /// Of them, those within the peer's own region; its home is then the nearest supernode, and
+    /// paths follow latency. Default 0: the fewest hops.
+    #[serde(default)]
+    pub near: usize,
     /// Spanning trees. Default: 8 below 10,000 peers, 16 to 100,000, 32 above.
     pub trees: Option<usize>,
     /// Seconds over which the users log in. Default: 20, or as long as 125 users a second take.
@@ -189,6 +193,8 @@ pub struct Change {
     pub supernodes: Option<usize>,
     /// Neighbours a peer has at most.
     pub degree: Option<usize>,
+    /// Neighbours within the peer's region.
+    pub near: Option<usize>,
     /// Spanning trees.
     pub trees: Option<usize>,
     /// The seed.
@@ -291,6 +297,7 @@ impl Scenario {
         population.peers = change.peers.unwrap_or(population.peers);
         population.supernodes = change.supernodes.unwrap_or(population.supernodes);
         population.degree = change.degree.unwrap_or(population.degree);
+        population.near = change.near.unwrap_or(population.near);
         population.trees = change.trees.or(population.trees);
         self.seed = change.seed.unwrap_or(self.seed);
     }
@@ -302,6 +309,7 @@ impl Scenario {
         let degree = (2..=DEGREE_MAX).contains(&p.degree);
         self.demand("degree", degree, "must be 2 to 16")?;
         self.demand("degree", p.degree < p.peers, "is more neighbours than there are peers")?;
+        self.demand("near", p.near <= p.degree, "is more than all neighbours, the degree")?;
         let trees = p.trees.is_none_or(|trees| (1..=TREES_MAX).contains(&trees));
         self.demand("trees", trees, "must be 1 to 32")?;
         let positive = |value: f64| value.is_finite() && value > 0.0;
@@ -413,11 +421,12 @@ impl Scenario {
     pub fn replay(&self) -> String {
         let p = &self.population;
         format!(
-            "sim run {} --peers {} --supernodes {} --degree {} --trees {} --seed {}",
+            "sim run {} --peers {} --supernodes {} --degree {} --near {} --trees {} --seed {}",
             self.source.file,
             p.peers,
             p.supernodes,
             p.degree,
+            p.near,
             self.trees(),
             self.seed
         )

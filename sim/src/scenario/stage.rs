@@ -83,6 +83,7 @@ impl<'a> Stage<'a> {
         let children = (2 * spec.peers / spec.supernodes).max(800);
         let config = Config {
             degree: spec.degree,
+            near: spec.near,
             trees,
             children_soft: children,
             children_hard: children + children / 4,
