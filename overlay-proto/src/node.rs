@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::forward::Near;
 use crate::id::{LinkId, NodeId, Nonce};
 use crate::identity::{Contact, Identity};
 use crate::io::{Command, Deadline, Event, Input, Output, Reply};
@@ -10,7 +11,7 @@ use crate::peer::Peer;
 use crate::status::Status;
 use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
-use crate::view::{ChildView, NeighbourView, PeerView, SupernodeView};
+use crate::view::{ChildView, NeighbourView, PeerView, PlaceView, SupernodeView};
 use crate::wire::message::{HOMES_BY_DISTANCE, Hello, Unsupported};
 use crate::wire::{DecodeError, Frame, Message};
 use std::sync::Arc;
@@ -274,9 +275,20 @@ impl Node {
         self.peer.as_ref().map(|peer| peer.view(&self.cx))
     }
 
+    /// The peer's live neighbours as [`forward::decide`](crate::forward::decide) sees them, to walk
+    /// a network without moving it.
+    pub fn routes(&self) -> impl Iterator<Item = Near<'_>> + Clone {
+        self.peer.iter().flat_map(|peer| peer.routes())
+    }
+
     /// The peer's neighbours, in slot order.
     pub fn neighbour_views(&self) -> Vec<NeighbourView> {
         self.peer.as_ref().map(|peer| peer.neighbour_views(&self.cx)).unwrap_or_default()
+    }
+
+    /// The peer's place and what it believes of those around it, if the node has the role.
+    pub fn place(&self) -> Option<PlaceView> {
+        self.peer.as_ref().map(|peer| peer.place_view(&self.cx))
     }
 
     /// The supernode role at a glance, if the node has it.

@@ -69,6 +69,26 @@ fn everyone_has_neighbours_and_labels_and_reaches_everyone() {
 }
 
 #[test]
+fn what_a_peer_believes_of_its_neighbours_can_be_compared_with_them() {
+    let (net, _, supers, users) = world(1, 4);
+    assert_eq!(net.nodes[&supers[0]].place(), None, "a supernode has no place");
+    let places: Vec<_> = users.iter().filter_map(|user| net.nodes[user].place()).collect();
+    for place in &places {
+        assert_eq!(place.neighbours.len(), 3);
+        for belief in &place.neighbours {
+            let it = places.iter().find(|other| other.node == belief.node).expect("one of four");
+            assert_eq!(belief.issued, it.issued, "what is held is what was issued");
+            for near in it.neighbours.iter().filter(|near| near.node != place.node) {
+                let short = near.node.short();
+                let told =
+                    belief.far.iter().any(|(slot, far, _)| (*slot, *far) == (near.slot, short));
+                assert!(told, "{:?} has not told of {short:?}", it.node);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_killed_home_is_replaced_by_a_standby() {
     let (mut net, _, supers, users) = world(3, 12);
     net.kill(supers[0]);

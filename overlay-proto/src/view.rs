@@ -1,5 +1,7 @@
 //! What a node shows of itself to its owner: plain values, ready for JSON.
 
+use crate::coordinates::Label;
+use crate::id::{NodeId, ShortId};
 use serde::{Deserialize, Serialize};
 
 /// A peer at a glance.
@@ -107,4 +109,39 @@ pub struct ChildView {
     pub online_secs: u64,
     /// Where it is linked from.
     pub address: String,
+}
+
+/// A peer's place and what it believes of those around it, for checks that compare the two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceView {
+    /// The peer.
+    pub node: NodeId,
+    /// What its home issued last; `None` before the first time.
+    pub issued: Option<IssuedView>,
+    /// Its live neighbours.
+    pub neighbours: Vec<BeliefView>,
+}
+
+/// A place as a home has issued it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedView {
+    /// Counts up with each issue.
+    pub seq: u64,
+    /// The neighbour in each slot; [`ShortId::NONE`] where a slot is free.
+    pub slots: Vec<ShortId>,
+    /// The label in each tree.
+    pub labels: Vec<Label>,
+}
+
+/// What a peer believes of one live neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeliefView {
+    /// The slot in which the peer has it.
+    pub slot: u8,
+    /// The neighbour.
+    pub node: NodeId,
+    /// The newest place of it that its home signed; `None` until the first is there.
+    pub issued: Option<IssuedView>,
+    /// Its own neighbours, as it says: its slot, who is there, the labels in each tree.
+    pub far: Vec<(u8, ShortId, Vec<Label>)>,
 }

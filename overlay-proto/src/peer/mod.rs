@@ -13,13 +13,15 @@ mod standby;
 pub(crate) mod survey;
 
 use crate::context::Context;
+use crate::coordinates::Coordinates;
+use crate::forward::Near;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
 use crate::identity::Contact;
 use crate::io::Command;
 use crate::links;
 use crate::status::Status;
 use crate::time::Time;
-use crate::view::{NeighbourView, PeerView};
+use crate::view::{BeliefView, IssuedView, NeighbourView, PeerView, PlaceView};
 use crate::wire::Message;
 use delivery::Delivery;
 use hosts::Hosts;
@@ -238,6 +240,11 @@ impl Peer {
         }
     }
 
+    /// The live neighbours, as the forwarding rule sees them.
+    pub fn routes(&self) -> impl Iterator<Item = Near<'_>> + Clone {
+        self.neighbours.iter().map(Neighbour::near)
+    }
+
     pub fn neighbour_views(&self, cx: &Context) -> Vec<NeighbourView> {
         self.place
             .filled()
@@ -262,5 +269,28 @@ impl Peer {
                 }
             })
             .collect()
+    }
+
+    pub fn place_view(&self, cx: &Context) -> PlaceView {
+        let issued = |coordinates: &Coordinates| IssuedView {
+            seq: coordinates.seq,
+            slots: coordinates.slots.clone(),
+            labels: coordinates.labels.as_slice().to_vec(),
+        };
+        let belief = |near: &Neighbour| BeliefView {
+            slot: near.slot,
+            node: near.node,
+            issued: near.coordinates.as_ref().map(issued),
+            far: near
+                .far
+                .iter()
+                .map(|far| (far.slot, far.node, far.labels.as_slice().to_vec()))
+                .collect(),
+        };
+        PlaceView {
+            node: cx.me,
+            issued: self.place.coordinates.as_ref().map(issued),
+            neighbours: self.neighbours.iter().map(belief).collect(),
+        }
     }
 }
