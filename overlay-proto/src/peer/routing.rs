@@ -1,7 +1,9 @@
 //! A peer's part in carrying packets: its own, those for it, and those that pass.
 
 use super::Peer;
+use crate::config::TREES_MAX;
 use crate::context::Context;
+use crate::coordinates::Label;
 use crate::forward::{self, Decision};
 use crate::id::{IndexKey, LinkId, NodeId, ShortId};
 use crate::io::Event;
@@ -109,7 +111,7 @@ impl Peer {
     fn deliver(&mut self, cx: &mut Context, packet: Packet) {
         let (source, hops, escalated) =
             (packet.source(), packet.hops_taken(), packet.is_escalated());
-        let arrival = Arrival { source, hops, escalated };
+        let arrival = Arrival { source, hops, escalated, astray: self.is_astray(&packet) };
         match Payload::decode(packet.payload()) {
             Ok(Payload::Text(text)) => self.on_text(cx, arrival, text),
             Ok(Payload::Receipt(receipt)) => self.on_receipt(cx, arrival, &receipt),
@@ -119,6 +121,17 @@ impl Peer {
             Ok(Payload::Moved(moved)) => self.on_moved(cx, moved.record),
             Err(_) => {}
         }
+    }
+
+    /// Whether the packet's sender should learn where we are: a good part of its labels for us are
+    /// not ours any more.
+    fn is_astray(&self, packet: &Packet) -> bool {
+        let Some(coordinates) = &self.place.coordinates else { return false };
+        let mut room = [Label::NONE; TREES_MAX];
+        let labels = packet.labels(&mut room);
+        let stale = (0..).zip(labels).filter(|(tree, l)| coordinates.labels.get(*tree) != **l);
+        let own = coordinates.labels.as_slice().len();
+        2 * (stale.count() + own.saturating_sub(labels.len())) >= own.max(1)
     }
 
     /// Where answers to us go.
@@ -140,6 +153,8 @@ pub(super) struct Arrival {
     pub source: NodeId,
     pub hops: u8,
     pub escalated: bool,
+    /// Whether the sender believes us elsewhere.
+    pub astray: bool,
 }
 
 impl Arrival {
