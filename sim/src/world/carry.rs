@@ -63,7 +63,7 @@ impl<M: Machine> World<M> {
     fn dial(&mut self, host: u32, dial: DialId, node: NodeId, addresses: &[TransportAddress]) {
         let index = |address: &TransportAddress| address.as_str().strip_prefix("v/")?.parse().ok();
         let target: Option<u32> = addresses.iter().find_map(index);
-        let Some(target) = target.filter(|target| (*target as usize) < self.hosts.len()) else {
+        let Some(target) = target.and_then(|first| self.listens_for(first)) else {
             // Nothing has this address: the system says so at once.
             let soon = self.now + Span::millis(1);
             return self.queue.push(soon, Happening::DialFailed { host, dial });
@@ -88,6 +88,12 @@ impl<M: Machine> World<M> {
                 self.queue.push(reached, Happening::Knock { dialler: host, target, dial });
             }
         }
+    }
+
+    /// The host that answers at the address that host `first` was the first to have.
+    fn listens_for(&self, first: u32) -> Option<u32> {
+        let host = self.hosts.get(first as usize)?;
+        host.successor.map_or(Some(first), |next| self.listens_for(next))
     }
 
     fn hang_up(&mut self, link: LinkId) {
