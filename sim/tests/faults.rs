@@ -28,6 +28,26 @@ fn peers_come_and_go() {
 }
 
 #[test]
+fn half_the_peers_vanish() {
+    twice("crash50", 80);
+}
+
+#[test]
+fn everybody_comes_at_once_and_homes_die() {
+    twice("flashcrowd", 80);
+}
+
+#[test]
+fn two_halves_become_one_again() {
+    twice("partition", 80);
+}
+
+#[test]
+fn some_are_cut_off_again_and_again() {
+    twice("flap", 80);
+}
+
+#[test]
 fn scenarios_are_written_back_as_they_were_read() {
     for name in Scenario::built_in() {
         let scenario = Scenario::load(name, &Change::default()).expect("built in");

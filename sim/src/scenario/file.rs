@@ -15,10 +15,19 @@ use toml::Spanned;
 const BUILT_IN: &[(&str, &str)] = &[
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("crash20", include_str!("../../scenarios/crash20.toml")),
+    ("crash50", include_str!("../../scenarios/crash50.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
+    ("flashcrowd", include_str!("../../scenarios/flashcrowd.toml")),
+    ("partition", include_str!("../../scenarios/partition.toml")),
+    ("flap", include_str!("../../scenarios/flap.toml")),
 ];
 /// Most peers of a world. Link and host numbers are 32 bits; memory ends long before.
 const PEERS_MAX: usize = 10_000_000;
+
+/// Users that log in at each supernode in a second, unless the file says otherwise.
+const LOGINS_PER_SECOND: u64 = 10;
+/// Users do not log in faster than over this time, however few they are.
+const ARRIVAL_MIN: Span = Span::secs(20);
 
 /// A whole scenario. The same file and seed give the same run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -360,9 +369,13 @@ impl Scenario {
 
     /// How long the users take to log in.
     pub fn arrival(&self) -> Span {
-        let paced = self.population.peers as f64 / self.population.supernodes as f64 / 10.0;
-        let paced = paced.max(20.0);
-        span(self.population.arrive_over_secs.unwrap_or(paced))
+        let paced = Span(self.population.peers as u64 * self.pace().0).max(ARRIVAL_MIN);
+        self.population.arrive_over_secs.map_or(paced, span)
+    }
+
+    /// The mean time between two users that log in, unless the file says otherwise.
+    pub(super) fn pace(&self) -> Span {
+        Span(1_000_000 / (LOGINS_PER_SECOND * self.population.supernodes as u64))
     }
 
     /// The model of latency.

@@ -9,6 +9,7 @@ pub mod population;
 mod stage;
 pub mod step;
 mod steps;
+mod strain;
 mod tell;
 
 pub use file::{Change, Scenario, ScenarioError};

@@ -34,6 +34,7 @@ enum Dice {
     Keys = 2,
     Births = 3,
     Script = 4,
+    Faults = 5,
 }
 
 fn dice(seed: u64, purpose: Dice) -> ChaCha8Rng {
@@ -198,6 +199,37 @@ impl<'a> Stage<'a> {
         self.liveness.told_to_log_out(host);
         self.world.command(host, Asked::Logout.id(), Command::Logout);
         self.look();
+    }
+
+    /// The numbers of the supernodes that live.
+    pub(super) fn live_supernodes(&self) -> Vec<usize> {
+        let all = 0..self.supernode_hosts.len();
+        all.filter(|index| self.world.is_alive(self.supernode_host(*index))).collect()
+    }
+
+    /// The host of a supernode's last process.
+    pub(super) fn supernode_host(&self, index: usize) -> u32 {
+        self.supernode_hosts[index].0
+    }
+
+    /// Starts all supernodes again that are down, where they were.
+    pub(super) fn restart_supernodes(&mut self) {
+        for index in 0..self.supernode_hosts.len() {
+            let (ended, identity) = self.supernode_hosts[index].clone();
+            if !self.world.is_alive(ended) {
+                let others = self.supernodes.iter().filter(|other| other.node != identity.node());
+                let hosts = others.take(INVITED_TO).cloned().collect();
+                self.population.came_back(None);
+                self.supernode_hosts[index].0 = self.world.next_host();
+                self.start_again(ended, true, identity, hosts);
+            }
+        }
+        self.look();
+    }
+
+    /// Dice for what happens to single frames, the same for each fault.
+    pub(super) fn fault_dice(&self) -> ChaCha8Rng {
+        dice(self.scenario.seed, Dice::Faults)
     }
 
     /// A user whose process has ended is back with a new one, at a new address every other time.

@@ -40,6 +40,130 @@ pub enum Step {
     /// Peers leave and come back, each in a life of its own, while those on line talk. Who is down
     /// at the end stays so.
     Churn(Churn),
+    /// A part of the network is cut off from the rest.
+    Partition {
+        /// Share of the live peers that are on the smaller side, 0 to 1.
+        share: f64,
+        /// Whether the same share of the supernodes is there too. Default false.
+        #[serde(default)]
+        supernodes_too: bool,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// Some peers can send and not receive, others receive and not send.
+    OneWay {
+        /// Share of the live peers, 0 to 1: half of them are mute and half deaf.
+        share: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// Some peers are cut off and back again, again and again.
+    Flap {
+        /// Share of the live peers, 0 to 1.
+        share: f64,
+        /// Seconds that each is cut off.
+        down_secs: f64,
+        /// Seconds that each is back.
+        up_secs: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// All that some peers send or are sent takes longer.
+    Slow {
+        /// Share of the live peers, 0 to 1.
+        share: f64,
+        /// Seconds more, one way.
+        delay_secs: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// Packets are lost beneath the streams, which stall until they have been sent again.
+    Loss {
+        /// Share of the frames, 0 to 1.
+        share: f64,
+        /// Milliseconds that a stream stalls.
+        stall_ms: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// Frames vanish, come twice and overtake each other, which no real transport does. Meanwhile
+    /// nothing wrong may be shown to anybody; afterwards everything heals.
+    Chaos {
+        /// Share of the frames that vanish, 0 to 1.
+        lose: f64,
+        /// Share of those that come twice, 0 to 1.
+        duplicate: f64,
+        /// Share of those that later ones overtake, 0 to 1.
+        reorder: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// Random supernodes end at once.
+    CrashSupernodes {
+        /// How many; one is left in any case.
+        count: usize,
+        /// `vanish` (silence) or `kill` (connections are reset).
+        how: Crash,
+        /// What is asked until everybody is whole again.
+        #[serde(default)]
+        under: Under,
+    },
+    /// All supernodes and users that are down start again: the supernodes at their old addresses.
+    Restart {
+        /// What is asked until everybody is whole again.
+        #[serde(default)]
+        under: Under,
+    },
+}
+
+/// What is asked of the network while something fails, and afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Under {
+    /// Messages for each user in `over_secs`, between users that are on line. Default 1.
+    pub per_peer: f64,
+    /// Messages in `over_secs`, at least. Default 0.
+    pub at_least: usize,
+    /// Seconds by which the rate of messages is set; they go on until all is whole. Default 30.
+    pub over_secs: f64,
+    /// Seconds after the end of the fault in which all must be whole. Default 240.
+    pub limit_secs: f64,
+}
+
+impl Default for Under {
+    fn default() -> Under {
+        Under { per_peer: 1.0, at_least: 0, over_secs: 30.0, limit_secs: four_minutes() }
+    }
+}
+
+impl Under {
+    pub(super) fn talk(&self) -> Traffic {
+        Traffic { per_peer: self.per_peer, at_least: self.at_least, over_secs: self.over_secs }
+    }
+
+    fn check(&self) -> Result<(), Flaw> {
+        natural("per_peer", self.per_peer)?;
+        positive("over_secs", self.over_secs)?;
+        natural("limit_secs", self.limit_secs)
+    }
 }
 
 /// Messages between random pairs.
@@ -149,7 +273,45 @@ impl Step {
                 natural("per_peer", *per_peer)
             }
             Step::Churn(churn) => churn.check(),
+            Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
+            fault => fault.check_fault(),
         }
+    }
+
+    /// Those that last for a while.
+    fn check_fault(&self) -> Result<(), Flaw> {
+        let (for_secs, under) = match *self {
+            Step::Partition { share: part, for_secs, under, .. }
+            | Step::OneWay { share: part, for_secs, under } => {
+                share("share", part)?;
+                (for_secs, under)
+            }
+            Step::Flap { share: part, down_secs, up_secs, for_secs, under } => {
+                share("share", part)?;
+                positive("down_secs", down_secs)?;
+                positive("up_secs", up_secs)?;
+                (for_secs, under)
+            }
+            Step::Slow { share: part, delay_secs: more, for_secs, under } => {
+                share("share", part)?;
+                natural("delay_secs", more)?;
+                (for_secs, under)
+            }
+            Step::Loss { share: part, stall_ms: more, for_secs, under } => {
+                share("share", part)?;
+                natural("stall_ms", more)?;
+                (for_secs, under)
+            }
+            Step::Chaos { lose, duplicate, reorder, for_secs, under } => {
+                share("lose", lose)?;
+                share("duplicate", duplicate)?;
+                share("reorder", reorder)?;
+                (for_secs, under)
+            }
+            _ => return Ok(()),
+        };
+        natural("for_secs", for_secs)?;
+        under.check()
     }
 }
 

@@ -44,6 +44,10 @@ impl Stage<'_> {
     pub(super) fn step(&mut self, step: &Step) -> Result<(), Interrupted> {
         match *step {
             Step::Churn(ref churn) => self.churn(churn),
+            Step::CrashSupernodes { count, how, under } => {
+                self.crash_supernodes(count, how, &under)
+            }
+            Step::Restart { under } => self.restart(&under),
             Step::Settle { limit_secs } => self.settle(span(limit_secs)),
             Step::Lookups { count, over_secs } => self.lookups(count, span(over_secs)),
             Step::Messages(traffic) => self.messages(traffic),
@@ -51,6 +55,7 @@ impl Stage<'_> {
                 let traffic = Traffic { per_peer, at_least, over_secs };
                 self.crash(share, how, traffic, span(limit_secs))
             }
+            ref fault => self.strain(fault),
         }
     }
 
@@ -172,14 +177,19 @@ impl Stage<'_> {
     }
 
     pub(super) fn draw_victims(&mut self, share: f64) -> Vec<usize> {
-        let mut users = self.live_users();
+        let users = self.live_users();
         let struck = (share * users.len() as f64).round() as usize;
-        for place in 0..struck {
-            let drawn = self.dice.random_range(place..users.len());
-            users.swap(place, drawn);
+        self.draw(struck, users)
+    }
+
+    /// So many of them, each equally likely.
+    pub(super) fn draw(&mut self, count: usize, mut all: Vec<usize>) -> Vec<usize> {
+        for place in 0..count {
+            let drawn = self.dice.random_range(place..all.len());
+            all.swap(place, drawn);
         }
-        users.truncate(struck);
-        users
+        all.truncate(count);
+        all
     }
 
     /// Two different users out of `live`.
@@ -190,7 +200,7 @@ impl Stage<'_> {
     }
 
     /// So many times from now on, in order, spread at random.
-    fn times(&mut self, count: usize, over: Span) -> Vec<Time> {
+    pub(super) fn times(&mut self, count: usize, over: Span) -> Vec<Time> {
         let now = self.now();
         let mut times: Vec<Time> =
             (0..count).map(|_| now + Span(self.dice.random_range(0..=over.0))).collect();

@@ -6,6 +6,7 @@
 mod carry;
 mod crash;
 mod disk;
+mod faults;
 mod links;
 mod memo;
 mod queue;
@@ -14,12 +15,14 @@ mod tally;
 mod trace;
 
 pub use crash::Crash;
+pub use faults::{Ailment, Weather};
 pub use memo::{Checks, MemoVerifier};
 pub use realm::Realm;
 pub use tally::{Count, Tally};
 
 use crate::net::Places;
 use disk::Disk;
+use faults::Faults;
 use links::{End, EndAt, Links};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, DialId, LinkId, NodeId};
@@ -132,6 +135,7 @@ pub struct World<M> {
     disk: Disk,
     tally: Tally,
     trace: Trace,
+    faults: Faults,
     sightings: Vec<Sighting>,
 }
 
@@ -148,6 +152,7 @@ impl<M: Machine> World<M> {
             disk: Disk::starting_at(realm::FIRST_STORE_SERIAL),
             tally: Tally::default(),
             trace: Trace::new(),
+            faults: Faults::default(),
             sightings: Vec::new(),
         }
     }
@@ -303,7 +308,7 @@ impl<M: Machine> World<M> {
             return;
         }
         let delay = self.places.one_way(dialler, target);
-        match self.hosts[target as usize].life {
+        match self.life_seen(dialler, target) {
             Life::Alive => {
                 let at = self.links.open(dialler, target, delay, self.now);
                 self.tally.links += 1;
