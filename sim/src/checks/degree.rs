@@ -45,6 +45,11 @@ impl Degree {
         }
     }
 
+    /// A host that nobody had counted on has been started.
+    pub fn started(&mut self, host: u32) {
+        self.up.resize(self.up.len().max(host as usize + 1), [None; DEGREE_MAX]);
+    }
+
     fn came(&mut self, host: u32, node: NodeId, slot: u8) -> Result<(), String> {
         let slots = &mut self.up[host as usize];
         let place = usize::from(slot);

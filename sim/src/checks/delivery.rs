@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 
 const CHECK: &str = "delivery";
 
+/// Both ends of a message must stay on line for so long from its sending, unless it is there
+/// earlier: then it has to arrive.
+pub const STAY: Span = Span::secs(30);
+
 /// When a message was sent, as seen from the crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Era {
@@ -37,6 +41,11 @@ pub struct Message {
     pub shown: u32,
     /// What the sender was told.
     pub told: Option<Told>,
+    /// Whether one of its ends left before it was there, within [`STAY`] from its sending: then it
+    /// may be lost.
+    pub excused: bool,
+    /// Whether nobody waits for what the sender will be told: it has been told, or it has left.
+    closed: bool,
 }
 
 /// What a sender was told of its message.
@@ -70,9 +79,35 @@ impl Delivery {
     /// Enters a message and returns its number and text.
     pub fn send(&mut self, from: usize, to: usize, era: Era, at: Time) -> (u32, String) {
         let number = self.messages.len() as u32;
-        self.messages.push(Message { from, to, era, sent: at, shown: 0, told: None });
+        self.messages.push(Message {
+            from,
+            to,
+            era,
+            sent: at,
+            shown: 0,
+            told: None,
+            excused: false,
+            closed: false,
+        });
         self.open += 1;
         (number, text(number, from, to))
+    }
+
+    /// A user leaves: what it has sent will not be answered, and what was under way from or to it
+    /// may be lost.
+    pub fn left(&mut self, user: usize, at: Time) {
+        // No message lives longer than a few times this; older ones have been answered.
+        let young = |message: &&mut Message| at.since(message.sent) < Span(8 * STAY.0);
+        for message in self.messages.iter_mut().rev().take_while(young) {
+            let is_end = message.from == user || message.to == user;
+            if is_end && message.shown == 0 && at.since(message.sent) < STAY {
+                message.excused = true;
+            }
+            if message.from == user && !message.closed {
+                message.closed = true;
+                self.open -= 1;
+            }
+        }
     }
 
     /// Looks at what a host has told.
@@ -122,7 +157,8 @@ impl Delivery {
             let what = format!("the sender of message {number} was answered twice");
             return self.findings.add(CHECK, at, what);
         }
-        self.open -= 1;
+        self.open -= usize::from(!message.closed);
+        message.closed = true;
         message.told = Some(match reply {
             Reply::Delivered { hops, tries, escalated, elapsed, .. } => Told::Delivered {
                 hops: *hops,
@@ -167,7 +203,9 @@ impl Delivery {
     /// none.
     pub fn share(&self, era: Era) -> Option<f64> {
         let (mut sent, mut delivered) = (0_u64, 0_u64);
-        for message in self.messages.iter().filter(|message| message.era == era) {
+        let counts =
+            |message: &&Message| message.era == era && (!message.excused || message.shown > 0);
+        for message in self.messages.iter().filter(counts) {
             sent += 1;
             delivered += u64::from(message.shown == 1);
         }
@@ -191,7 +229,7 @@ impl Delivery {
     pub fn verdict(&self, at: Time, during_at_least: f64) -> Findings {
         let mut findings = self.findings.clone();
         let missing = self.messages.iter().enumerate().filter(|(_, message)| message.shown == 0);
-        for (number, message) in missing.filter(|(_, message)| message.era != Era::During) {
+        for (number, message) in missing.filter(|(_, m)| m.era != Era::During && !m.excused) {
             let Message { from, to, era, sent, told, .. } = message;
             let what = format!(
                 "message {number}, u{:05} to u{:05}, sent {era:?} at {:.3} s, never arrived; the \
@@ -262,6 +300,19 @@ mod tests {
         assert_eq!(delivery.verdict(Time(10), 1.0).count(), 0);
         assert_eq!((delivery.delivered(), delivery.open()), (1, 0));
         assert_eq!((delivery.share(Era::Before), delivery.share(Era::After)), (Some(1.0), None));
+    }
+
+    #[test]
+    fn who_leaves_early_excuses_and_who_leaves_late_does_not() {
+        let verdict = |user, after| {
+            let (mut delivery, _, _) = one();
+            delivery.left(user, Time(1) + after);
+            delivery.verdict(Time(10), 1.0).count()
+        };
+        assert_eq!(verdict(0, Span::secs(29)), 0, "the sender: excused, and nobody to answer");
+        assert_eq!(verdict(1, Span::secs(29)), 1, "the reader: the sender must still be answered");
+        assert_eq!(verdict(2, Span::secs(29)), 2, "somebody else");
+        assert_eq!(verdict(0, Span::secs(30)), 1, "it should have been there");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::scenario::asked::Asked;
 use crate::world::{Seen, Sighting};
 use overlay_proto::io::{Event, Reply};
 use overlay_proto::time::{Span, Time};
+use std::collections::BTreeSet;
 
 const CHECK: &str = "liveness";
 
@@ -12,6 +13,7 @@ const CHECK: &str = "liveness";
 #[derive(Debug)]
 pub struct Liveness {
     asked: Vec<Option<Time>>,
+    leaving: BTreeSet<u32>,
     logins: Vec<Span>,
     lookups: Vec<Span>,
     sessions_lost: u64,
@@ -23,6 +25,7 @@ impl Liveness {
     pub fn new(hosts: usize) -> Liveness {
         Liveness {
             asked: vec![None; hosts],
+            leaving: BTreeSet::new(),
             logins: Vec::new(),
             lookups: Vec::new(),
             sessions_lost: 0,
@@ -32,7 +35,13 @@ impl Liveness {
 
     /// A host has been told to log in.
     pub fn told_to_log_in(&mut self, host: u32, at: Time) {
+        self.asked.resize(self.asked.len().max(host as usize + 1), None);
         self.asked[host as usize] = Some(at);
+    }
+
+    /// A host has been told to log out.
+    pub fn told_to_log_out(&mut self, host: u32) {
+        self.leaving.insert(host);
     }
 
     /// Looks at what a host has told.
@@ -40,6 +49,8 @@ impl Liveness {
         let (host, at) = (sighting.host, sighting.at);
         match &sighting.what {
             Seen::Reply(id, reply) => self.replied(Asked::of(*id), reply, host, at),
+            // Who is leaving loses nothing.
+            Seen::Event(Event::LoggedOut { .. }) if self.leaving.contains(&host) => {}
             Seen::Event(Event::LoggedOut { .. }) => self.sessions_lost += 1,
             Seen::Event(_) => {}
         }
@@ -55,6 +66,10 @@ impl Liveness {
             }
             (Some(Asked::Lookup), Reply::Located { elapsed, .. }) => self.lookups.push(*elapsed),
             (Some(Asked::Send(_)), _) | (Some(Asked::Register), Reply::Registered { .. }) => {}
+            (Some(Asked::Logout), Reply::Done) => {}
+            // What it was about when it was told to leave is over.
+            (Some(Asked::Login | Asked::Lookup | Asked::Register), Reply::Failed { .. })
+                if self.leaving.contains(&host) => {}
             (asked, reply) => {
                 let what = format!("host {host}: {asked:?} was answered by {reply:?}");
                 self.findings.add(CHECK, at, what);

@@ -21,9 +21,24 @@ struct Stand {
     named: usize,
     up: [u32; DEGREE_MAX],
     whole: bool,
-    whole_since: Time,
-    /// Since when it has a neighbour that crashed, once it had one.
+    /// Since when it has a neighbour that crashed, until it is whole again.
     wounded: Option<Time>,
+    /// How long its last wound took to heal.
+    healed: Option<Span>,
+}
+
+impl Stand {
+    /// Of a host that has not been started.
+    const NEW: Stand = Stand {
+        here: false,
+        logged_in: false,
+        labels: 0,
+        named: 0,
+        up: [NOBODY; DEGREE_MAX],
+        whole: false,
+        wounded: None,
+        healed: None,
+    };
 }
 
 /// The standing of every peer, followed by events.
@@ -45,25 +60,21 @@ pub struct Standing {
 impl Standing {
     /// For so many hosts.
     pub fn new(degree: usize, trees: usize, hosts: usize) -> Standing {
-        let stand = Stand {
-            here: false,
-            logged_in: false,
-            labels: 0,
-            named: 0,
-            up: [NOBODY; DEGREE_MAX],
-            whole: false,
-            whole_since: Time(0),
-            wounded: None,
-        };
-        let stands = vec![stand; hosts];
+        let stands = vec![Stand::NEW; hosts];
         Standing { degree, trees, stands, here: 0, whole: 0, broken_at: Time(0) }
     }
 
     /// A user's host has been started.
     pub fn started(&mut self, host: u32, at: Time) {
+        self.make_room(host);
         self.stands[host as usize].here = true;
         self.here += 1;
         self.judge(host, at);
+    }
+
+    /// A host that nobody had counted on has been started.
+    pub fn make_room(&mut self, host: u32) {
+        self.stands.resize(self.stands.len().max(host as usize + 1), Stand::NEW);
     }
 
     /// These hosts are gone. Peers that had one of them up are wounded from now on.
@@ -125,7 +136,7 @@ impl Standing {
         let stand = &mut self.stands[host as usize];
         stand.whole = whole;
         if whole {
-            stand.whole_since = at;
+            stand.healed = stand.wounded.take().map(|since| at.since(since)).or(stand.healed);
             self.whole += 1;
             if self.whole == self.here {
                 self.broken_at = at;
@@ -171,6 +182,11 @@ impl Standing {
         self.whole
     }
 
+    /// Whether a peer is alive and logged in.
+    pub fn is_on_line(&self, host: u32) -> bool {
+        self.stands.get(host as usize).is_some_and(|stand| stand.here && stand.logged_in)
+    }
+
     /// Peers alive and logged in.
     pub fn logged_in(&self) -> usize {
         self.stands.iter().filter(|stand| stand.here && stand.logged_in).count()
@@ -209,10 +225,10 @@ impl Standing {
         (pairs > 0).then(|| sum as f64 / pairs as f64)
     }
 
-    /// For each wounded peer that is whole again, how long it took.
+    /// For each peer that was wounded and is whole, how long its last wound took to heal.
     pub fn repairs(&self) -> Vec<Span> {
         let healed = self.stands.iter().filter(|stand| stand.here && stand.whole);
-        healed.filter_map(|s| Some(s.whole_since.since(s.wounded?))).collect()
+        healed.filter_map(|stand| stand.healed).collect()
     }
 
     /// Live peers that are not whole, with what each lacks.

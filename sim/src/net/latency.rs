@@ -89,6 +89,12 @@ impl Places {
         self.places.len() as u32 - 1
     }
 
+    /// Places one more host exactly where `host` is: another process of the same machine.
+    pub fn add_beside(&mut self, host: u32) -> u32 {
+        self.places.push(self.places[host as usize]);
+        self.places.len() as u32 - 1
+    }
+
     /// The time from host `a` to host `b`, one way; the same as from `b` to `a`.
     pub fn one_way(&self, a: u32, b: u32) -> Span {
         if let Latency::Constant(one_way) = self.latency {

@@ -13,6 +13,8 @@ pub enum Asked {
     Send(u32),
     /// To look somebody up.
     Lookup,
+    /// To log out.
+    Logout,
 }
 
 impl Asked {
@@ -23,6 +25,7 @@ impl Asked {
             Asked::Login => (2, 0),
             Asked::Send(message) => (3, message),
             Asked::Lookup => (4, 0),
+            Asked::Logout => (5, 0),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -34,6 +37,7 @@ impl Asked {
             2 => Some(Asked::Login),
             3 => Some(Asked::Send(id.0 as u32)),
             4 => Some(Asked::Lookup),
+            5 => Some(Asked::Logout),
             _ => None,
         }
     }
@@ -45,7 +49,9 @@ mod tests {
 
     #[test]
     fn numbers_read_back() {
-        for asked in [Asked::Register, Asked::Login, Asked::Send(70_000), Asked::Lookup] {
+        let all =
+            [Asked::Register, Asked::Login, Asked::Send(70_000), Asked::Lookup, Asked::Logout];
+        for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));
         }
         assert_eq!(Asked::of(CommandId(7)), None);

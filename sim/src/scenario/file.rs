@@ -1,10 +1,13 @@
 //! The scenario file: every field, its default and its limits.
 
+use super::lives::{Turn, read_trace};
+use super::step::Step;
 use crate::net::Latency;
-use crate::world::{Crash, Transport};
+use crate::world::Transport;
 use overlay_proto::config::{DEGREE_MAX, TREES_MAX};
 use overlay_proto::time::Span;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Spanned;
 
@@ -12,12 +15,22 @@ use toml::Spanned;
 const BUILT_IN: &[(&str, &str)] = &[
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("crash20", include_str!("../../scenarios/crash20.toml")),
+    ("crash50", include_str!("../../scenarios/crash50.toml")),
+    ("churn", include_str!("../../scenarios/churn.toml")),
+    ("flashcrowd", include_str!("../../scenarios/flashcrowd.toml")),
+    ("partition", include_str!("../../scenarios/partition.toml")),
+    ("flap", include_str!("../../scenarios/flap.toml")),
 ];
 /// Most peers of a world. Link and host numbers are 32 bits; memory ends long before.
 const PEERS_MAX: usize = 10_000_000;
 
+/// Users that log in at each supernode in a second, unless the file says otherwise.
+const LOGINS_PER_SECOND: u64 = 10;
+/// Users do not log in faster than over this time, however few they are.
+const ARRIVAL_MIN: Span = Span::secs(20);
+
 /// A whole scenario. The same file and seed give the same run.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Its name in reports.
@@ -39,6 +52,9 @@ pub struct Scenario {
     /// Where the scenario was read, for errors.
     #[serde(skip)]
     source: Source,
+    /// The traces that steps name, by the name they are given there.
+    #[serde(skip)]
+    traces: BTreeMap<String, Vec<Turn>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,7 +68,7 @@ fn one() -> u64 {
 }
 
 /// Who takes part.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PopulationSpec {
     /// Users, one peer each.
@@ -82,7 +98,7 @@ fn degree() -> usize {
 }
 
 /// The network beneath.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkSpec {
     /// `plane` (cities on a plane, the default) or `constant`.
@@ -116,7 +132,7 @@ impl Default for NetworkSpec {
 }
 
 /// How latency comes about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Model {
     /// Clustered cities on a plane, each host with an access delay of its own.
@@ -126,7 +142,7 @@ pub enum Model {
 }
 
 /// What the figures must reach. What is not named is not judged.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Bars {
     /// Least share of the messages sent between a crash and the end of repair that arrive. Default
@@ -134,55 +150,6 @@ pub struct Bars {
     pub delivered_before_repair: f64,
     /// Most mean hops, in Moore bounds.
     pub hops_over_moore: Option<f64>,
-}
-
-/// One step: a table with one of these keys.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Step {
-    /// Wait until every peer is whole: logged in, with all neighbours up and a label in each tree.
-    Settle {
-        /// Seconds after which waiting ends, as a violation.
-        limit_secs: f64,
-    },
-    /// Random users look up random others.
-    Lookups {
-        /// How often.
-        count: usize,
-        /// Seconds over which the look-ups are spread.
-        over_secs: f64,
-    },
-    /// Messages between random pairs of live users.
-    Messages(Traffic),
-    /// Random peers end at once. Survivors go on talking at an even rate until all are whole again.
-    Crash {
-        /// Share of all live peers, from 0 to 1.
-        share: f64,
-        /// `vanish` (silence) or `kill` (connections are reset).
-        how: Crash,
-        /// Messages for each survivor in `over_secs`.
-        per_peer: f64,
-        /// Messages in `over_secs`, at least.
-        #[serde(default)]
-        at_least: usize,
-        /// Seconds by which the rate of messages is set; they go on for as long as repair takes.
-        over_secs: f64,
-        /// Seconds after which repair should have ended: more is a violation.
-        limit_secs: f64,
-    },
-}
-
-/// Messages between random pairs.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Traffic {
-    /// Messages for each live peer.
-    pub per_peer: f64,
-    /// Messages in all, at least. Default 0.
-    #[serde(default)]
-    pub at_least: usize,
-    /// Seconds over which they are spread.
-    pub over_secs: f64,
 }
 
 /// Settings that replace those of the file.
@@ -290,7 +257,36 @@ impl Scenario {
             }
             other => other,
         })?;
+        scenario.read_traces()?;
         Ok(scenario)
+    }
+
+    fn read_traces(&mut self) -> Result<(), ScenarioError> {
+        for step in &self.step {
+            let Step::Churn(churn) = step.get_ref() else { continue };
+            let Some(name) = &churn.trace else { continue };
+            let text = self.read_beside(name)?;
+            let turns = read_trace(&text, self.population.peers).map_err(|(line, reason)| {
+                ScenarioError::Invalid { file: name.clone(), line, reason }
+            })?;
+            self.traces.insert(name.clone(), turns);
+        }
+        Ok(())
+    }
+
+    /// The text of a file that this scenario names, relative to where the scenario itself is.
+    fn read_beside(&self, name: &str) -> Result<String, ScenarioError> {
+        let folder = Path::new(&self.source.file).parent().unwrap_or(Path::new(""));
+        let unreadable = |error: std::io::Error| {
+            let reason = format!("{error}; {} names it", self.source.file);
+            ScenarioError::Unreadable { name: name.into(), reason }
+        };
+        std::fs::read_to_string(folder.join(name)).map_err(unreadable)
+    }
+
+    /// The turns of a trace that a step names.
+    pub(super) fn trace(&self, name: &str) -> &[Turn] {
+        self.traces.get(name).map_or(&[], Vec::as_slice)
     }
 
     fn apply(&mut self, change: &Change) {
@@ -330,26 +326,9 @@ impl Scenario {
     }
 
     fn check_step(&self, step: &Spanned<Step>) -> Result<(), ScenarioError> {
-        let natural = |value: f64| value.is_finite() && value >= 0.0;
         let from = step.span().start;
-        let demand = |key, holds, reason| self.demand_from(from, key, holds, reason);
-        let limit = |secs: f64| demand("limit_secs", natural(secs), "must not be negative");
-        let (over, per_peer) = match *step.get_ref() {
-            Step::Settle { limit_secs } => {
-                limit(limit_secs)?;
-                (0.0, 0.0)
-            }
-            Step::Lookups { over_secs, .. } => (over_secs, 0.0),
-            Step::Messages(traffic) => (traffic.over_secs, traffic.per_peer),
-            Step::Crash { share, per_peer, over_secs, limit_secs, .. } => {
-                limit(limit_secs)?;
-                demand("share", (0.0..1.0).contains(&share), "must be 0 to below 1")?;
-                demand("over_secs", over_secs > 0.0, "must be above zero")?;
-                (over_secs, per_peer)
-            }
-        };
-        demand("over_secs", natural(over), "must not be negative")?;
-        demand("per_peer", natural(per_peer), "must not be negative")
+        let checked = step.get_ref().check();
+        checked.or_else(|(key, reason)| self.demand_from(from, key, false, reason))
     }
 
     fn demand(&self, key: &'static str, holds: bool, reason: &str) -> Result<(), ScenarioError> {
@@ -390,9 +369,13 @@ impl Scenario {
 
     /// How long the users take to log in.
     pub fn arrival(&self) -> Span {
-        let paced = self.population.peers as f64 / self.population.supernodes as f64 / 10.0;
-        let paced = paced.max(20.0);
-        span(self.population.arrive_over_secs.unwrap_or(paced))
+        let paced = Span(self.population.peers as u64 * self.pace().0).max(ARRIVAL_MIN);
+        self.population.arrive_over_secs.map_or(paced, span)
+    }
+
+    /// The mean time between two users that log in, unless the file says otherwise.
+    pub(super) fn pace(&self) -> Span {
+        Span(1_000_000 / (LOGINS_PER_SECOND * self.population.supernodes as u64))
     }
 
     /// The model of latency.

@@ -1,12 +1,17 @@
 //! Scenarios: what happens to a world, from a TOML file or built in.
 
 pub mod asked;
+mod churn;
 pub mod file;
+mod lives;
 pub mod play;
 pub mod population;
 mod stage;
+pub mod step;
 mod steps;
+mod strain;
 mod tell;
 
-pub use file::{Change, Scenario, ScenarioError, Step};
+pub use file::{Change, Scenario, ScenarioError};
 pub use play::{Outcome, Progress, play};
+pub use step::Step;

@@ -1,7 +1,8 @@
 //! What each step of a scenario does.
 
-use super::file::{Step, Traffic, span};
+use super::file::span;
 use super::stage::{Interrupted, Stage};
+use super::step::{Step, Traffic};
 use crate::checks::Era;
 use crate::world::Crash;
 use overlay_proto::time::{Span, Time};
@@ -16,6 +17,8 @@ const SCAFFOLD_TIME: Span = Span::secs(5);
 const CALM: Span = Span::secs(3);
 /// A message's sender has given up before this, whatever the core's settings.
 const ANSWER_LIMIT: Span = Span::secs(120);
+/// Draws for a user on line: with one in a hundred there, one draw series in 20,000 finds none.
+const DRAWS_MAX: usize = 1_000;
 /// Peers named in a complaint about many.
 const EXAMPLES: usize = 3;
 
@@ -40,6 +43,11 @@ impl Stage<'_> {
     /// Plays one step.
     pub(super) fn step(&mut self, step: &Step) -> Result<(), Interrupted> {
         match *step {
+            Step::Churn(ref churn) => self.churn(churn),
+            Step::CrashSupernodes { count, how, under } => {
+                self.crash_supernodes(count, how, &under)
+            }
+            Step::Restart { under } => self.restart(&under),
             Step::Settle { limit_secs } => self.settle(span(limit_secs)),
             Step::Lookups { count, over_secs } => self.lookups(count, span(over_secs)),
             Step::Messages(traffic) => self.messages(traffic),
@@ -47,10 +55,11 @@ impl Stage<'_> {
                 let traffic = Traffic { per_peer, at_least, over_secs };
                 self.crash(share, how, traffic, span(limit_secs))
             }
+            ref fault => self.strain(fault),
         }
     }
 
-    fn settle(&mut self, limit: Span) -> Result<(), Interrupted> {
+    pub(super) fn settle(&mut self, limit: Span) -> Result<(), Interrupted> {
         self.phase("peers find their places");
         let from = self.now();
         if !self.wait_for(from + limit, |stage| stage.is_calm())? {
@@ -61,11 +70,11 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn is_calm(&self) -> bool {
+    pub(super) fn is_calm(&self) -> bool {
         self.standing.whole_for(self.now()).is_some_and(|calm| calm >= CALM)
     }
 
-    fn complain_of_the_broken(&mut self, check: &'static str, from: Time) {
+    pub(super) fn complain_of_the_broken(&mut self, check: &'static str, from: Time) {
         let secs = self.now().since(from).as_millis_f64() / 1e3;
         let mut broken: Vec<String> =
             self.standing.broken().map(|(h, w)| format!("{h}: {w}")).collect();
@@ -101,7 +110,7 @@ impl Stage<'_> {
         self.wait_for_answers()
     }
 
-    fn wait_for_answers(&mut self) -> Result<(), Interrupted> {
+    pub(super) fn wait_for_answers(&mut self) -> Result<(), Interrupted> {
         let limit = self.now() + ANSWER_LIMIT;
         self.wait_for(limit, |stage| stage.delivery.open() == 0).map(|_| ())
     }
@@ -116,15 +125,11 @@ impl Stage<'_> {
         let victims = self.draw_victims(share);
         self.phase("crash and repair");
         let from = self.now();
-        self.world.crash(&victims, how);
-        self.standing.crashed(&victims, from);
+        self.end_users(&victims, how);
         (self.crashed, self.era) = (true, Era::During);
         let live = self.live_users();
-        let gap = span(traffic.over_secs).0 / (count(traffic, live.len()).max(1) as u64);
         let repaired = loop {
-            // Evenly spread in the mean, never in step with anybody's timer.
-            let next = self.now() + Span(self.dice.random_range(0..=2 * gap));
-            let next = next.min(from + limit);
+            let next = (self.now() + self.gap(&traffic, live.len())).min(from + limit);
             if self.wait_for(next, |stage| stage.is_calm())? {
                 break true;
             }
@@ -141,14 +146,50 @@ impl Stage<'_> {
         self.wait_for_answers()
     }
 
-    fn draw_victims(&mut self, share: f64) -> Vec<u32> {
-        let mut users = self.live_users();
-        let struck = (share * users.len() as f64).round() as usize;
-        for place in 0..struck {
-            let drawn = self.dice.random_range(place..users.len());
-            users.swap(place, drawn);
+    /// Until the next message, evenly spread in the mean and never in step with anybody's timer.
+    pub(super) fn gap(&mut self, talk: &Traffic, peers: usize) -> Span {
+        let messages = count(*talk, peers);
+        if messages == 0 {
+            return Span::secs(3_600);
         }
-        users[..struck].iter().map(|user| self.population.host(*user)).collect()
+        let mean = span(talk.over_secs).0 / messages as u64;
+        // Never at once: the world must go on between two messages.
+        Span(self.dice.random_range(1..=2 * mean + 1))
+    }
+
+    /// One message between two users that are on line, if there are two.
+    pub(super) fn chat(&mut self) {
+        if let Some((from, to)) = self.draw_on_line(None).and_then(|from| {
+            let to = self.draw_on_line(Some(from))?;
+            Some((from, to))
+        }) {
+            self.send(from, to);
+        }
+    }
+
+    /// A user on line other than `but`; `None` if none is found by many draws.
+    fn draw_on_line(&mut self, but: Option<usize>) -> Option<usize> {
+        (0..DRAWS_MAX).find_map(|_| {
+            let user = self.dice.random_range(0..self.population.users());
+            let on_line = self.standing.is_on_line(self.population.host(user));
+            (on_line && Some(user) != but).then_some(user)
+        })
+    }
+
+    pub(super) fn draw_victims(&mut self, share: f64) -> Vec<usize> {
+        let users = self.live_users();
+        let struck = (share * users.len() as f64).round() as usize;
+        self.draw(struck, users)
+    }
+
+    /// So many of them, each equally likely.
+    pub(super) fn draw(&mut self, count: usize, mut all: Vec<usize>) -> Vec<usize> {
+        for place in 0..count {
+            let drawn = self.dice.random_range(place..all.len());
+            all.swap(place, drawn);
+        }
+        all.truncate(count);
+        all
     }
 
     /// Two different users out of `live`.
@@ -159,7 +200,7 @@ impl Stage<'_> {
     }
 
     /// So many times from now on, in order, spread at random.
-    fn times(&mut self, count: usize, over: Span) -> Vec<Time> {
+    pub(super) fn times(&mut self, count: usize, over: Span) -> Vec<Time> {
         let now = self.now();
         let mut times: Vec<Time> =
             (0..count).map(|_| now + Span(self.dice.random_range(0..=over.0))).collect();

@@ -1,6 +1,6 @@
 //! The driver's part of the world: one input to a machine, and all that it wants done then.
 
-use super::links::{End, EndAt};
+use super::links::End;
 use super::queue::Happening;
 use super::{Life, Machine, Seen, Sighting, World};
 use overlay_proto::id::{DialId, LinkId, NodeId};
@@ -63,7 +63,7 @@ impl<M: Machine> World<M> {
     fn dial(&mut self, host: u32, dial: DialId, node: NodeId, addresses: &[TransportAddress]) {
         let index = |address: &TransportAddress| address.as_str().strip_prefix("v/")?.parse().ok();
         let target: Option<u32> = addresses.iter().find_map(index);
-        let Some(target) = target.filter(|target| (*target as usize) < self.hosts.len()) else {
+        let Some(target) = target.and_then(|first| self.listens_for(first)) else {
             // Nothing has this address: the system says so at once.
             let soon = self.now + Span::millis(1);
             return self.queue.push(soon, Happening::DialFailed { host, dial });
@@ -72,7 +72,7 @@ impl<M: Machine> World<M> {
         let reached = self.now + Span(trip.0 * self.transport.handshake_trips);
         let (life, is_it) = {
             let place = &self.hosts[target as usize];
-            (place.life, place.node == node)
+            (self.life_seen(host, target), place.node == node)
         };
         match life {
             Life::Vanished => {
@@ -88,6 +88,18 @@ impl<M: Machine> World<M> {
                 self.queue.push(reached, Happening::Knock { dialler: host, target, dial });
             }
         }
+    }
+
+    /// How a host looks to another: who cannot be reached has vanished.
+    pub(super) fn life_seen(&self, from: u32, host: u32) -> Life {
+        let life = self.hosts[host as usize].life;
+        if self.faults.part(from, host) { Life::Vanished } else { life }
+    }
+
+    /// The host that answers at the address that host `first` was the first to have.
+    fn listens_for(&self, first: u32) -> Option<u32> {
+        let host = self.hosts.get(first as usize)?;
+        host.successor.map_or(Some(first), |next| self.listens_for(next))
     }
 
     fn hang_up(&mut self, link: LinkId) {
@@ -114,15 +126,5 @@ impl<M: Machine> World<M> {
         }
         let (link, bytes) = (self.links.id(other), frame.len());
         self.post(other, bytes, Happening::Frame { link, frame });
-    }
-
-    /// Puts something into the stream of a link, to arrive at the end `to` after all before it.
-    pub(super) fn post(&mut self, to: EndAt, bytes: usize, what: Happening) {
-        let rate = self.transport.bytes_per_second.max(1);
-        let link = self.links.get_mut(to);
-        let busy = Span(bytes as u64 * 1_000_000 / rate);
-        let arrival = (self.now + link.delay + busy).max(link.last_arrival[to.end] + busy);
-        link.last_arrival[to.end] = arrival;
-        self.queue.push(arrival, what);
     }
 }

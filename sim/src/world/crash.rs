@@ -3,10 +3,10 @@
 use super::links::End;
 use super::queue::Happening;
 use super::{Life, Machine, World};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How a host ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Crash {
     /// It is gone without a sound, as when the power fails or the cable is cut: nothing ever comes

@@ -6,6 +6,7 @@
 mod carry;
 mod crash;
 mod disk;
+mod faults;
 mod links;
 mod memo;
 mod queue;
@@ -14,12 +15,14 @@ mod tally;
 mod trace;
 
 pub use crash::Crash;
+pub use faults::{Ailment, Weather};
 pub use memo::{Checks, MemoVerifier};
 pub use realm::Realm;
 pub use tally::{Count, Tally};
 
 use crate::net::Places;
 use disk::Disk;
+use faults::Faults;
 use links::{End, EndAt, Links};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, DialId, LinkId, NodeId};
@@ -116,6 +119,8 @@ struct Host<M> {
     due: Time,
     /// The earliest wake in the queue, the only valid one.
     wake: Time,
+    /// The host that has its address now.
+    successor: Option<u32>,
 }
 
 /// The world.
@@ -130,6 +135,7 @@ pub struct World<M> {
     disk: Disk,
     tally: Tally,
     trace: Trace,
+    faults: Faults,
     sightings: Vec<Sighting>,
 }
 
@@ -146,6 +152,7 @@ impl<M: Machine> World<M> {
             disk: Disk::starting_at(realm::FIRST_STORE_SERIAL),
             tally: Tally::default(),
             trace: Trace::new(),
+            faults: Faults::default(),
             sightings: Vec::new(),
         }
     }
@@ -163,7 +170,23 @@ impl<M: Machine> World<M> {
     /// Places a host and starts `machine` on it. Returns its index.
     pub fn start(&mut self, node: NodeId, machine: M, rng: &mut impl rand::Rng) -> u32 {
         let host = self.places.add(rng);
-        let address = Self::address(host);
+        self.run(host, node, machine, Self::address(host))
+    }
+
+    /// Starts a new process, as a host of its own, on the machine of a host that has ended. It
+    /// either `keeps_address`, and who dials that reaches it, or has a new one.
+    pub fn start_again(&mut self, ended: u32, keeps_address: bool, machine: M) -> u32 {
+        let host = self.places.add_beside(ended);
+        let before = &mut self.hosts[ended as usize];
+        let (node, mut address) = (before.node, Self::address(host));
+        if keeps_address {
+            before.successor = Some(host);
+            address = before.address.clone();
+        }
+        self.run(host, node, machine, address)
+    }
+
+    fn run(&mut self, host: u32, node: NodeId, machine: M, address: TransportAddress) -> u32 {
         self.hosts.push(Host {
             machine: Some(machine),
             node,
@@ -171,6 +194,7 @@ impl<M: Machine> World<M> {
             life: Life::Alive,
             due: Time::NEVER,
             wake: Time::NEVER,
+            successor: None,
         });
         self.give(host, kind::LISTENING, &node.0, Input::Listening(vec![address]));
         host
@@ -284,7 +308,7 @@ impl<M: Machine> World<M> {
             return;
         }
         let delay = self.places.one_way(dialler, target);
-        match self.hosts[target as usize].life {
+        match self.life_seen(dialler, target) {
             Life::Alive => {
                 let at = self.links.open(dialler, target, delay, self.now);
                 self.tally.links += 1;

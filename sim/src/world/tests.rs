@@ -158,3 +158,16 @@ fn equal_worlds_have_equal_hashes() {
     assert_eq!(hash(vec![1]), hash(vec![1]));
     assert_ne!(hash(vec![1]), hash(vec![2]));
 }
+
+#[test]
+fn a_new_process_is_reached_at_the_old_address_if_it_keeps_that() {
+    for (keeps, expected) in [(true, vec![(40, "up true")]), (false, vec![(20, "failed")])] {
+        let mut world = world(2);
+        world.crash(&[1], Crash::Kill);
+        assert_eq!(world.start_again(1, keeps, Puppet::default()), 2);
+        dial(&mut world, 0, 1, node(1));
+        run(&mut world);
+        assert_eq!(heard(&world, 0), expected);
+        assert_eq!(heard(&world, 2).len(), usize::from(keeps));
+    }
+}

@@ -1,0 +1,62 @@
+//! Small runs of the built-in scenarios in which something fails, each twice: the same seed must
+//! give the same trace.
+
+use overlay_sim::scenario::{Change, Outcome, Scenario, play};
+use std::sync::atomic::AtomicBool;
+
+fn run(scenario: &Scenario) -> Outcome {
+    play(scenario, &mut (), &AtomicBool::new(false))
+}
+
+fn twice(name: &str, peers: usize) -> Outcome {
+    let change = Change { peers: Some(peers), supernodes: Some(3), ..Change::default() };
+    let scenario = Scenario::load(name, &change).expect("built in");
+    let twin = scenario.clone();
+    let twin = std::thread::spawn(move || run(&twin));
+    let outcome = run(&scenario);
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{name}: {found:#?}");
+    let again = twin.join().expect("the same run does not panic").figures.trace_hash;
+    assert_eq!(outcome.figures.trace_hash, again, "{name}");
+    outcome
+}
+
+#[test]
+fn peers_come_and_go() {
+    let outcome = twice("churn", 80);
+    assert!(outcome.figures.logged_in > 100, "some have logged in again");
+}
+
+#[test]
+fn half_the_peers_vanish() {
+    twice("crash50", 80);
+}
+
+#[test]
+fn everybody_comes_at_once_and_homes_die() {
+    twice("flashcrowd", 80);
+}
+
+#[test]
+fn two_halves_become_one_again() {
+    twice("partition", 80);
+}
+
+#[test]
+fn some_are_cut_off_again_and_again() {
+    twice("flap", 80);
+}
+
+#[test]
+fn scenarios_are_written_back_as_they_were_read() {
+    for name in Scenario::built_in() {
+        let scenario = Scenario::load(name, &Change::default()).expect("built in");
+        let text = toml::to_string(&scenario).expect("plain values");
+        let again = Scenario::parse(name, &text, &Change::default()).expect("valid");
+        assert_eq!(toml::to_string(&again).expect("plain values"), text);
+        assert_eq!(
+            (&again.population, again.step.len()),
+            (&scenario.population, scenario.step.len())
+        );
+    }
+}
