@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::coordinates::Labels;
 use crate::forward::Near;
 use crate::id::{LinkId, NodeId, Nonce};
 use crate::identity::{Contact, Identity};
@@ -279,6 +280,11 @@ impl Node {
     /// a network without moving it.
     pub fn routes(&self) -> impl Iterator<Item = Near<'_>> + Clone {
         self.peer.iter().flat_map(|peer| peer.routes())
+    }
+
+    /// The peer's labels as its home issued them last; `None` before the first time.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.peer.as_ref().and_then(|peer| peer.labels())
     }
 
     /// The peer's neighbours, in slot order.

@@ -24,6 +24,11 @@ fn everybody_gets_in_and_every_message_arrives() {
     assert_eq!(figures.messages_delivered, figures.messages_sent);
     assert!(figures.degree_max <= 8);
     assert_eq!(figures.delivered_before_crash, None, "nothing crashed");
+    assert_eq!(figures.walks_delivered, Some(1.0));
+    assert!(figures.stretch_mean.is_some_and(|stretch| stretch > 1.0 && stretch < 20.0));
+    assert!(figures.stretch_p95 > figures.stretch_mean);
+    assert!(figures.load_max_over_mean.is_some_and(|load| load > 1.0));
+    assert_eq!(figures.delivered_before_any_repair, None);
 }
 
 #[test]
@@ -33,6 +38,8 @@ fn a_fifth_vanishes_and_the_rest_is_repaired() {
     let figures = outcome.figures;
     assert_eq!(figures.delivered_before_crash, Some(1.0));
     assert_eq!(figures.delivered_after_repair, Some(1.0));
+    let unrepaired = figures.delivered_before_any_repair.expect("it crashed");
+    assert!(unrepaired > 0.98 && unrepaired <= 1.0, "{unrepaired}");
     assert!(figures.repair_ms_p50.is_some_and(|ms| ms > 1_000.0), "silence is noticed late");
 }
 

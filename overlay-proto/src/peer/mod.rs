@@ -13,7 +13,7 @@ mod standby;
 pub(crate) mod survey;
 
 use crate::context::Context;
-use crate::coordinates::Coordinates;
+use crate::coordinates::{Coordinates, Labels};
 use crate::forward::Near;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
 use crate::identity::Contact;
@@ -243,6 +243,11 @@ impl Peer {
     /// The live neighbours, as the forwarding rule sees them.
     pub fn routes(&self) -> impl Iterator<Item = Near<'_>> + Clone {
         self.neighbours.iter().map(Neighbour::near)
+    }
+
+    /// The labels that the home issued last.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.place.coordinates.as_ref().map(|coordinates| &coordinates.labels)
     }
 
     pub fn neighbour_views(&self, cx: &Context) -> Vec<NeighbourView> {

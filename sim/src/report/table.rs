@@ -39,10 +39,15 @@ fn rows(f: &Figures) -> Vec<Row> {
     row("hops", f.hops_mean.map(|v| format!("{v:.2}")), hops);
     row("hops, 99 %", f.hops_p99.map(|v| format!("{v:.0}")), note());
     row("shortest way there is", f.hops_graph_mean.map(|v| format!("{v:.2}")), note());
+    let p95 = f.stretch_p95.map_or(note(), |v| format!("95 % within {v:.2}"));
+    row("latency over direct", f.stretch_mean.map(|v| format!("{v:.2}")), p95);
+    let load = f.load_max_over_mean.map(|v| format!("{v:.2}"));
+    row("busiest peer over mean", load, note());
     row("escalations", Some(f.escalations.to_string()), note());
     let mean = f.degree_mean.map_or(note(), |mean| format!("mean {mean:.3} at the end"));
     row("degree at most", Some(f.degree_max.to_string()), mean);
     row("delivered before the crash", share(f.delivered_before_crash), note());
+    row("without any repair", share(f.delivered_before_any_repair), note());
     let first = share(f.first_try_before_repair);
     let first = first.map_or(note(), |v| format!("{v} at the first try, without the scaffold"));
     row("delivered before repair", share(f.delivered_before_repair), first);

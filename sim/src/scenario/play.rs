@@ -75,6 +75,9 @@ pub fn play(scenario: &Scenario, progress: &mut dyn Progress, stop: &AtomicBool)
 impl Stage<'_> {
     fn run(&mut self) -> Result<(), Interrupted> {
         self.arrive()?;
-        self.scenario.step.iter().try_for_each(|step| self.step(step.get_ref()))
+        self.scenario.step.iter().try_for_each(|step| self.step(step.get_ref()))?;
+        self.phase("walks over the network");
+        self.survey_the_end();
+        Ok(())
     }
 }

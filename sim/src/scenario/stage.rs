@@ -5,6 +5,7 @@ use super::file::Scenario;
 use super::play::{Progress, Pulse};
 use super::population::Population;
 use crate::checks::{Degree, Delivery, Era, Findings, Liveness, Standing};
+use crate::measure::{Ground, Survey};
 use crate::net::Places;
 use crate::world::{MemoVerifier, Realm, Seen, Sighting, World};
 use overlay_proto::id::NodeId;
@@ -23,6 +24,9 @@ const INVITED_TO: usize = 3;
 /// Events between two looks at the progress display and the stop flag.
 const PULSE_EVENTS: u64 = 1 << 13;
 
+/// Pairs of peers that a survey walks, at least: shares are then known to a few parts in 10,000.
+const SURVEY_PAIRS: usize = 20_000;
+
 /// The run was asked to stop.
 #[derive(Debug)]
 pub(super) struct Interrupted;
@@ -34,6 +38,7 @@ enum Dice {
     Keys = 2,
     Births = 3,
     Script = 4,
+    Survey = 8,
 }
 
 fn dice(seed: u64, purpose: Dice) -> ChaCha8Rng {
@@ -59,6 +64,11 @@ pub(super) struct Stage<'a> {
     pub(super) crashed: bool,
     /// When everybody had a place for the first time, and the control bytes sent until then.
     pub(super) settled: Option<(Time, u64)>,
+    /// Walks over the network at the end.
+    pub(super) survey: Option<Survey>,
+    /// Walks among the survivors of each crash, before any repair.
+    pub(super) crash_walks: Vec<Survey>,
+    survey_dice: ChaCha8Rng,
     /// The script's dice.
     pub(super) dice: ChaCha8Rng,
     births: ChaCha8Rng,
@@ -106,6 +116,9 @@ impl<'a> Stage<'a> {
             era: Era::Before,
             crashed: false,
             settled: None,
+            survey: None,
+            crash_walks: Vec::new(),
+            survey_dice: dice(scenario.seed, Dice::Survey),
             dice: dice(scenario.seed, Dice::Script),
             births: dice(scenario.seed, Dice::Births),
             realm: Realm::new(dice(scenario.seed, Dice::Keys)),
@@ -209,6 +222,20 @@ impl<'a> Stage<'a> {
         let users = 0..self.population.users();
         let host = |user: &usize| self.population.host(*user);
         users.filter(|u| host(u) < started && self.world.is_alive(host(u))).collect()
+    }
+
+    /// Walks over the network as it stands at the end.
+    pub(super) fn survey_the_end(&mut self) {
+        let ground = Ground::new(&self.world, &self.population);
+        let pairs = ground.peers().max(SURVEY_PAIRS);
+        self.survey = Some(ground.survey(pairs, &mut self.survey_dice));
+    }
+
+    /// Walks among the survivors of a crash that has just struck.
+    pub(super) fn survey_the_crash(&mut self) {
+        let ground = Ground::new(&self.world, &self.population).with_the_dead_noticed();
+        let walks = ground.survey(SURVEY_PAIRS, &mut self.survey_dice);
+        self.crash_walks.push(walks);
     }
 
     /// Lets all happen that happens until `until`; then it is `until`.

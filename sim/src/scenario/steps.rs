@@ -118,6 +118,7 @@ impl Stage<'_> {
         let from = self.now();
         self.world.crash(&victims, how);
         self.standing.crashed(&victims, from);
+        self.survey_the_crash();
         (self.crashed, self.era) = (true, Era::During);
         let live = self.live_users();
         let gap = span(traffic.over_secs).0 / (count(traffic, live.len()).max(1) as u64);
