@@ -84,7 +84,7 @@ impl Context {
     ///
     /// # Errors
     /// The status to refuse its bearer with.
-    pub fn learn_issuer(&mut self, certificate: &Arc<Certificate>) -> Result<(), Status> {
+    pub fn learn_issuer(&mut self, certificate: &Certificate) -> Result<(), Status> {
         let (verifier, realm, now) = (&*self.config.verifier, self.identity.realm, self.wall());
         self.issuers.learn(certificate, verifier, realm, now).map_err(|error| error.status())
     }

@@ -63,8 +63,8 @@ impl LocationError {
 impl LocationRecord {
     /// Signs the record with the device's key; its signature field is overwritten.
     #[must_use]
-    pub fn signed(mut self, device: &SecretKey) -> LocationRecord {
-        self.signature = device.sign(Domain::Location, &self.signed_bytes());
+    pub fn signed(mut self, device: &SecretKey, verifier: &dyn Verify) -> LocationRecord {
+        self.signature = device.sign_before(verifier, Domain::Location, &self.signed_bytes());
         self
     }
 

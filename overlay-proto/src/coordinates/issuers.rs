@@ -7,45 +7,50 @@ use crate::identity::chain::check_supernode;
 use crate::identity::verify::Verify;
 use crate::time::WallTime;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-/// Certificates of supernodes, each checked against the realm when it was learnt. A record then
-/// costs one signature, not two, and travels without the certificate.
+/// Supernodes of the realm and until when they are. Each certificate was checked when it was
+/// shown: a record then costs one signature, not two, and travels without it.
 #[derive(Debug, Default)]
-pub struct Issuers(BTreeMap<NodeId, Arc<Certificate>>);
+pub struct Issuers(BTreeMap<NodeId, Term>);
+
+/// Seconds since the epoch.
+#[derive(Debug, Clone, Copy)]
+struct Term {
+    from: u64,
+    until: u64,
+}
 
 impl Issuers {
-    /// Checks and keeps a certificate. Beyond [`MEMBERS_MAX`], more than a realm has supernodes,
-    /// the one with the lowest id gives way.
+    /// Checks a certificate and keeps what it proves. Beyond [`MEMBERS_MAX`], more than a realm has
+    /// supernodes, the one with the lowest id gives way.
     ///
     /// # Errors
     /// [`CertificateError`]: nothing has changed.
     pub fn learn(
         &mut self,
-        certificate: &Arc<Certificate>,
+        certificate: &Certificate,
         verifier: &dyn Verify,
         realm: RealmId,
         now: WallTime,
     ) -> Result<(), CertificateError> {
         let node = NodeId(certificate.subject.0);
-        if self.0.get(&node).is_some_and(|known| known == certificate) {
-            return Ok(());
-        }
         check_supernode(certificate, verifier, realm, node, now)?;
-        if self.0.len() >= MEMBERS_MAX {
+        let term = Term { from: certificate.not_before, until: certificate.not_after };
+        if self.0.len() >= MEMBERS_MAX && !self.0.contains_key(&node) {
             self.0.pop_first();
         }
-        self.0.insert(node, certificate.clone());
+        self.0.insert(node, term);
         Ok(())
     }
 
-    /// The certificate of `node`, if it was shown.
-    pub fn get(&self, node: NodeId) -> Option<&Arc<Certificate>> {
-        self.0.get(&node)
+    /// Whether a certificate of `node` was ever shown.
+    pub fn know(&self, node: NodeId) -> bool {
+        self.0.contains_key(&node)
     }
 
     /// Whether `node` is known as a supernode whose certificate holds at `now`.
     pub fn vouch_for(&self, node: NodeId, now: WallTime) -> bool {
-        self.0.get(&node).is_some_and(|certificate| certificate.holds_at(now))
+        let holds = |term: &Term| (term.from..term.until).contains(&(now.0 / 1_000));
+        self.0.get(&node).is_some_and(holds)
     }
 }

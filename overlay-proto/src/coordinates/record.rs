@@ -48,6 +48,7 @@ impl Coordinates {
     /// Issues coordinates under the supernode's `key`.
     pub fn issue(
         key: &SecretKey,
+        verifier: &dyn Verify,
         node: NodeId,
         seq: u64,
         slots: Vec<ShortId>,
@@ -55,7 +56,7 @@ impl Coordinates {
     ) -> Coordinates {
         let (home, signature) = (NodeId(key.public()), Signature([0; 64]));
         let mut record = Coordinates { node, seq, slots, labels, home, signature };
-        record.signature = key.sign(Domain::Coordinates, &record.signed_bytes());
+        record.signature = key.sign_before(verifier, Domain::Coordinates, &record.signed_bytes());
         record
     }
 

@@ -145,11 +145,6 @@ impl Certificate {
         certificate
     }
 
-    /// Whether `now` is within the certificate's time.
-    pub fn holds_at(&self, now: WallTime) -> bool {
-        (self.not_before..self.not_after).contains(&(now.0 / 1_000))
-    }
-
     /// Checks realm, role, name, time and signature, in this order, the cheap ones first.
     ///
     /// # Errors

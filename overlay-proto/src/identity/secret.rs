@@ -1,6 +1,6 @@
 //! Secret keys: they sign, and nothing else gets at them but a key file.
 
-use super::verify::{Domain, Signature};
+use super::verify::{Domain, Signature, Verify};
 use crate::id::NodeId;
 use ed25519_dalek::{Signer, SigningKey};
 use rand::CryptoRng;
@@ -33,6 +33,14 @@ impl SecretKey {
     /// The public key's bytes.
     pub fn public(&self) -> [u8; 32] {
         self.0.verifying_key().to_bytes()
+    }
+
+    /// As [`SecretKey::sign`]; `verifier` is told.
+    pub fn sign_before(&self, verifier: &dyn Verify, domain: Domain, text: &[u8]) -> Signature {
+        let tagged = domain.tagged(text);
+        let signature = Signature(self.0.sign(&tagged).to_bytes());
+        verifier.made(&self.public(), &tagged, &signature);
+        signature
     }
 
     /// Signs `text` for the purpose `domain`.

@@ -118,7 +118,7 @@ impl Peer {
         let again_at = outgoing.again_at;
         let (text, sent_ms) = (outgoing.text.clone(), outgoing.sent_ms);
         let signed = text_signed(node, id, sent_ms, &text);
-        let signature = cx.identity.device.sign(Domain::Message, &signed);
+        let signature = cx.identity.device.sign_before(cx.verifier(), Domain::Message, &signed);
         let key = crate::location::index_key(cx.identity.realm, &outgoing.to);
         let back = self.return_address(cx);
         let payload = Payload::Text(Text { id, from: chain, text, sent_ms, back, signature });
@@ -149,8 +149,11 @@ impl Peer {
         {
             return;
         }
-        let signature =
-            cx.identity.device.sign(Domain::Receipt, &receipt_signed(member.node, text.id));
+        let signature = cx.identity.device.sign_before(
+            cx.verifier(),
+            Domain::Receipt,
+            &receipt_signed(member.node, text.id),
+        );
         let receipt =
             Receipt { id: text.id, hops: arrival.hops, escalated: arrival.escalated, signature };
         let to = arrival.destination(&text.back);

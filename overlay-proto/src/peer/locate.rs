@@ -4,6 +4,7 @@ use super::Peer;
 use super::session::{Session, reply};
 use crate::config::{ADDRESSES_MAX, LOCATION_CACHE_MAX};
 use crate::context::Context;
+use crate::coordinates::Labels;
 use crate::id::{CommandId, LinkId, MessageId};
 use crate::identity::verify::Signature;
 use crate::io::Reply;
@@ -16,6 +17,8 @@ use std::collections::BTreeMap;
 
 /// Times a question is put before the asker hears "no answer".
 const TRIES: u32 = 3;
+/// Our location is published again before its time when one label in so many has changed.
+const STALE_SHARE: u32 = 4;
 
 /// Questions under way, and answers at hand.
 #[derive(Debug, Default)]
@@ -26,6 +29,7 @@ pub(crate) struct Lookups {
     seq: u64,
     /// When our own location was published last, and whether it has changed since.
     published: Time,
+    published_labels: Labels,
     changed: bool,
 }
 
@@ -196,8 +200,14 @@ impl Peer {
         }
     }
 
-    /// Our own location is not what was published: soon it will be.
+    /// Our own location is not what was published: soon it will be, if many labels differ. A few
+    /// stale ones lead astray nobody who has the others; those wait for the renewal.
     pub(super) fn location_changed(&mut self, cx: &Context) {
+        let Some(coordinates) = &self.place.coordinates else { return };
+        let stale = self.lookups.published_labels.differing(&coordinates.labels).count_ones();
+        if stale * STALE_SHARE < cx.trees as u32 {
+            return;
+        }
         self.lookups.changed = true;
         self.wake_by((self.lookups.published + cx.config.publish).max(cx.now));
     }
@@ -210,6 +220,7 @@ impl Peer {
         *renew_at = cx.now + cx.config.renew;
         *until = cx.now + cx.config.lease;
         let (link, renew_at) = (*link, *renew_at);
+        self.lookups.published_labels = record.labels.clone();
         cx.send(link, Publish { record });
         self.lookups.published = cx.now;
         self.lookups.changed = false;
@@ -234,6 +245,6 @@ impl Peer {
             lease_secs,
             signature: Signature([0; 64]),
         };
-        Some(record.signed(&cx.identity.device))
+        Some(record.signed(&cx.identity.device, cx.verifier()))
     }
 }

@@ -18,6 +18,10 @@ const ALL_TREES: u32 = u32::MAX;
 /// News of losses is told this much apart: a crash that strikes many comes as one story.
 const URGENT_GAP: Span = Span::millis(100);
 
+/// Labels of neighbours are told less often than one's own: who lies two hops away changes often
+/// and matters less.
+const AROUND_GOSSIPS: u64 = 2;
+
 /// A live neighbour.
 #[derive(Debug)]
 pub(crate) struct Neighbour {
@@ -34,12 +38,14 @@ pub(crate) struct Neighbour {
     dead: DeadLinks,
     /// The home whose certificate it has been shown by us.
     shown: Option<NodeId>,
+    /// Whether it has said goodbye.
+    pub leaving: bool,
 }
 
 impl Neighbour {
     pub fn new(link: LinkId, node: NodeId, slot: u8, cost: LinkCost) -> Neighbour {
-        let (coordinates, far, dead, shown) = (None, Vec::new(), DeadLinks::default(), None);
-        Neighbour { link, node, slot, cost, coordinates, far, dead, shown }
+        let (coordinates, far, dead) = (None, Vec::new(), DeadLinks::default());
+        Neighbour { link, node, slot, cost, coordinates, far, dead, shown: None, leaving: false }
     }
 
     pub fn near(&self) -> Near<'_> {
@@ -73,6 +79,9 @@ impl Neighbour {
         let known = self.far.iter().position(|far| far.slot == slot);
         if node == ShortId::NONE {
             let Some(lost) = known.map(|at| self.far.swap_remove(at)) else { return false };
+            if dead.slots == 0 {
+                return false; // its home has another for it
+            }
             let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
             let above = |(tree, label): (usize, &Label)| {
                 let parent = label.parent().is_some_and(|p| lost.labels.get(tree) == p);
@@ -124,8 +133,12 @@ pub(crate) struct Gossip {
     pub placed: bool,
     /// Our slots whose neighbour changed, or its labels in these trees: tell the neighbours.
     entries: BTreeMap<u8, u32>,
-    /// Whether a neighbour was lost, which does not wait.
+    /// Slots whose neighbour was lost without a goodbye, one bit each.
+    dead: u16,
+    /// Whether there are such, here or at a neighbour: that does not wait.
     urgent: bool,
+    /// When news of neighbours was told last.
+    told_around: Time,
     /// Slots that came up or went down: tell the home.
     pub slots: Vec<SlotReport>,
     /// Neighbours whose place is new: tell the home.
@@ -136,7 +149,7 @@ impl Peer {
     /// Tells a new neighbour all it should know: our place and our neighbours.
     pub(super) fn introduce(&mut self, cx: &mut Context, link: LinkId) {
         if let Some(coordinates) = self.place.coordinates.clone() {
-            let issuer = self.place.issuer(cx);
+            let issuer = self.place.issuer.clone();
             if let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) {
                 near.shown = Some(coordinates.home);
             }
@@ -217,11 +230,15 @@ impl Peer {
         Ok(())
     }
 
-    /// A neighbour is lost: the others must not count on it.
-    pub(super) fn tell_loss(&mut self, cx: &Context, slot: u8) {
+    /// A neighbour is gone: the others must not count on it. One that left in order is replaced at
+    /// once, and its place tells so in time.
+    pub(super) fn tell_loss(&mut self, cx: &Context, slot: u8, died: bool) {
         self.gossip.entries.insert(slot, ALL_TREES);
-        self.gossip.urgent = true;
-        self.wake_by(cx.now);
+        if died {
+            self.gossip.dead |= 1 << slot;
+            self.gossip.urgent = true;
+        }
+        self.wake_by(if died { cx.now } else { self.gossip_at(cx) });
     }
 
     /// Where what a node tells is kept until our home names it a neighbour, too.
@@ -297,25 +314,32 @@ impl Peer {
         self.tell_neighbours(cx);
         self.tell_home(cx);
         self.gossip.told = cx.now;
+        if self.gossip.any() {
+            let next = self.gossip.told_around + Span(AROUND_GOSSIPS * cx.config.gossip.0);
+            self.wake_by(next.max(self.gossip_at(cx)));
+        }
     }
 
     fn tell_neighbours(&mut self, cx: &mut Context) {
-        let slots = std::mem::take(&mut self.gossip.entries);
-        self.gossip.urgent = false;
         let links: Vec<LinkId> = self.neighbours.iter().map(|near| near.link).collect();
         if std::mem::take(&mut self.gossip.placed)
             && let Some(coordinates) = self.place.coordinates.clone()
         {
             self.tell_place(cx, coordinates);
         }
-        if slots.is_empty() {
+        let next = self.gossip.told_around + Span(AROUND_GOSSIPS * cx.config.gossip.0);
+        if !self.gossip.urgent && cx.now < next || self.gossip.entries.is_empty() {
             return;
         }
+        let slots = std::mem::take(&mut self.gossip.entries);
+        let dead = std::mem::take(&mut self.gossip.dead);
+        self.gossip.urgent = false;
+        self.gossip.told_around = cx.now;
         let entries = slots
             .into_iter()
             .map(|(slot, trees)| match self.neighbours.iter().find(|near| near.slot == slot) {
                 Some(near) => entry(near, trees),
-                None => vacant(slot),
+                None => vacant(slot, dead),
             })
             .collect();
         broadcast(cx, &links, Neighbourhood { whole: false, entries }.into());
@@ -333,7 +357,7 @@ impl Peer {
         };
         let new: Vec<LinkId> = new.into_iter().map(links).collect();
         if !new.is_empty() {
-            let issuer = self.place.issuer(cx);
+            let issuer = self.place.issuer.clone();
             broadcast(cx, &new, Placed { coordinates: coordinates.clone(), issuer }.into());
         }
         broadcast(cx, &told, Placed { coordinates, issuer: None }.into());
@@ -363,10 +387,11 @@ impl Gossip {
 }
 
 /// What we say of a slot that has nobody in it.
-fn vacant(slot: u8) -> FarEntry {
+fn vacant(slot: u8, dead: u16) -> FarEntry {
     let labels = LabelChanges::default();
     let cost = LinkCost::HOP_ONLY;
-    FarEntry { slot, node: ShortId::NONE, cost, labels, dead_slots: 0, dead_parents: 0 }
+    let dead_slots = dead & 1 << slot;
+    FarEntry { slot, node: ShortId::NONE, cost, labels, dead_slots, dead_parents: 0 }
 }
 
 /// What we say of a neighbour: its labels in `trees`, and its dead links.

@@ -38,6 +38,8 @@ pub(crate) enum SlotState {
 #[derive(Debug, Default)]
 pub(crate) struct Place {
     pub coordinates: Option<Coordinates>,
+    /// The certificate of the home that issued them.
+    pub issuer: Option<Arc<Certificate>>,
     pub slots: Vec<Option<Slot>>,
 }
 
@@ -50,11 +52,6 @@ impl Place {
     /// The slots that are filled.
     pub fn filled(&self) -> impl Iterator<Item = (u8, &Slot)> {
         (0..).zip(&self.slots).filter_map(|(i, slot)| Some((i, slot.as_ref()?)))
-    }
-
-    /// The certificate of the home that issued the place.
-    pub fn issuer(&self, cx: &Context) -> Option<Arc<Certificate>> {
-        cx.issuers.get(self.coordinates.as_ref()?.home).cloned()
     }
 
     fn slot_mut(&mut self, slot: u8) -> Option<&mut Slot> {
@@ -97,6 +94,8 @@ impl Peer {
             neighbours: coordinates.slots.iter().filter(|s| **s != ShortId::NONE).count(),
         });
         let slots = coordinates.slots.clone();
+        let home = self.session.online().and_then(|link| cx.links.greeted(link));
+        self.place.issuer = home.and_then(|greeted| greeted.supernode.clone());
         self.place.coordinates = Some(coordinates);
         self.settle_slots(cx, &slots, &contacts);
         if changed {
@@ -177,7 +176,7 @@ impl Peer {
     /// purpose.
     fn let_go(&mut self, cx: &mut Context, i: u8, slot: Slot) {
         if let SlotState::Up { link } = slot.state {
-            self.lose_neighbour(cx, link, i);
+            self.lose_neighbour(cx, link, i, false);
             if !self.session.uses(link) {
                 links::dismiss(cx, link, Status::OK);
             }
@@ -208,14 +207,14 @@ impl Peer {
         if let Some(slot) = self.place.slot_mut(i) {
             slot.state = SlotState::Waiting { since: cx.now };
         }
-        self.lose_neighbour(cx, link, i);
+        self.lose_neighbour(cx, link, i, true);
     }
 
-    fn lose_neighbour(&mut self, cx: &mut Context, link: LinkId, slot: u8) {
+    fn lose_neighbour(&mut self, cx: &mut Context, link: LinkId, slot: u8, by_surprise: bool) {
         let Some(at) = self.neighbours.iter().position(|near| near.link == link) else { return };
         let gone = self.neighbours.remove(at);
         self.report_slot(cx, slot, gone.node, false);
-        self.tell_loss(cx, slot);
+        self.tell_loss(cx, slot, by_surprise && !gone.leaving);
         cx.event(Event::NeighbourDown { node: gone.node, slot });
     }
 

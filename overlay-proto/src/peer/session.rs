@@ -225,13 +225,13 @@ impl Peer {
         let keep = !warm;
         Some(Login {
             chain,
-            issuer: self.place.issuer(cx).filter(|_| keep),
+            issuer: self.place.issuer.clone().filter(|_| keep),
             coordinates: self.place.coordinates.clone().filter(|_| keep),
             neighbours: if keep { self.place.contacts() } else { Vec::new() },
             addresses: cx.listening.iter().take(ADDRESSES_MAX).cloned().collect(),
             warm,
             rtts: if keep { self.measured(cx) } else { Vec::new() },
-            proof: cx.identity.device.sign(Domain::Login, transcript),
+            proof: cx.identity.device.sign_before(cx.verifier(), Domain::Login, transcript),
         })
     }
 
@@ -296,6 +296,9 @@ impl Peer {
 
     /// The other end says why it ends the link: what a command hears that waits for it in vain.
     pub(crate) fn on_goodbye(&mut self, node: NodeId, status: Status) {
+        if let Some(near) = self.neighbours.iter_mut().find(|near| near.node == node) {
+            near.leaving = status.is_success();
+        }
         let awaited =
             matches!(self.session, Session::Dialling { node: dialled, .. } if dialled == node);
         if awaited && status.0 / 100 >= 4 {

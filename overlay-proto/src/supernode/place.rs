@@ -31,7 +31,7 @@ impl Supernode {
             if !newer || !child.has(short) {
                 continue;
             }
-            if cx.issuers.get(coordinates.home).is_none() {
+            if !cx.issuers.know(coordinates.home) {
                 // A member that we have yet to hear of: its peers will move or be told again.
                 continue;
             }
@@ -76,7 +76,8 @@ impl Supernode {
         }
         child.issue_at = cx.now + cx.config.gossip;
         let labels = child.labels.clone();
-        let coordinates = Coordinates::issue(&cx.identity.device, node, seq, slots, labels);
+        let coordinates =
+            Coordinates::issue(&cx.identity.device, cx.verifier(), node, seq, slots, labels);
         child.coordinates = Some(coordinates.clone());
         let link = child.link;
         cx.send(link, Assign { coordinates, contacts });

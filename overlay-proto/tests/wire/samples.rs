@@ -2,6 +2,7 @@
 
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
 use overlay_proto::id::{IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
+use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
     Certificate, Contact, DeviceChain, Domain, Role, SecretKey, Ticket, Validity,
 };
@@ -72,7 +73,7 @@ pub(crate) fn labels() -> Labels {
 
 pub(crate) fn coordinates() -> Coordinates {
     let slots = vec![node(6).short(), ShortId::NONE, node(7).short()];
-    Coordinates::issue(&key(5), node(4), 9, slots, labels())
+    Coordinates::issue(&key(5), &StrictVerifier, node(4), 9, slots, labels())
 }
 
 pub(crate) fn record() -> LocationRecord {
@@ -86,7 +87,7 @@ pub(crate) fn record() -> LocationRecord {
         lease_secs: 60,
         signature: key(4).sign(Domain::Location, b""),
     }
-    .signed(&key(4))
+    .signed(&key(4), &StrictVerifier)
 }
 
 fn slot_contact() -> SlotContact {

@@ -68,7 +68,8 @@ pub struct PopulationSpec {
     pub near: usize,
     /// Spanning trees. Default: 8 below 10,000 peers, 16 to 100,000, 32 above.
     pub trees: Option<usize>,
-    /// Seconds over which the users log in. Default: 20, or as long as 125 users a second take.
+    /// Seconds over which the users log in. Default: 20, or as long as 10 users a second at each
+    /// supernode take.
     pub arrive_over_secs: Option<f64>,
     /// Each so-many-th user has no certificate yet and registers through the protocol. Default 0:
     /// none.
@@ -389,7 +390,8 @@ impl Scenario {
 
     /// How long the users take to log in.
     pub fn arrival(&self) -> Span {
-        let paced = (self.population.peers as f64 / 125.0).max(20.0);
+        let paced = self.population.peers as f64 / self.population.supernodes as f64 / 10.0;
+        let paced = paced.max(20.0);
         span(self.population.arrive_over_secs.unwrap_or(paced))
     }
 

@@ -1,7 +1,8 @@
 //! Signature checks that remember their answers, for a whole world in one process.
 //!
 //! Every node of the world asks the same verifier, and the answer is a pure function of the
-//! question: remembering changes the time a check takes and nothing else.
+//! question: remembering changes the time a check takes and nothing else. What a node of the world
+//! has signed is known to be good from the start.
 
 use overlay_proto::identity::Signature;
 use overlay_proto::identity::verify::{StrictVerifier, Verify};
@@ -77,14 +78,32 @@ impl MemoVerifier {
     }
 }
 
-impl Verify for MemoVerifier {
-    fn verify(&self, key: &[u8; 32], tagged: &[u8], signature: &Signature) -> bool {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(key).update(&signature.0).update(tagged);
-        let mut question = [0; 16];
-        question.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        let question = u128::from_le_bytes(question);
+/// The question by its hash, which nobody can make two questions share.
+fn question(key: &[u8; 32], tagged: &[u8], signature: &Signature) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(key).update(&signature.0).update(tagged);
+    let mut question = [0; 16];
+    question.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_le_bytes(question)
+}
 
+impl Memory {
+    fn remember(&mut self, question: u128, answer: bool, answers_max: usize) {
+        if self.young.len() >= answers_max {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(question, answer);
+    }
+}
+
+impl Verify for MemoVerifier {
+    fn made(&self, key: &[u8; 32], tagged: &[u8], signature: &Signature) {
+        let question = question(key, tagged, signature);
+        self.memory().remember(question, true, self.answers_max);
+    }
+
+    fn verify(&self, key: &[u8; 32], tagged: &[u8], signature: &Signature) -> bool {
+        let question = question(key, tagged, signature);
         let mut memory = self.memory();
         memory.checks.asked += 1;
         if let Some(answer) = memory.young.get(&question) {
@@ -97,10 +116,7 @@ impl Verify for MemoVerifier {
                 StrictVerifier.verify(key, tagged, signature)
             }
         };
-        if memory.young.len() >= self.answers_max {
-            memory.old = std::mem::take(&mut memory.young);
-        }
-        memory.young.insert(question, answer);
+        memory.remember(question, answer, self.answers_max);
         answer
     }
 }
@@ -122,6 +138,17 @@ mod tests {
             assert!(!memo.verify(&[1; 32], &tagged, &good));
         }
         assert_eq!(memo.checks(), Checks { asked: 9, verified: 3 });
+    }
+
+    #[test]
+    fn what_a_node_signs_is_known_and_nothing_else() {
+        let memo = MemoVerifier::default();
+        let key = SecretKey::from_bytes([7; 32]);
+        let good = key.sign_before(&memo, Domain::Login, b"text");
+        assert!(memo.verify(&key.public(), &Domain::Login.tagged(b"text"), &good));
+        assert_eq!(memo.checks(), Checks { asked: 1, verified: 0 });
+        assert!(!memo.verify(&key.public(), &Domain::Login.tagged(b"other"), &good));
+        assert_eq!(memo.checks(), Checks { asked: 2, verified: 1 });
     }
 
     #[test]
