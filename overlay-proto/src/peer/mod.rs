@@ -14,6 +14,7 @@ pub(crate) mod survey;
 
 use crate::context::Context;
 use crate::coordinates::{Coordinates, Labels};
+use crate::footprint::Heap;
 use crate::forward::Near;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
 use crate::identity::Contact;
@@ -65,6 +66,8 @@ struct Counters {
     forwarded: u64,
     escalated: u64,
     received: u64,
+    arrived: u64,
+    arrived_stale: u64,
 }
 
 impl Peer {
@@ -237,6 +240,8 @@ impl Peer {
             forwarded: self.counters.forwarded,
             escalated: self.counters.escalated,
             received: self.counters.received,
+            arrived: self.counters.arrived,
+            arrived_stale: self.counters.arrived_stale,
         }
     }
 
@@ -297,5 +302,21 @@ impl Peer {
             issued: self.place.coordinates.as_ref().map(issued),
             neighbours: self.neighbours.iter().map(belief).collect(),
         }
+    }
+}
+
+impl Heap for Peer {
+    fn heap(&self) -> usize {
+        self.survey.heap()
+            + self.hosts.heap()
+            + self.standbys.heap()
+            + self.warm.heap()
+            + self.place.heap()
+            + self.neighbours.heap()
+            + self.early.heap()
+            + self.gossip.heap()
+            + self.lookups.heap()
+            + self.delivery.heap()
+            + self.probes.heap()
     }
 }
