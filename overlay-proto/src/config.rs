@@ -72,8 +72,12 @@ pub struct Config {
     /// Of them, those within the peer's own region: under the same home, which is the supernode
     /// nearest to it. If there are any, paths follow latency; without, they take the fewest hops.
     pub near: usize,
-    /// Spanning trees over the peers, `T`. At most [`TREES_MAX`].
+    /// Spanning trees over the peers, `T`, of a small realm. At most [`TREES_MAX`].
     pub trees: usize,
+    /// How many trees there are once the realm has so many peers: `(peers, trees)`, least first.
+    /// Owners start the new trees, peers are labelled in them as they spread, and nobody changes a
+    /// setting. Trees that stand are kept when the realm shrinks.
+    pub tree_steps: Vec<(usize, usize)>,
     /// Warm standby supernodes a peer keeps beside its home.
     pub standbys: usize,
     /// How often a quiet link is probed.
@@ -125,6 +129,7 @@ impl Default for Config {
             degree: 8,
             near: 0,
             trees: 8,
+            tree_steps: vec![(10_000, 16), (100_000, 32)],
             standbys: 2,
             keep_alive: Span::secs(5),
             dead_after: Span::secs(12),

@@ -89,6 +89,33 @@ fn what_a_peer_believes_of_its_neighbours_can_be_compared_with_them() {
 }
 
 #[test]
+fn trees_grow_with_the_realm_without_a_flag_day() {
+    let config = Config { trees: 4, tree_steps: vec![(10, 9)], ..Config::default() };
+    let mut realm = Realm::new(config);
+    let mut net = Net::new();
+    for n in 0..2 {
+        let setup = realm.supernode(n);
+        net.add(setup);
+    }
+    net.run(Span::secs(5));
+    let mut users = Vec::new();
+    for n in 0..12 {
+        users.push(net.add(realm.user(n)));
+        net.ask(users[users.len() - 1], Command::Login);
+        if n == 8 {
+            net.run(Span::secs(20));
+            assert!(users.iter().all(|user| net.peer(*user).labels == 4));
+        }
+    }
+    net.run(Span::secs(30));
+    for user in &users {
+        assert_eq!((net.peer(*user).labels, net.peer(*user).trees), (9, 9));
+    }
+    let reply = send(&mut net, users[0], 11);
+    assert!(matches!(reply, Reply::Delivered { tries: 1, escalated: false, .. }), "{reply:?}");
+}
+
+#[test]
 fn a_killed_home_is_replaced_by_a_standby() {
     let (mut net, _, supers, users) = world(3, 12);
     net.kill(supers[0]);

@@ -1,7 +1,7 @@
 //! Texts, delivered once: sent again until the receipt is back, shown the first time only.
 
 use super::Peer;
-use super::locate::Waiter;
+use super::locate::{Waiter, lease_secs};
 use super::routing::{Arrival, Route};
 use super::session::reply;
 use crate::config::{OUTGOING_MAX, SEEN_MESSAGES_MAX, TEXT_BYTES_MAX};
@@ -14,7 +14,7 @@ use crate::location::LocationRecord;
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
-use crate::wire::end_to_end::{Receipt, Text};
+use crate::wire::end_to_end::{Moved, Receipt, Text};
 use crate::wire::packet::Destination;
 use crate::wire::{Class, Payload};
 use rand::Rng;
@@ -158,6 +158,7 @@ impl Peer {
         let receipt =
             Receipt { id: text.id, hops: arrival.hops, escalated: arrival.escalated, signature };
         let to = arrival.destination(&text.back);
+        let route_back = arrival.way_back();
         if self.delivery.seen.insert(member.node, text.id) {
             self.counters.received += 1;
             cx.event(Event::Received(ReceivedText {
@@ -170,9 +171,14 @@ impl Peer {
                 escalated: arrival.escalated,
             }));
         }
+        if arrival.astray
+            && let Some(record) = self.location_record(cx, lease_secs(cx))
+        {
+            let moved = Payload::Moved(Moved { record });
+            self.send_payload(cx, Class::Control, &to, &moved, route_back);
+        }
         // Each copy gets a receipt: the one before may have been lost.
-        let route = arrival.way_back();
-        self.send_payload(cx, Class::Message, &to, &Payload::Receipt(receipt), route);
+        self.send_payload(cx, Class::Message, &to, &Payload::Receipt(receipt), route_back);
     }
 
     pub(super) fn on_receipt(&mut self, cx: &mut Context, arrival: Arrival, receipt: &Receipt) {

@@ -215,8 +215,7 @@ impl Peer {
 
     /// Publishes our location, which renews the session too.
     pub(super) fn publish_now(&mut self, cx: &mut Context) {
-        let lease = u16::try_from(cx.config.lease.as_millis() / 1_000).unwrap_or(u16::MAX);
-        let Some(record) = self.location_record(cx, lease) else { return };
+        let Some(record) = self.location_record(cx, lease_secs(cx)) else { return };
         let Session::Online { link, renew_at, until, .. } = &mut self.session else { return };
         *renew_at = cx.now + cx.config.renew;
         *until = cx.now + cx.config.lease;
@@ -268,4 +267,9 @@ impl Heap for Lookups {
     fn heap(&self) -> usize {
         self.open.heap() + self.cache.heap() + self.published_labels.heap()
     }
+}
+
+/// The lease that our location records ask for, in seconds.
+pub(super) fn lease_secs(cx: &Context) -> u16 {
+    u16::try_from(cx.config.lease.as_millis() / 1_000).unwrap_or(u16::MAX)
 }

@@ -236,7 +236,12 @@ impl Peer {
             neighbours: self.neighbours.len(),
             degree: cx.degree,
             labels: self.place.coordinates.as_ref().map_or(0, |c| c.labels.placed()),
-            trees: cx.trees,
+            trees: self
+                .place
+                .coordinates
+                .as_ref()
+                .map_or(0, |c| c.labels.as_slice().len())
+                .max(cx.trees),
             forwarded: self.counters.forwarded,
             escalated: self.counters.escalated,
             received: self.counters.received,

@@ -101,8 +101,12 @@ impl Peer {
     /// A probe's hops end here.
     pub(super) fn report_hop(&mut self, cx: &mut Context, packet: &Packet) {
         let Ok(Payload::Echo(echo)) = Payload::decode(packet.payload()) else { return };
-        let arrival =
-            Arrival { source: packet.source(), hops: packet.hops_taken(), escalated: false };
+        let arrival = Arrival {
+            source: packet.source(),
+            hops: packet.hops_taken(),
+            escalated: false,
+            astray: false,
+        };
         let name = self.own_name(cx);
         let report = Payload::HopReport(HopReport { nonce: echo.nonce, hops: arrival.hops, name });
         let to = arrival.destination(&echo.back);

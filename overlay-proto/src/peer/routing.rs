@@ -111,7 +111,7 @@ impl Peer {
     fn deliver(&mut self, cx: &mut Context, packet: Packet) {
         let (source, hops, escalated) =
             (packet.source(), packet.hops_taken(), packet.is_escalated());
-        let arrival = Arrival { source, hops, escalated };
+        let arrival = Arrival { source, hops, escalated, astray: self.is_astray(&packet) };
         match Payload::decode(packet.payload()) {
             Ok(Payload::Text(text)) => {
                 self.counters.arrived += 1;
@@ -134,6 +134,17 @@ impl Peer {
         packet.labels(&mut room) != own
     }
 
+    /// Whether the packet's sender should learn where we are: a good part of its labels for us are
+    /// not ours any more.
+    fn is_astray(&self, packet: &Packet) -> bool {
+        let Some(coordinates) = &self.place.coordinates else { return false };
+        let mut room = [Label::NONE; TREES_MAX];
+        let labels = packet.labels(&mut room);
+        let stale = (0..).zip(labels).filter(|(tree, l)| coordinates.labels.get(*tree) != **l);
+        let own = coordinates.labels.as_slice().len();
+        2 * (stale.count() + own.saturating_sub(labels.len())) >= own.max(1)
+    }
+
     /// Where answers to us go.
     pub(super) fn return_address(&self, cx: &Context) -> ReturnAddress {
         let labels = self.place.coordinates.as_ref().map(|c| c.labels.clone()).unwrap_or_default();
@@ -153,6 +164,8 @@ pub(super) struct Arrival {
     pub source: NodeId,
     pub hops: u8,
     pub escalated: bool,
+    /// Whether the sender believes us elsewhere.
+    pub astray: bool,
 }
 
 impl Arrival {

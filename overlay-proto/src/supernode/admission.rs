@@ -110,7 +110,7 @@ impl Supernode {
             lease_secs: u16::try_from(cx.config.lease.as_millis() / 1_000).unwrap_or(u16::MAX),
             standbys: self.members.standbys(node, cx.config.standbys),
             redirect: Vec::new(),
-            trees: small(cx.config.trees),
+            trees: small(self.tree_count(cx)),
             degree: small(cx.config.degree),
             near: small(cx.config.near),
         }

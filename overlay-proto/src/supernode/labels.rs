@@ -32,7 +32,7 @@ const HYSTERESIS: u32 = 2;
 impl Supernode {
     /// Brings the labels of our peers up to date.
     pub(super) fn relabel(&mut self, cx: &mut Context) {
-        let (now, trees) = (cx.now, cx.config.trees);
+        let (now, trees) = (cx.now, self.tree_count(cx));
         let touched = self.children.iter_mut().filter(|(_, child)| child.touched);
         for (node, child) in touched {
             child.touched = false;

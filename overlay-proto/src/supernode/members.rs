@@ -93,6 +93,12 @@ impl Members {
         claims.filter(move |claim| usize::from(claim.tree) == tree)
     }
 
+    /// The number of the last tree that a live member has a root of, and one.
+    pub fn trees_claimed(&self) -> usize {
+        let claims = self.alive().flat_map(|(_, member)| &member.load.roots);
+        claims.map(|claim| usize::from(claim.tree) + 1).max().unwrap_or(0)
+    }
+
     pub fn peers(&self) -> usize {
         self.alive().map(|(_, member)| member.load.children as usize).sum()
     }

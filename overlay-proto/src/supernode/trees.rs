@@ -5,6 +5,7 @@
 
 use super::Supernode;
 use super::child::Child;
+use crate::config::TREES_MAX;
 use crate::context::Context;
 use crate::coordinates::{Coordinates, Epoch, Label};
 use crate::id::NodeId;
@@ -102,7 +103,7 @@ impl Supernode {
         }
         let me = std::iter::once(cx.me);
         let members: Vec<NodeId> = self.members.with_children().chain(me).collect();
-        for tree in 0..cx.config.trees {
+        for tree in 0..self.tree_count(cx) {
             let first = rendezvous::order(b"tree", tree as u64, members.iter().copied());
             if first.first() == Some(&cx.me) {
                 self.tend_own_tree(cx, tree);
@@ -110,6 +111,15 @@ impl Supernode {
                 self.hand_over_tree(tree);
             }
         }
+    }
+
+    /// How many trees there are: as many as the realm's size asks for, and all that stand.
+    pub(super) fn tree_count(&self, cx: &Context) -> usize {
+        let peers = self.children.len() + self.members.peers();
+        let reached = cx.config.tree_steps.iter().filter(|(least, _)| peers >= *least);
+        let by_size = reached.map(|(_, trees)| *trees).fold(cx.config.trees, usize::max);
+        let own = self.trees.roots.keys().next_back().map_or(0, |tree| tree + 1);
+        by_size.max(own).max(self.members.trees_claimed()).min(TREES_MAX)
     }
 
     fn tend_own_tree(&mut self, cx: &mut Context, tree: usize) {

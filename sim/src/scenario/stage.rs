@@ -95,6 +95,7 @@ impl<'a> Stage<'a> {
             degree: spec.degree,
             near: spec.near,
             trees,
+            tree_steps: Vec::new(),
             children_soft: children,
             children_hard: children + children / 4,
             verifier: verifier.clone(),
