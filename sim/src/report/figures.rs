@@ -128,6 +128,25 @@ pub struct Figures {
     /// place to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control_bytes_per_peer_second: Option<f64>,
+    /// Links made or cut for each peer that joined, from the beginning until all had their places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_changed_per_join: Option<f64>,
+    /// Links lost, cut or made for each peer that crashed, from the crash until repair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_changed_per_leave: Option<f64>,
+    /// Labels that homes gave or changed for each peer that joined, its own among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels_changed_per_join: Option<f64>,
+    /// Labels that homes changed for each peer that crashed, until repair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels_changed_per_leave: Option<f64>,
+    /// Share of the texts that came to peers alive at the end whose packet named a label that was
+    /// not the peer's any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_addresses_share: Option<f64>,
+    /// Mean bytes of memory that a peer keeps between inputs, of a sample of those alive at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_bytes_per_peer: Option<f64>,
     /// Signature checks that nodes asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signatures_asked: Option<u64>,

@@ -5,7 +5,7 @@ use super::file::Scenario;
 use super::play::{Progress, Pulse};
 use super::population::Population;
 use crate::checks::{Degree, Delivery, Era, Findings, Liveness, Standing};
-use crate::measure::{Ground, Survey};
+use crate::measure::{Changes, Ground, Moment, Series, Survey};
 use crate::net::Places;
 use crate::world::{MemoVerifier, Realm, Seen, Sighting, World};
 use overlay_proto::id::NodeId;
@@ -13,6 +13,7 @@ use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::{Command, Event, Reply};
 use overlay_proto::node::Setup;
 use overlay_proto::time::Time;
+use overlay_proto::wire::Class;
 use overlay_proto::{Config, Node};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -64,6 +65,8 @@ pub(super) struct Stage<'a> {
     pub(super) crashed: bool,
     /// When everybody had a place for the first time, and the control bytes sent until then.
     pub(super) settled: Option<(Time, u64)>,
+    pub(super) changes: Changes,
+    pub(super) series: Series,
     /// Walks over the network at the end.
     pub(super) survey: Option<Survey>,
     /// Walks among the survivors of each crash, before any repair.
@@ -117,6 +120,8 @@ impl<'a> Stage<'a> {
             era: Era::Before,
             crashed: false,
             settled: None,
+            changes: Changes::default(),
+            series: Series::default(),
             survey: None,
             crash_walks: Vec::new(),
             survey_dice: dice(scenario.seed, Dice::Survey),
@@ -250,9 +255,12 @@ impl<'a> Stage<'a> {
         until: Time,
         done: impl Fn(&Stage) -> bool,
     ) -> Result<bool, Interrupted> {
-        while self.world.next_at().is_some_and(|next| next <= until) {
+        while let Some(next) = self.world.next_at().filter(|next| *next <= until) {
             if done(self) {
                 return Ok(true);
+            }
+            if self.series.is_due(next) {
+                self.keep_moment();
             }
             self.world.step();
             if self.world.has_sightings() {
@@ -264,6 +272,19 @@ impl<'a> Stage<'a> {
         }
         self.world.wait_until(until);
         Ok(done(self))
+    }
+
+    /// Notes the counts as they are now.
+    pub(super) fn keep_moment(&mut self) {
+        self.series.keep(Moment {
+            at: self.now(),
+            sent: self.delivery.messages().len(),
+            delivered: self.delivery.delivered(),
+            here: self.standing.here(),
+            whole: self.standing.whole(),
+            control_bytes: self.world.tally().class(Class::Control).bytes,
+            labels: self.changes.labels(),
+        });
     }
 
     fn pulse(&mut self) -> Result<(), Interrupted> {
@@ -295,6 +316,8 @@ impl<'a> Stage<'a> {
         self.degree.see(sighting);
         self.delivery.see(sighting, &self.population);
         self.liveness.see(sighting);
+        let world = &self.world;
+        self.changes.see(sighting, &self.population, |host| world.is_alive(host));
         match &sighting.what {
             Seen::Event(Event::Escalated { .. }) => self.escalations += 1,
             Seen::Reply(id, Reply::Registered { .. }) if *id == Asked::Register.id() => {

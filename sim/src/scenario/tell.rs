@@ -3,6 +3,7 @@
 use super::stage::Stage;
 use crate::checks::delivery::{Message, Told};
 use crate::checks::{Era, Findings};
+use crate::measure::upkeep;
 use crate::report::{Figures, Sample, moore, process};
 use overlay_proto::wire::Class;
 use std::time::Duration;
@@ -48,6 +49,7 @@ impl Stage<'_> {
         };
         self.tell_of_messages(&mut figures);
         self.tell_of_walks(&mut figures);
+        self.tell_of_upkeep(&mut figures);
         self.tell_of_waits(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
@@ -94,6 +96,19 @@ impl Stage<'_> {
         let walked: usize = self.crash_walks.iter().map(|walks| walks.pairs).sum();
         let arrived: usize = self.crash_walks.iter().map(|walks| walks.hops.len()).sum();
         figures.delivered_before_any_repair = (walked > 0).then(|| arrived as f64 / walked as f64);
+    }
+
+    fn tell_of_upkeep(&self, figures: &mut Figures) {
+        if let Some(each) = self.changes.per_join() {
+            figures.links_changed_per_join = Some(each.links);
+            figures.labels_changed_per_join = Some(each.labels);
+        }
+        if let Some(each) = self.changes.per_leave() {
+            figures.links_changed_per_leave = Some(each.links);
+            figures.labels_changed_per_leave = Some(each.labels);
+        }
+        figures.stale_addresses_share = upkeep::stale_addresses(&self.world, &self.population);
+        figures.state_bytes_per_peer = upkeep::state_bytes(&self.world, &self.population);
     }
 
     fn tell_of_waits(&self, figures: &mut Figures) {
