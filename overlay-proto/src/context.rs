@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::coordinates::{Coordinates, Issuers};
+use crate::footprint::Heap;
 use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::verify::Verify;
 use crate::identity::{Certificate, Contact, Identity};
@@ -67,6 +68,11 @@ impl Context {
     }
 
     /// The wall clock: what the driver last read, and the time since.
+    /// Bytes on the heap of links and certificates, without what waits for the driver.
+    pub fn heap(&self) -> usize {
+        self.links.heap() + self.issuers.heap() + self.listening.heap()
+    }
+
     pub fn wall(&self) -> WallTime {
         let (at, wall) = self.wall_origin;
         wall.plus(self.now.since(at))

@@ -279,6 +279,8 @@ pub enum Event {
         labels: usize,
         /// Neighbours named by the home.
         neighbours: usize,
+        /// Trees in which the label is another one than before, or new.
+        changed: u32,
     },
     /// This peer had to hand a packet to the scaffold.
     Escalated {

@@ -94,6 +94,7 @@ pub mod config;
 mod context;
 pub mod coordinates;
 pub mod encoding;
+mod footprint;
 pub mod forward;
 pub mod id;
 pub mod identity;

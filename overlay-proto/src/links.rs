@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::coordinates::LinkCost;
+use crate::footprint::Heap;
 use crate::id::{LinkId, NodeId};
 use crate::identity::Certificate;
 use crate::identity::certificate::CertificateError;
@@ -338,4 +339,20 @@ fn wake_for(cx: &mut Context, link: LinkId) {
 pub(crate) fn dismiss(cx: &mut Context, link: LinkId, status: Status) {
     cx.send(link, Goodbye { status });
     cx.hang_up(link);
+}
+
+impl Heap for Link {
+    fn heap(&self) -> usize {
+        let phase = match &self.phase {
+            Phase::Greeting { sent, .. } => sent.heap(),
+            Phase::Ready(greeted) => greeted.supernode.heap(),
+        };
+        self.remote.heap() + phase
+    }
+}
+
+impl Heap for Links {
+    fn heap(&self) -> usize {
+        self.by_id.heap() + self.by_node.heap()
+    }
 }

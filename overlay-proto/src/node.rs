@@ -2,6 +2,8 @@
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::coordinates::Labels;
+use crate::footprint::Heap;
 use crate::forward::Near;
 use crate::id::{LinkId, NodeId, Nonce};
 use crate::identity::{Contact, Identity};
@@ -279,6 +281,19 @@ impl Node {
     /// a network without moving it.
     pub fn routes(&self) -> impl Iterator<Item = Near<'_>> + Clone {
         self.peer.iter().flat_map(|peer| peer.routes())
+    }
+
+    /// The peer's labels as its home issued them last; `None` before the first time.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.peer.as_ref().and_then(|peer| peer.labels())
+    }
+
+    /// Bytes of memory that the peer role keeps between inputs, with its links: the room that its
+    /// containers have, by the size of what they hold. Without keys and configuration, and without
+    /// what the allocator adds. `None` for a node without the role.
+    pub fn state_bytes(&self) -> Option<usize> {
+        let peer = self.peer.as_ref()?;
+        Some(size_of::<Node>() + self.cx.heap() + size_of::<Peer>() + peer.heap())
     }
 
     /// The peer's neighbours, in slot order.

@@ -33,6 +33,10 @@ pub struct PeerView {
     pub escalated: u64,
     /// Texts received.
     pub received: u64,
+    /// Packets with texts that came, copies among them.
+    pub arrived: u64,
+    /// Of those, the ones addressed to labels of which at least one is not this peer's any more.
+    pub arrived_stale: u64,
 }
 
 /// One neighbour of a peer.

@@ -3,6 +3,7 @@
 
 pub mod checks;
 pub mod launch;
+pub mod measure;
 pub mod net;
 pub mod report;
 pub mod scenario;

@@ -24,6 +24,18 @@ fn everybody_gets_in_and_every_message_arrives() {
     assert_eq!(figures.messages_delivered, figures.messages_sent);
     assert!(figures.degree_max <= 8);
     assert_eq!(figures.delivered_before_crash, None, "nothing crashed");
+    let links = figures.links_changed_per_join.expect("all have joined");
+    assert!((8.0..20.0).contains(&links), "{links}: a newcomer of degree 8 cuts 4 and makes 8");
+    assert!(figures.labels_changed_per_join.is_some_and(|labels| labels >= 8.0));
+    assert_eq!(figures.links_changed_per_leave, None);
+    assert!(figures.stale_addresses_share.is_some_and(|share| share < 0.5));
+    let state = figures.state_bytes_per_peer.expect("somebody lives");
+    assert!((4_000.0..64_000.0).contains(&state), "{state} bytes: 56 places of 8 labels at least");
+    assert_eq!(figures.walks_delivered, Some(1.0));
+    assert!(figures.stretch_mean.is_some_and(|stretch| stretch > 1.0 && stretch < 20.0));
+    assert!(figures.stretch_p95 > figures.stretch_mean);
+    assert!(figures.load_max_over_mean.is_some_and(|load| load > 1.0));
+    assert_eq!(figures.delivered_before_any_repair, None);
 }
 
 #[test]
@@ -33,6 +45,11 @@ fn a_fifth_vanishes_and_the_rest_is_repaired() {
     let figures = outcome.figures;
     assert_eq!(figures.delivered_before_crash, Some(1.0));
     assert_eq!(figures.delivered_after_repair, Some(1.0));
+    let links = figures.links_changed_per_leave.expect("repaired");
+    assert!((6.0..24.0).contains(&links), "{links}: 8 are lost and half as many made");
+    assert!(figures.labels_changed_per_leave.is_some());
+    let unrepaired = figures.delivered_before_any_repair.expect("it crashed");
+    assert!(unrepaired > 0.98 && unrepaired <= 1.0, "{unrepaired}");
     assert!(figures.repair_ms_p50.is_some_and(|ms| ms > 1_000.0), "silence is noticed late");
 }
 

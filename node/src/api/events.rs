@@ -119,7 +119,7 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::LoggedOut { status } => ApiEvent::LoggedOut { status: *status },
         Event::NeighbourUp { node, .. } => ApiEvent::NeighbourUp { node: node.to_string() },
         Event::NeighbourDown { node, .. } => ApiEvent::NeighbourDown { node: node.to_string() },
-        Event::Placed { labels, neighbours } => {
+        Event::Placed { labels, neighbours, .. } => {
             ApiEvent::Placed { labels: *labels, neighbours: *neighbours }
         }
         Event::ChildIn { node, name } => {

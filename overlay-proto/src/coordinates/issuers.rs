@@ -1,6 +1,7 @@
 //! The supernodes whose certificates a node has checked: who may issue coordinates.
 
 use crate::config::MEMBERS_MAX;
+use crate::footprint::{Heap, flat};
 use crate::id::{NodeId, RealmId};
 use crate::identity::certificate::{Certificate, CertificateError};
 use crate::identity::chain::check_supernode;
@@ -52,5 +53,13 @@ impl Issuers {
     pub fn vouch_for(&self, node: NodeId, now: WallTime) -> bool {
         let holds = |term: &Term| (term.from..term.until).contains(&(now.0 / 1_000));
         self.0.get(&node).is_some_and(holds)
+    }
+}
+
+flat!(Term);
+
+impl Heap for Issuers {
+    fn heap(&self) -> usize {
+        self.0.heap()
     }
 }

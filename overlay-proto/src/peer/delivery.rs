@@ -6,6 +6,7 @@ use super::routing::{Arrival, Route};
 use super::session::reply;
 use crate::config::{OUTGOING_MAX, SEEN_MESSAGES_MAX, TEXT_BYTES_MAX};
 use crate::context::Context;
+use crate::footprint::Heap;
 use crate::id::{CommandId, MessageId, NodeId, ShortId};
 use crate::identity::Domain;
 use crate::io::{Event, ReceivedText, Reply};
@@ -229,4 +230,16 @@ fn text_signed(to: NodeId, id: MessageId, sent_ms: u64, text: &str) -> Vec<u8> {
 
 fn receipt_signed(to: NodeId, id: MessageId) -> Vec<u8> {
     [to.0.as_slice(), &id.0].concat()
+}
+
+impl Heap for Outgoing {
+    fn heap(&self) -> usize {
+        self.to.heap() + self.text.heap()
+    }
+}
+
+impl Heap for Delivery {
+    fn heap(&self) -> usize {
+        self.outgoing.heap() + self.seen.ids.heap() + self.seen.order.heap()
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::config::HOSTS_MAX;
 use crate::context::Context;
+use crate::footprint::Heap;
 use crate::id::NodeId;
 use crate::identity::Contact;
 use std::collections::BTreeMap;
@@ -79,5 +80,17 @@ impl Hosts {
 impl Host {
     fn rank(&self) -> (bool, u32) {
         (!self.preferred, self.failures)
+    }
+}
+
+impl Heap for Host {
+    fn heap(&self) -> usize {
+        self.contact.heap()
+    }
+}
+
+impl Heap for Hosts {
+    fn heap(&self) -> usize {
+        self.known.heap()
     }
 }

@@ -5,6 +5,7 @@ use super::session::{Session, reply};
 use crate::config::{ADDRESSES_MAX, LOCATION_CACHE_MAX};
 use crate::context::Context;
 use crate::coordinates::Labels;
+use crate::footprint::{Heap, flat};
 use crate::id::{CommandId, LinkId, MessageId};
 use crate::identity::verify::Signature;
 use crate::io::Reply;
@@ -245,6 +246,26 @@ impl Peer {
             signature: Signature([0; 64]),
         };
         Some(record.signed(&cx.identity.device, cx.verifier()))
+    }
+}
+
+flat!(Waiter);
+
+impl Heap for Question {
+    fn heap(&self) -> usize {
+        self.name.heap() + self.waiting.heap()
+    }
+}
+
+impl Heap for Answer {
+    fn heap(&self) -> usize {
+        self.record.heap()
+    }
+}
+
+impl Heap for Lookups {
+    fn heap(&self) -> usize {
+        self.open.heap() + self.cache.heap() + self.published_labels.heap()
     }
 }
 

@@ -13,7 +13,8 @@ mod standby;
 pub(crate) mod survey;
 
 use crate::context::Context;
-use crate::coordinates::Coordinates;
+use crate::coordinates::{Coordinates, Labels};
+use crate::footprint::Heap;
 use crate::forward::Near;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
 use crate::identity::Contact;
@@ -65,6 +66,8 @@ struct Counters {
     forwarded: u64,
     escalated: u64,
     received: u64,
+    arrived: u64,
+    arrived_stale: u64,
 }
 
 impl Peer {
@@ -242,12 +245,19 @@ impl Peer {
             forwarded: self.counters.forwarded,
             escalated: self.counters.escalated,
             received: self.counters.received,
+            arrived: self.counters.arrived,
+            arrived_stale: self.counters.arrived_stale,
         }
     }
 
     /// The live neighbours, as the forwarding rule sees them.
     pub fn routes(&self) -> impl Iterator<Item = Near<'_>> + Clone {
         self.neighbours.iter().map(Neighbour::near)
+    }
+
+    /// The labels that the home issued last.
+    pub fn labels(&self) -> Option<&Labels> {
+        self.place.coordinates.as_ref().map(|coordinates| &coordinates.labels)
     }
 
     pub fn neighbour_views(&self, cx: &Context) -> Vec<NeighbourView> {
@@ -297,5 +307,21 @@ impl Peer {
             issued: self.place.coordinates.as_ref().map(issued),
             neighbours: self.neighbours.iter().map(belief).collect(),
         }
+    }
+}
+
+impl Heap for Peer {
+    fn heap(&self) -> usize {
+        self.survey.heap()
+            + self.hosts.heap()
+            + self.standbys.heap()
+            + self.warm.heap()
+            + self.place.heap()
+            + self.neighbours.heap()
+            + self.early.heap()
+            + self.gossip.heap()
+            + self.lookups.heap()
+            + self.delivery.heap()
+            + self.probes.heap()
     }
 }

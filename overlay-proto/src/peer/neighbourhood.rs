@@ -4,6 +4,7 @@ use super::Peer;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
 use crate::coordinates::{Coordinates, Label, LabelChanges, Labels, LinkCost};
+use crate::footprint::{Heap, flat};
 use crate::forward::{DeadLinks, Far, Near};
 use crate::id::{LinkId, NodeId, ShortId};
 use crate::status::Status;
@@ -415,5 +416,31 @@ fn broadcast(cx: &mut Context, links: &[LinkId], message: Message) {
     let Ok(frame) = codec::encode(&message) else { return };
     for link in links {
         cx.send_frame(*link, crate::wire::Class::Control, frame.clone());
+    }
+}
+
+flat!(SlotReport, FarEntry);
+
+impl Heap for Neighbour {
+    fn heap(&self) -> usize {
+        self.coordinates.heap() + self.far.heap()
+    }
+}
+
+impl Heap for Neighbourhood {
+    fn heap(&self) -> usize {
+        self.entries.heap()
+    }
+}
+
+impl Heap for Early {
+    fn heap(&self) -> usize {
+        self.hood.heap() + self.placed.as_ref().map_or(0, |placed| placed.coordinates.heap())
+    }
+}
+
+impl Heap for Gossip {
+    fn heap(&self) -> usize {
+        self.entries.heap() + self.slots.heap() + self.around.heap()
     }
 }

@@ -4,7 +4,8 @@ use super::Peer;
 use super::neighbourhood::Neighbour;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
-use crate::coordinates::{Coordinates, LinkCost};
+use crate::coordinates::{Coordinates, Labels, LinkCost};
+use crate::footprint::Heap;
 use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::{Certificate, Contact};
 use crate::io::Event;
@@ -89,7 +90,10 @@ impl Peer {
                 || held.home != coordinates.home
                 || has_moved(&held.slots, &coordinates.slots)
         });
+        let none = Labels::default();
+        let held = self.place.coordinates.as_ref().map_or(&none, |held| &held.labels);
         cx.event(Event::Placed {
+            changed: held.differing(&coordinates.labels).count_ones(),
             labels: coordinates.labels.placed(),
             neighbours: coordinates.slots.iter().filter(|s| **s != ShortId::NONE).count(),
         });
@@ -276,4 +280,17 @@ impl Peer {
 fn has_moved(held: &[ShortId], now: &[ShortId]) -> bool {
     let stays = |node: &ShortId| *node != ShortId::NONE && now.contains(node);
     held.iter().enumerate().any(|(i, node)| stays(node) && now.get(i) != Some(node))
+}
+
+impl Heap for Slot {
+    fn heap(&self) -> usize {
+        self.contact.heap()
+    }
+}
+
+impl Heap for Place {
+    /// Without the issuer's certificate, which the home's link holds.
+    fn heap(&self) -> usize {
+        self.coordinates.heap() + self.slots.heap()
+    }
 }

@@ -8,6 +8,7 @@ use super::routing::{Arrival, Route};
 use super::session::reply;
 use crate::config::TRACE_HOPS_MAX;
 use crate::context::Context;
+use crate::footprint::Heap;
 use crate::id::{CommandId, NodeId};
 use crate::io::{HopSeen, Reply};
 use crate::location::LocationRecord;
@@ -192,5 +193,23 @@ impl Peer {
 
     fn own_name(&self, cx: &Context) -> Option<Name> {
         cx.identity.chain().and_then(|chain| chain.claimed_name()).cloned()
+    }
+}
+
+impl Heap for Probe {
+    fn heap(&self) -> usize {
+        self.trace.heap()
+    }
+}
+
+impl Heap for HopSeen {
+    fn heap(&self) -> usize {
+        self.name.heap()
+    }
+}
+
+impl Heap for Probes {
+    fn heap(&self) -> usize {
+        self.open.heap()
     }
 }

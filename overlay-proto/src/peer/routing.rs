@@ -113,7 +113,11 @@ impl Peer {
             (packet.source(), packet.hops_taken(), packet.is_escalated());
         let arrival = Arrival { source, hops, escalated, astray: self.is_astray(&packet) };
         match Payload::decode(packet.payload()) {
-            Ok(Payload::Text(text)) => self.on_text(cx, arrival, text),
+            Ok(Payload::Text(text)) => {
+                self.counters.arrived += 1;
+                self.counters.arrived_stale += u64::from(self.is_stale(&packet));
+                self.on_text(cx, arrival, text);
+            }
             Ok(Payload::Receipt(receipt)) => self.on_receipt(cx, arrival, &receipt),
             Ok(Payload::Echo(echo)) => self.on_echo(cx, arrival, &echo),
             Ok(Payload::EchoReply(answer)) => self.on_echo_reply(cx, arrival, answer),
@@ -121,6 +125,13 @@ impl Peer {
             Ok(Payload::Moved(moved)) => self.on_moved(cx, moved.record),
             Err(_) => {}
         }
+    }
+
+    /// Whether the packet's labels are not all our own.
+    fn is_stale(&self, packet: &Packet) -> bool {
+        let mut room = [Label::NONE; TREES_MAX];
+        let own = self.place.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
+        packet.labels(&mut room) != own
     }
 
     /// Whether the packet's sender should learn where we are: a good part of its labels for us are

@@ -5,6 +5,7 @@
 use super::Peer;
 use super::session::{Goal, Session};
 use crate::context::Context;
+use crate::footprint::Heap;
 use crate::id::{LinkId, NodeId};
 use crate::identity::Contact;
 use crate::time::Span;
@@ -98,5 +99,11 @@ impl Peer {
             Some(Rtt { node: *node, micros: u32::try_from(rtt.0).unwrap_or(u32::MAX) })
         });
         measured.take(MEASURED_MAX).collect()
+    }
+}
+
+impl Heap for Survey {
+    fn heap(&self) -> usize {
+        self.tried.heap() + self.refused.heap()
     }
 }

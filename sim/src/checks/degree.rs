@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn as_many_as_allowed_is_right() {
         assert_eq!(found(vec![up(1, 0), up(2, 1), down(1, 0), up(3, 0)]), (0, 2));
-        assert_eq!(found(vec![Event::Placed { labels: 8, neighbours: 2 }]), (0, 0));
+        assert_eq!(found(vec![Event::Placed { labels: 8, neighbours: 2, changed: 0 }]), (0, 0));
     }
 
     #[test]
@@ -122,6 +122,10 @@ mod tests {
         assert_eq!(found(vec![up(1, 0), up(1, 1)]).0, 1, "one in two slots");
         assert_eq!(found(vec![up(1, 0), down(2, 0)]).0, 1, "another one went");
         assert_eq!(found(vec![down(1, 9)]).0, 1, "nobody went");
-        assert_eq!(found(vec![Event::Placed { labels: 8, neighbours: 3 }]).0, 1, "named too many");
+        assert_eq!(
+            found(vec![Event::Placed { labels: 8, neighbours: 3, changed: 0 }]).0,
+            1,
+            "named too many"
+        );
     }
 }

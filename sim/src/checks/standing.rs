@@ -104,7 +104,7 @@ impl Standing {
         match event {
             Event::LoggedIn { .. } => stand.logged_in = true,
             Event::LoggedOut { .. } => stand.logged_in = false,
-            Event::Placed { labels, neighbours } => {
+            Event::Placed { labels, neighbours, .. } => {
                 (stand.labels, stand.named) = (*labels, *neighbours);
             }
             Event::NeighbourUp { node, slot } => {
@@ -273,7 +273,7 @@ mod tests {
             }
             let events = [
                 Event::LoggedIn { home: node(0), failover: false },
-                Event::Placed { labels: 4, neighbours: 2 },
+                Event::Placed { labels: 4, neighbours: 2, changed: 0 },
             ];
             for event in events {
                 tell(&mut standing, &population, host, 5, event);
@@ -304,7 +304,7 @@ mod tests {
             let gone = Event::NeighbourDown { node: node(3), slot: 1 };
             tell(&mut standing, &population, host, at, gone);
             assert!(standing.lacks(host).is_some(), "the home has not noticed");
-            let placed = Event::Placed { labels: 4, neighbours: 1 };
+            let placed = Event::Placed { labels: 4, neighbours: 1, changed: 0 };
             tell(&mut standing, &population, host, at + 5, placed);
         }
         assert_eq!(standing.repairs(), [Span(15), Span(25)]);
@@ -318,8 +318,8 @@ mod tests {
             tell(&mut standing, &population, 1, 9, event);
             standing.broken().count() + standing.one_sided().count()
         };
-        assert_eq!(lacking(Event::Placed { labels: 3, neighbours: 2 }), 1);
-        assert_eq!(lacking(Event::Placed { labels: 4, neighbours: 1 }), 1);
+        assert_eq!(lacking(Event::Placed { labels: 3, neighbours: 2, changed: 0 }), 1);
+        assert_eq!(lacking(Event::Placed { labels: 4, neighbours: 1, changed: 0 }), 1);
         assert_eq!(lacking(Event::NeighbourDown { node: node(2), slot: 0 }), 2);
         let status = overlay_proto::status::Status::TIMEOUT;
         assert_eq!(lacking(Event::LoggedOut { status }), 1);

@@ -2,11 +2,12 @@
 
 use super::json;
 use super::progress::Line;
+use anyhow::Context;
 use clap::Args;
-use overlay_sim::report::table;
+use overlay_sim::report::{page, table};
 use overlay_sim::scenario::{Change, Outcome, Scenario, play};
 use owo_colors::OwoColorize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,6 +41,9 @@ pub(super) struct Run {
     /// Write the figures to this file, as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page with charts to this file: one HTML file that needs no other.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Show which messages made the traffic.
     #[arg(long)]
     traffic: bool,
@@ -62,6 +66,9 @@ impl Run {
         let outcome = play(&scenario, &mut line, &stop);
         line.clear();
         json::write(self.json.as_deref(), &outcome.figures)?;
+        if let Some(path) = &self.html {
+            write_page(path, &outcome, &scenario)?;
+        }
         self.show(&outcome, &scenario);
         Ok(outcome.passed())
     }
@@ -94,6 +101,13 @@ impl Run {
             anstream::eprintln!("{}", "every check holds".green());
         }
     }
+}
+
+fn write_page(path: &Path, outcome: &Outcome, scenario: &Scenario) -> anyhow::Result<()> {
+    let replay = scenario.replay();
+    let (figures, findings, record) = (&outcome.figures, &outcome.findings, &outcome.record);
+    let page = page::page(&page::Told { figures, findings, record, replay: &replay })?;
+    std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The first Ctrl-C ends the run in order, with a report of what was done; the second at once.

@@ -216,6 +216,8 @@ mod tests {
             forwarded: 0,
             escalated: 0,
             received: 0,
+            arrived: 0,
+            arrived_stale: 0,
         };
         let (version, addresses) = (String::new(), Vec::new());
         Sight { status: PeerStatus { version, process: 1, addresses, inbox: 0, peer }, neighbours }

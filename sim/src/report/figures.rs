@@ -47,6 +47,19 @@ pub struct Figures {
     /// everything would need.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hops_graph_mean: Option<f64>,
+    /// One-way delay along the way that a packet takes over the delay of the direct way: mean over
+    /// random pairs of peers, walked over the network as it stands at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stretch_mean: Option<f64>,
+    /// The same: 95th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stretch_p95: Option<f64>,
+    /// Of those walks, how many the busiest peer has forwarded, over the mean of all peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_max_over_mean: Option<f64>,
+    /// Share of those walks that arrived without the scaffold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub walks_delivered: Option<f64>,
     /// Packets that peers handed to the scaffold.
     pub escalations: u64,
     /// Most neighbours that a peer ever had.
@@ -79,6 +92,11 @@ pub struct Figures {
     /// Share, 0 to 1, of the messages sent before the crash that were delivered exactly once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered_before_crash: Option<f64>,
+    /// Share of random pairs of survivors between which a packet finds its way without the scaffold,
+    /// walked over the network as the crash left it, once all have noticed and told which links
+    /// are dead, and before anything is repaired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_before_any_repair: Option<f64>,
     /// Share of the messages sent among survivors between the crash and the end of repair that
     /// were delivered exactly once at all: senders try again, and escalate what finds no way.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,6 +128,25 @@ pub struct Figures {
     /// place to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control_bytes_per_peer_second: Option<f64>,
+    /// Links made or cut for each peer that joined, from the beginning until all had their places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_changed_per_join: Option<f64>,
+    /// Links lost, cut or made for each peer that crashed, from the crash until repair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links_changed_per_leave: Option<f64>,
+    /// Labels that homes gave or changed for each peer that joined, its own among them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels_changed_per_join: Option<f64>,
+    /// Labels that homes changed for each peer that crashed, until repair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels_changed_per_leave: Option<f64>,
+    /// Share of the texts that came to peers alive at the end whose packet named a label that was
+    /// not the peer's any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_addresses_share: Option<f64>,
+    /// Mean bytes of memory that a peer keeps between inputs, of a sample of those alive at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_bytes_per_peer: Option<f64>,
     /// Signature checks that nodes asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signatures_asked: Option<u64>,

@@ -19,6 +19,11 @@ impl Sample {
         Sample::new(spans.into_iter().map(|span| span.as_millis_f64()))
     }
 
+    /// The values, the smallest first.
+    pub fn values(&self) -> &[f64] {
+        &self.0
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

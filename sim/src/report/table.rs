@@ -18,9 +18,9 @@ pub fn summary(figures: &Figures) -> String {
     table.to_string()
 }
 
-type Row = (&'static str, String, String);
+pub(super) type Row = (&'static str, String, String);
 
-fn rows(f: &Figures) -> Vec<Row> {
+pub(super) fn rows(f: &Figures) -> Vec<Row> {
     let ms = |value: Option<f64>| value.map(|v| format!("{v:.0} ms"));
     let share = |value: Option<f64>| value.map(|v| format!("{:.3} %", 100.0 * v));
     let p99 = |value: Option<f64>| ms(value).map_or(String::new(), |v| format!("99 % within {v}"));
@@ -39,10 +39,15 @@ fn rows(f: &Figures) -> Vec<Row> {
     row("hops", f.hops_mean.map(|v| format!("{v:.2}")), hops);
     row("hops, 99 %", f.hops_p99.map(|v| format!("{v:.0}")), note());
     row("shortest way there is", f.hops_graph_mean.map(|v| format!("{v:.2}")), note());
+    let p95 = f.stretch_p95.map_or(note(), |v| format!("95 % within {v:.2}"));
+    row("latency over direct", f.stretch_mean.map(|v| format!("{v:.2}")), p95);
+    let load = f.load_max_over_mean.map(|v| format!("{v:.2}"));
+    row("busiest peer over mean", load, note());
     row("escalations", Some(f.escalations.to_string()), note());
     let mean = f.degree_mean.map_or(note(), |mean| format!("mean {mean:.3} at the end"));
     row("degree at most", Some(f.degree_max.to_string()), mean);
     row("delivered before the crash", share(f.delivered_before_crash), note());
+    row("without any repair", share(f.delivered_before_any_repair), note());
     let first = share(f.first_try_before_repair);
     let first = first.map_or(note(), |v| format!("{v} at the first try, without the scaffold"));
     row("delivered before repair", share(f.delivered_before_repair), first);
@@ -51,6 +56,13 @@ fn rows(f: &Figures) -> Vec<Row> {
     row("repair", ms(f.repair_ms_p50), p99(f.repair_ms_p99));
     let control = f.control_bytes_per_peer_second.map(|v| format!("{v:.0} B/s"));
     row("control traffic a peer", control, note());
+    let per = |links: Option<f64>| links.map(|v| format!("{v:.1} links"));
+    let and = |labels: Option<f64>| labels.map_or(note(), |v| format!("and {v:.1} labels"));
+    row("a join changes", per(f.links_changed_per_join), and(f.labels_changed_per_join));
+    row("a leave changes", per(f.links_changed_per_leave), and(f.labels_changed_per_leave));
+    row("stale addresses", share(f.stale_addresses_share), note());
+    let state = f.state_bytes_per_peer.map(|v| format!("{:.1} KB", v / 1_024.0));
+    row("state of a peer", state, note());
     let asked = f.signatures_asked.map_or(note(), |asked| format!("of {asked} asked for"));
     row("signatures verified", f.signatures_verified.map(|v| v.to_string()), asked);
     let speed = f.events_per_second.map_or(note(), |v| format!("{v:.0} a second"));

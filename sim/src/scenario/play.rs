@@ -3,6 +3,7 @@
 use super::file::Scenario;
 use super::stage::{Interrupted, Stage};
 use crate::checks::Findings;
+use crate::measure::{Record, Topology};
 use crate::report::Figures;
 use crate::world::Tally;
 use overlay_proto::status::Status;
@@ -16,6 +17,8 @@ use std::time::Instant;
 pub struct Outcome {
     /// What was measured.
     pub figures: Figures,
+    /// What was measured on the way, to be drawn.
+    pub record: Record,
     /// What was found wrong. The run has passed if this is empty and it was not interrupted.
     pub findings: Findings,
     /// What senders were told when it did not work, and how often.
@@ -65,16 +68,28 @@ pub fn play(scenario: &Scenario, progress: &mut dyn Progress, stop: &AtomicBool)
     let began = Instant::now();
     let mut stage = Stage::new(scenario, progress, stop);
     let end = stage.run();
+    stage.keep_moment();
     let mut figures = stage.figures(began.elapsed(), end.is_err());
     let findings = stage.verdict(&figures);
     figures.violations = findings.count();
     let (failures, tally) = (stage.delivery.failures(), stage.world.tally().clone());
-    Outcome { figures, findings, failures, tally }
+    let record = stage.record();
+    Outcome { figures, record, findings, failures, tally }
 }
 
 impl Stage<'_> {
+    /// What can be drawn of the run. To be asked once, at the end.
+    fn record(&mut self) -> Record {
+        let topology = Topology::of(&self.world, &self.population);
+        let series = std::mem::take(&mut self.series);
+        Record { series, survey: self.survey.take(), topology }
+    }
+
     fn run(&mut self) -> Result<(), Interrupted> {
         self.arrive()?;
-        self.scenario.step.iter().try_for_each(|step| self.step(step.get_ref()))
+        self.scenario.step.iter().try_for_each(|step| self.step(step.get_ref()))?;
+        self.phase("walks over the network");
+        self.survey_the_end();
+        Ok(())
     }
 }

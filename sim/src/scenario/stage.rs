@@ -5,6 +5,7 @@ use super::file::Scenario;
 use super::play::{Progress, Pulse};
 use super::population::Population;
 use crate::checks::{Degree, Delivery, Era, Findings, Liveness, Standing};
+use crate::measure::{Changes, Ground, Moment, Series, Survey};
 use crate::net::Places;
 use crate::world::{Crash, MemoVerifier, Realm, Seen, Sighting, World};
 use overlay_proto::id::NodeId;
@@ -12,6 +13,7 @@ use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::{Command, Event, Reply};
 use overlay_proto::node::Setup;
 use overlay_proto::time::Time;
+use overlay_proto::wire::Class;
 use overlay_proto::{Config, Node};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +24,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const INVITED_TO: usize = 3;
 /// Events between two looks at the progress display and the stop flag.
 const PULSE_EVENTS: u64 = 1 << 13;
+
+/// Pairs of peers that a survey walks, at least: shares are then known to a few parts in 10,000.
+const SURVEY_PAIRS: usize = 20_000;
 
 /// The run was asked to stop.
 #[derive(Debug)]
@@ -35,6 +40,7 @@ enum Dice {
     Births = 3,
     Script = 4,
     Faults = 5,
+    Survey = 8,
 }
 
 fn dice(seed: u64, purpose: Dice) -> ChaCha8Rng {
@@ -60,6 +66,13 @@ pub(super) struct Stage<'a> {
     pub(super) crashed: bool,
     /// When everybody had a place for the first time, and the control bytes sent until then.
     pub(super) settled: Option<(Time, u64)>,
+    pub(super) changes: Changes,
+    pub(super) series: Series,
+    /// Walks over the network at the end.
+    pub(super) survey: Option<Survey>,
+    /// Walks among the survivors of each crash, before any repair.
+    pub(super) crash_walks: Vec<Survey>,
+    survey_dice: ChaCha8Rng,
     /// The script's dice.
     pub(super) dice: ChaCha8Rng,
     births: ChaCha8Rng,
@@ -111,6 +124,11 @@ impl<'a> Stage<'a> {
             era: Era::Before,
             crashed: false,
             settled: None,
+            changes: Changes::default(),
+            series: Series::default(),
+            survey: None,
+            crash_walks: Vec::new(),
+            survey_dice: dice(scenario.seed, Dice::Survey),
             dice: dice(scenario.seed, Dice::Script),
             births: dice(scenario.seed, Dice::Births),
             realm: Realm::new(dice(scenario.seed, Dice::Keys)),
@@ -305,6 +323,20 @@ impl<'a> Stage<'a> {
         users.filter(|u| host(u) < started && self.world.is_alive(host(u))).collect()
     }
 
+    /// Walks over the network as it stands at the end.
+    pub(super) fn survey_the_end(&mut self) {
+        let ground = Ground::new(&self.world, &self.population);
+        let pairs = ground.peers().max(SURVEY_PAIRS);
+        self.survey = Some(ground.survey(pairs, &mut self.survey_dice));
+    }
+
+    /// Walks among the survivors of a crash that has just struck.
+    pub(super) fn survey_the_crash(&mut self) {
+        let ground = Ground::new(&self.world, &self.population).with_the_dead_noticed();
+        let walks = ground.survey(SURVEY_PAIRS, &mut self.survey_dice);
+        self.crash_walks.push(walks);
+    }
+
     /// Lets all happen that happens until `until`; then it is `until`.
     pub(super) fn wait(&mut self, until: Time) -> Result<(), Interrupted> {
         self.wait_for(until, |_| false).map(|_| ())
@@ -316,9 +348,12 @@ impl<'a> Stage<'a> {
         until: Time,
         done: impl Fn(&Stage) -> bool,
     ) -> Result<bool, Interrupted> {
-        while self.world.next_at().is_some_and(|next| next <= until) {
+        while let Some(next) = self.world.next_at().filter(|next| *next <= until) {
             if done(self) {
                 return Ok(true);
+            }
+            if self.series.is_due(next) {
+                self.keep_moment();
             }
             self.world.step();
             if self.world.has_sightings() {
@@ -330,6 +365,19 @@ impl<'a> Stage<'a> {
         }
         self.world.wait_until(until);
         Ok(done(self))
+    }
+
+    /// Notes the counts as they are now.
+    pub(super) fn keep_moment(&mut self) {
+        self.series.keep(Moment {
+            at: self.now(),
+            sent: self.delivery.messages().len(),
+            delivered: self.delivery.delivered(),
+            here: self.standing.here(),
+            whole: self.standing.whole(),
+            control_bytes: self.world.tally().class(Class::Control).bytes,
+            labels: self.changes.labels(),
+        });
     }
 
     fn pulse(&mut self) -> Result<(), Interrupted> {
@@ -361,6 +409,8 @@ impl<'a> Stage<'a> {
         self.degree.see(sighting);
         self.delivery.see(sighting, &self.population);
         self.liveness.see(sighting);
+        let world = &self.world;
+        self.changes.see(sighting, &self.population, |host| world.is_alive(host));
         match &sighting.what {
             Seen::Event(Event::Escalated { .. }) => self.escalations += 1,
             Seen::Reply(id, Reply::Registered { .. }) if *id == Asked::Register.id() => {

@@ -66,6 +66,7 @@ impl Stage<'_> {
             self.complain_of_the_broken("settle", from);
         }
         let control = self.world.tally().class(Class::Control).bytes;
+        self.changes.joined(self.standing.logged_in());
         self.settled.get_or_insert((self.world.now(), control));
         Ok(())
     }
@@ -125,7 +126,9 @@ impl Stage<'_> {
         let victims = self.draw_victims(share);
         self.phase("crash and repair");
         let from = self.now();
+        let wound = self.changes.crashed();
         self.end_users(&victims, how);
+        self.survey_the_crash();
         (self.crashed, self.era) = (true, Era::During);
         let live = self.live_users();
         let repaired = loop {
@@ -139,7 +142,9 @@ impl Stage<'_> {
             let (from, to) = self.pair(&live);
             self.send(from, to);
         };
-        if !repaired {
+        if repaired {
+            self.changes.repaired(&wound, victims.len());
+        } else {
             self.complain_of_the_broken("repair", from);
         }
         self.era = Era::After;

@@ -3,6 +3,7 @@
 use super::stage::Stage;
 use crate::checks::delivery::{Message, Told};
 use crate::checks::{Era, Findings};
+use crate::measure::upkeep;
 use crate::report::{Figures, Sample, moore, process};
 use overlay_proto::wire::Class;
 use std::time::Duration;
@@ -47,6 +48,8 @@ impl Stage<'_> {
             ..Figures::default()
         };
         self.tell_of_messages(&mut figures);
+        self.tell_of_walks(&mut figures);
+        self.tell_of_upkeep(&mut figures);
         self.tell_of_waits(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
@@ -81,6 +84,31 @@ impl Stage<'_> {
         figures.first_try_before_repair = (sent > 0).then(|| straight as f64 / sent as f64);
         let after = of(Era::After).filter(|message| went_straight(message));
         figures.hops_mean_after_repair = Sample::new(after.filter_map(hops)).mean();
+    }
+
+    fn tell_of_walks(&self, figures: &mut Figures) {
+        if let Some(survey) = &self.survey {
+            (figures.stretch_mean, figures.stretch_p95) =
+                (survey.stretch.mean(), survey.stretch.quantile(0.95));
+            figures.load_max_over_mean = survey.load_max_over_mean();
+            figures.walks_delivered = survey.delivered();
+        }
+        let walked: usize = self.crash_walks.iter().map(|walks| walks.pairs).sum();
+        let arrived: usize = self.crash_walks.iter().map(|walks| walks.hops.len()).sum();
+        figures.delivered_before_any_repair = (walked > 0).then(|| arrived as f64 / walked as f64);
+    }
+
+    fn tell_of_upkeep(&self, figures: &mut Figures) {
+        if let Some(each) = self.changes.per_join() {
+            figures.links_changed_per_join = Some(each.links);
+            figures.labels_changed_per_join = Some(each.labels);
+        }
+        if let Some(each) = self.changes.per_leave() {
+            figures.links_changed_per_leave = Some(each.links);
+            figures.labels_changed_per_leave = Some(each.labels);
+        }
+        figures.stale_addresses_share = upkeep::stale_addresses(&self.world, &self.population);
+        figures.state_bytes_per_peer = upkeep::state_bytes(&self.world, &self.population);
     }
 
     fn tell_of_waits(&self, figures: &mut Figures) {

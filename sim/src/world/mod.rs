@@ -250,6 +250,11 @@ impl<M: Machine> World<M> {
         self.hosts[host as usize].machine.as_ref()
     }
 
+    /// How long a byte is under way between two hosts.
+    pub fn one_way(&self, a: u32, b: u32) -> Span {
+        self.places.one_way(a, b)
+    }
+
     /// The counts so far.
     pub fn tally(&self) -> &Tally {
         &self.tally
