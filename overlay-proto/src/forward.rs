@@ -4,7 +4,8 @@
 //! At peer `x`, for destination `d`: over live neighbours `y` and their neighbours `z`, take the
 //! `y` with the smallest cost to `z` plus tree distance from `z` to `d`; ties toward the deeper
 //! common prefix. Each hop shortens that estimate by its own cost unless some label or link was stale;
-//! then the packet is stuck: it lists where it has been and searches depth first.
+//! then the packet is stuck: it gives up the tree that led there and goes on by the others, listing
+//! where it has been. When no tree is left it searches depth first.
 
 use crate::config::TREES_MAX;
 use crate::coordinates::{Label, Labels, LinkCost};
@@ -78,7 +79,7 @@ pub enum Decision {
 }
 
 /// The best way found so far. Smaller is better.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Cost {
     /// In quarters of a hop.
     way: u32,
@@ -99,25 +100,58 @@ pub fn decide<'a>(
     }
     let destination = packet.destination();
     if let Some(near) = neighbours.clone().find(|near| near.node == destination) {
-        return forward(packet, near.link, 0);
+        let cost = Cost { way: 0, shallow: 0 };
+        return forward(packet, &Way { link: near.link, first: 0, cost, tree: None });
     }
-    let mut room = [Label::NONE; TREES_MAX];
-    let to = Target { short: destination.short(), labels: packet.labels(&mut room) };
-    if !packet.is_stuck() {
-        match best(me, neighbours.clone(), &to, |_| false) {
-            // Nobody here has heard of its labels: searching would be walking at random.
-            None => return Decision::DeadEnd,
-            Some((cost, near)) if cost.way <= u32::from(packet.estimate()) => {
-                return forward(packet, near.link, cost.way.saturating_sub(near.cost.quarters()));
-            }
-            Some(_) => {
-                if from.is_some_and(|from| !packet.visit(from)) {
-                    return Decision::DeadEnd;
-                }
-            }
+    if packet.is_searching() {
+        return search(me, neighbours, destination.short(), packet);
+    }
+    if packet.is_stuck() && !packet.visit(me) {
+        return Decision::DeadEnd;
+    }
+    match choose(me, neighbours.clone(), packet) {
+        Some(way) if way.cost.way <= u32::from(packet.estimate()) => forward(packet, &way),
+        // Nobody here has heard of its labels: searching would be walking at random.
+        None if !packet.is_stuck() => Decision::DeadEnd,
+        _ => leave_tree(me, neighbours, from, packet),
+    }
+}
+
+/// The tree that led here leads nowhere: on with the best of the others, or, if there is none, with
+/// a depth-first search. From now on the packet lists where it has been.
+fn leave_tree<'a>(
+    me: ShortId,
+    neighbours: impl Iterator<Item = Near<'a>> + Clone,
+    from: Option<ShortId>,
+    packet: &mut Packet,
+) -> Decision {
+    let begun = packet.is_stuck() || from.is_none_or(|from| packet.visit(from));
+    if !begun || !packet.visit(me) {
+        return Decision::DeadEnd;
+    }
+    packet.give_up_tree();
+    match choose(me, neighbours.clone(), packet) {
+        Some(way) => forward(packet, &way),
+        None => {
+            packet.search();
+            search(me, neighbours, packet.destination().short(), packet)
         }
     }
-    search(me, neighbours, destination.short(), packet)
+}
+
+/// The best way on by the trees not given up, over nodes not visited.
+fn choose<'a>(
+    me: ShortId,
+    neighbours: impl Iterator<Item = Near<'a>>,
+    packet: &Packet,
+) -> Option<Way> {
+    let mut room = [Label::NONE; TREES_MAX];
+    let short = packet.destination().short();
+    let to = Target { short, labels: packet.labels(&mut room), failed: packet.failed_trees() };
+    match packet.is_stuck() {
+        true => best(me, neighbours, &to, |node| packet.has_visited(node)),
+        false => best(me, neighbours, &to, |_| false),
+    }
 }
 
 /// The stuck packet's depth-first search: on to the best node not yet visited, else back.
@@ -130,15 +164,13 @@ fn search<'a>(
     if !packet.visit(me) {
         return Decision::DeadEnd;
     }
-    let mut room = [Label::NONE; TREES_MAX];
-    let to = Target { short: destination, labels: packet.labels(&mut room) };
-    let onward = best(me, neighbours.clone(), &to, |node| packet.has_visited(node));
-    if let Some((cost, near)) = onward {
-        return forward(packet, near.link, cost.way.saturating_sub(near.cost.quarters()));
+    if let Some(way) = choose(me, neighbours.clone(), packet) {
+        return forward(packet, &way);
     }
     let Some(back) = packet.step_back() else { return Decision::DeadEnd };
+    debug_assert!(back != destination, "it would have arrived");
     match neighbours.clone().find(|near| near.node.short() == back) {
-        Some(near) => forward(packet, near.link, u32::from(u8::MAX)),
+        Some(near) => forward(packet, &Way { link: near.link, ..Way::BACK }),
         None => Decision::DeadEnd,
     }
 }
@@ -146,6 +178,25 @@ fn search<'a>(
 struct Target<'a> {
     short: ShortId,
     labels: &'a [Label],
+    /// Trees that do not count, one bit each.
+    failed: u32,
+}
+
+/// A way on: over this link, along this tree, for this cost.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    link: LinkId,
+    /// What of the cost the link itself takes.
+    first: u32,
+    cost: Cost,
+    /// None if the destination itself is in sight.
+    tree: Option<usize>,
+}
+
+impl Way {
+    /// A step back: nothing is known of what follows.
+    const BACK: Way =
+        Way { link: LinkId(0), first: 0, cost: Cost { way: u32::MAX, shallow: 0 }, tree: None };
 }
 
 fn best<'a>(
@@ -153,27 +204,28 @@ fn best<'a>(
     neighbours: impl Iterator<Item = Near<'a>>,
     to: &Target<'_>,
     visited: impl Fn(ShortId) -> bool,
-) -> Option<(Cost, Near<'a>)> {
-    let mut best: Option<(Cost, Near<'a>)> = None;
+) -> Option<Way> {
+    let mut best: Option<Way> = None;
     for near in neighbours {
         if visited(near.node.short()) {
             continue;
         }
-        let link = near.cost.quarters();
-        let own = cost(near.labels, to.labels, link, near.dead);
+        let first = near.cost.quarters();
+        let own = cost(near.labels, to, first, near.dead);
         let further = near.far.iter().filter(|far| far.node != me).filter_map(|far| {
+            let links = first + far.cost.quarters();
             if far.node == to.short {
-                return Some(Cost { way: link + far.cost.quarters(), shallow: 0 });
+                return Some((Cost { way: links, shallow: 0 }, None));
             }
             if visited(far.node) {
                 return None;
             }
-            cost(far.labels.as_slice(), to.labels, link + far.cost.quarters(), far.dead)
+            cost(far.labels.as_slice(), to, links, far.dead)
         });
-        if let Some(cost) = own.into_iter().chain(further).min()
-            && best.is_none_or(|(least, _)| cost < least)
+        if let Some((cost, tree)) = own.into_iter().chain(further).min_by_key(|(cost, _)| *cost)
+            && best.is_none_or(|least| cost < least.cost)
         {
-            best = Some((cost, near));
+            best = Some(Way { link: near.link, first, cost, tree });
         }
     }
     best
@@ -181,26 +233,35 @@ fn best<'a>(
 
 /// The least cost over all trees in which both have a comparable place and the next hop lives.
 #[inline]
-fn cost(labels: &[Label], to: &[Label], links: u32, dead: DeadLinks) -> Option<Cost> {
-    let mut least: Option<Cost> = None;
-    for (tree, (here, there)) in labels.iter().zip(to).enumerate() {
-        if dead.any() && dead.block(tree, *here, *there) {
+fn cost(
+    labels: &[Label],
+    to: &Target<'_>,
+    links: u32,
+    dead: DeadLinks,
+) -> Option<(Cost, Option<usize>)> {
+    let mut least: Option<(Cost, Option<usize>)> = None;
+    for (tree, (here, there)) in labels.iter().zip(to.labels).enumerate() {
+        if to.failed >> tree & 1 == 1 || dead.any() && dead.block(tree, *here, *there) {
             continue;
         }
         if let Some((distance, prefix)) = here.distance_and_prefix(*there) {
             let cost = Cost { way: links + distance, shallow: 64 - prefix };
-            least = Some(least.map_or(cost, |old| old.min(cost)));
+            if least.is_none_or(|(old, _)| cost < old) {
+                least = Some((cost, Some(tree)));
+            }
         }
     }
     least
 }
 
-fn forward(packet: &mut Packet, link: LinkId, expected: u32) -> Decision {
+fn forward(packet: &mut Packet, way: &Way) -> Decision {
     if !packet.take_hop() {
         return Decision::HopLimit;
     }
+    let expected = way.cost.way.saturating_sub(way.first);
     packet.set_estimate(u8::try_from(expected).unwrap_or(u8::MAX));
-    Decision::Send(link)
+    packet.follow(way.tree);
+    Decision::Send(way.link)
 }
 
 #[cfg(test)]
@@ -303,6 +364,23 @@ mod tests {
         assert_eq!(back, Decision::Send(LinkId(0)));
         let further = decide(me, nears(&hood), Some(node(2).short()), &mut packet);
         assert_eq!(further, Decision::Send(LinkId(1)));
+    }
+
+    #[test]
+    fn a_tree_that_led_nowhere_is_left_for_another() {
+        let both = |a: &[u8], b: &[u8]| vec![label(a), label(b)];
+        let hood: Hood =
+            vec![(1, both(&[1], &[7, 7, 7]), vec![]), (2, both(&[3, 3], &[4]), vec![])];
+        let labels = Labels::from(both(&[1, 1], &[4, 4]));
+        let to = Destination { node: node(8), key: IndexKey(0), labels };
+        let mut packet = Packet::new(Class::Message, node(99), &to, b"x");
+        // It was promised to be nearer in tree 0 than anybody here is.
+        packet.set_estimate(1);
+        packet.follow(Some(0));
+        let decision = decide(node(0).short(), nears(&hood), Some(node(1).short()), &mut packet);
+        assert_eq!(decision, Decision::Send(LinkId(2)));
+        assert_eq!((packet.failed_trees(), packet.is_searching()), (1, false));
+        assert!(packet.has_visited(node(0).short()) && packet.has_visited(node(1).short()));
     }
 
     #[test]

@@ -5,15 +5,17 @@
 //! this with a header in CBOR). Numbers are big-endian.
 //!
 //! ```text
-//!  0  mark 0x01            1  flags: class (2 bits), probe, escalated
+//!  0  mark 0x01            1  flags: class (2 bits), probe, escalated, searching
 //!  2  hops left            3  hops taken
 //!  4  estimate: cost that the last forwarder expected from here on, in quarters of a hop
-//!  5  visited nodes listed at the end; more than none once it is stuck
-//!  6  source node (32)    38  destination node (32)
-//! 70  index key of the destination's user (8)
-//! 78  destination's labels: count, then short forms
+//!  5  visited nodes listed at the end; more than none once it has been stuck
+//!  6  tree that the last forwarder followed; 255 for none
+//!  7  trees that have led nowhere, one bit each (4)
+//! 11  source node (32)    43  destination node (32)
+//! 75  index key of the destination's user (8)
+//! 83  destination's labels: count, then short forms
 //!  ·  payload: one end-to-end message
-//!  ·  visited nodes, 9 bytes each: state, short id; only once the packet is stuck
+//!  ·  visited nodes, 9 bytes each: state, short id; only once the packet has been stuck
 //! ```
 
 use crate::config::{FRAME_BYTES_MAX, HOP_LIMIT, TREES_MAX, VISITED_MAX};
@@ -28,14 +30,17 @@ const HOPS_LEFT: usize = 2;
 const HOPS_TAKEN: usize = 3;
 const ESTIMATE: usize = 4;
 const VISITED_COUNT: usize = 5;
-const SOURCE: usize = 6;
-const DESTINATION: usize = 38;
-const KEY: usize = 70;
-const LABELS: usize = 78;
+const TREE: usize = 6;
+const FAILED: usize = 7;
+const SOURCE: usize = 11;
+const DESTINATION: usize = 43;
+const KEY: usize = 75;
+const LABELS: usize = 83;
 
 const CLASS_MASK: u8 = 0b0000_0011;
 const PROBE: u8 = 0b0000_0100;
 const ESCALATED: u8 = 0b0000_1000;
+const SEARCHING: u8 = 0b0001_0000;
 const VISIT_BYTES: usize = 9;
 /// A visited node still on the path that the packet would step back along.
 const ON_PATH: u8 = 0;
@@ -101,6 +106,7 @@ impl Packet {
     pub fn new(class: Class, source: NodeId, to: &Destination, payload: &[u8]) -> Packet {
         let mut frame = Vec::with_capacity(LABELS + 128 + payload.len());
         frame.extend_from_slice(&[PACKET_MARK, class as u8, HOP_LIMIT, 0, u8::MAX, 0]);
+        frame.extend_from_slice(&[u8::MAX, 0, 0, 0, 0]);
         frame.extend_from_slice(&source.0);
         frame.extend_from_slice(&to.node.0);
         frame.extend_from_slice(&to.key.0.to_be_bytes());
@@ -233,16 +239,32 @@ impl Packet {
         &room[..count]
     }
 
-    /// Puts fresh labels in place of stale ones, and forgets where the packet has been. Copies the
-    /// payload: only for the rare packet that met a better-informed node.
-    #[must_use]
-    pub fn readdressed(&self, labels: &Labels) -> Packet {
-        let to = Destination { node: self.destination(), key: self.key(), labels: labels.clone() };
-        let mut packet = Packet::new(self.class(), self.source(), &to, self.payload());
-        packet.frame[FLAGS] = self.frame[FLAGS];
-        packet.frame[HOPS_LEFT] = self.frame[HOPS_LEFT];
-        packet.frame[HOPS_TAKEN] = self.frame[HOPS_TAKEN];
-        packet
+    /// Notes which tree the next node is to follow, if any.
+    pub fn follow(&mut self, tree: Option<usize>) {
+        self.frame[TREE] = tree.and_then(|tree| u8::try_from(tree).ok()).unwrap_or(u8::MAX);
+    }
+
+    /// Trees that have led nowhere, one bit each.
+    pub fn failed_trees(&self) -> u32 {
+        u32::from_be_bytes(self.bytes_at(FAILED))
+    }
+
+    /// Notes that the tree which the last forwarder followed leads nowhere from here.
+    pub fn give_up_tree(&mut self) {
+        let tree = u32::from(self.frame[TREE]);
+        let failed = self.failed_trees() | 1_u32.checked_shl(tree).unwrap_or(0);
+        self.frame[FAILED..FAILED + 4].copy_from_slice(&failed.to_be_bytes());
+    }
+
+    /// Whether no tree is left and the packet searches depth first.
+    pub fn is_searching(&self) -> bool {
+        self.frame[FLAGS] & SEARCHING != 0
+    }
+
+    /// From now on the packet searches depth first, by all trees.
+    pub fn search(&mut self) {
+        self.frame[FLAGS] |= SEARCHING;
+        self.frame[FAILED..FAILED + 4].fill(0);
     }
 
     /// The end-to-end message.
@@ -250,7 +272,7 @@ impl Packet {
         &self.frame[self.payload..self.visits_start()]
     }
 
-    /// Whether the packet lists where it has been.
+    /// Whether the packet lists where it has been: it has been stuck.
     pub fn is_stuck(&self) -> bool {
         self.frame[VISITED_COUNT] > 0
     }
@@ -362,14 +384,6 @@ mod tests {
         let all =
             (0..=u8::try_from(VISITED_MAX).expect("small")).filter(|n| packet.visit(short(*n)));
         assert_eq!(all.count(), VISITED_MAX);
-    }
-
-    #[test]
-    fn fresh_labels_keep_everything_else() {
-        let mut old = packet(b"hello");
-        assert!(old.take_hop() && old.visit(short(1)));
-        let new = old.readdressed(&Labels::none(3));
-        assert_eq!((new.hops_taken(), new.payload(), new.is_stuck()), (1, old.payload(), false));
     }
 
     proptest! {
