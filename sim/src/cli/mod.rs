@@ -36,9 +36,7 @@ impl Arguments {
     /// Does what was asked.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Some(Command::Run(run)) => {
-                Ok(if run.run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-            }
+            Some(Command::Run(run)) => run.run(),
             Some(Command::Launch(launch)) => launch.run(),
             None => self.launch.run(),
         }

@@ -8,9 +8,12 @@ use overlay_sim::report::{page, table};
 use overlay_sim::scenario::{Change, Outcome, Scenario, play};
 use owo_colors::OwoColorize;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// The exit code of a run that was interrupted, as a shell has it for Ctrl-C.
+const INTERRUPTED: u8 = 130;
 /// Messages listed by `--traffic`.
 const TRAFFIC_ROWS: usize = 16;
 
@@ -50,7 +53,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn run(self) -> anyhow::Result<bool> {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let change = Change {
             peers: self.peers,
             supernodes: self.supernodes,
@@ -70,7 +73,11 @@ impl Run {
             write_page(path, &outcome, &scenario)?;
         }
         self.show(&outcome, &scenario);
-        Ok(outcome.passed())
+        Ok(match outcome.passed() {
+            true => ExitCode::SUCCESS,
+            false if outcome.figures.partial => ExitCode::from(INTERRUPTED),
+            false => ExitCode::FAILURE,
+        })
     }
 
     /// To standard error: standard output is the JSON's.
@@ -118,7 +125,7 @@ fn stop_on_interrupt(stop: Arc<AtomicBool>) {
         runtime.block_on(async {
             while tokio::signal::ctrl_c().await.is_ok() {
                 if stop.swap(true, Ordering::Relaxed) {
-                    std::process::exit(130);
+                    std::process::exit(INTERRUPTED.into());
                 }
             }
         });

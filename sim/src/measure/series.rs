@@ -56,14 +56,15 @@ impl Series {
     }
 
     /// How fast a count grew for each live peer: seconds at the end of each interval, and what was
-    /// added in it by peer and second.
+    /// added in it by peer and second. Nothing where nobody lives.
     pub fn rate_per_peer(&self, count: impl Fn(&Moment) -> u64) -> Vec<(f64, f64)> {
         let pairs = self.moments.windows(2).map(|pair| (&pair[0], &pair[1]));
         pairs
+            .filter(|(_, after)| after.here > 0)
             .map(|(before, after)| {
                 let grown = count(after).saturating_sub(count(before)) as f64;
                 let secs = (after.secs() - before.secs()).max(1e-6);
-                (after.secs(), grown / secs / after.here.max(1) as f64)
+                (after.secs(), grown / secs / after.here as f64)
             })
             .collect()
     }
@@ -83,6 +84,8 @@ mod tests {
             assert!(!series.is_due(at + Span::millis(999)));
         }
         let rates = series.rate_per_peer(|moment| moment.control_bytes);
+        series.keep(Moment { at: Time(4_000_000), ..Moment::default() });
+        assert_eq!(series.rate_per_peer(|moment| moment.control_bytes), rates, "all have gone");
         assert_eq!(rates, [(1.0, 300.0), (3.0, 100.0)]);
     }
 }

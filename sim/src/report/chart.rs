@@ -58,7 +58,7 @@ pub fn whole_numbers(values: &[f64], x: &str, y: &str) -> Result<String, ChartEr
     values.iter().for_each(|value| counts[*value as usize] += 1);
     let share = |count: usize| count as f64 / values.len().max(1) as f64;
     let bar = |(at, count)| (at as f64 - 0.4, at as f64 + 0.4, share(count));
-    bars(&counts.into_iter().enumerate().map(bar).collect::<Vec<Bar>>(), x, y)
+    bars(&counts.into_iter().enumerate().map(bar).collect::<Vec<Bar>>(), (x, whole), y)
 }
 
 /// The shares of values from 0 to `most`; larger ones are counted in the last bar.
@@ -71,10 +71,10 @@ pub fn histogram(values: &[f64], most: f64, x: &str, y: &str) -> Result<String, 
     values.iter().for_each(|value| counts[((value / width) as usize).min(BARS - 1)] += 1);
     let share = |count: usize| count as f64 / values.len().max(1) as f64;
     let bar = |(at, count)| (at as f64 * width, (at as f64 + 0.9) * width, share(count));
-    bars(&counts.into_iter().enumerate().map(bar).collect::<Vec<Bar>>(), x, y)
+    bars(&counts.into_iter().enumerate().map(bar).collect::<Vec<Bar>>(), (x, plain), y)
 }
 
-fn bars(bars: &[Bar], x: &str, y: &str) -> Result<String, ChartError> {
+fn bars(bars: &[Bar], x: (&str, fn(&f64) -> String), y: &str) -> Result<String, ChartError> {
     let left = bars.first().map_or(0.0, |bar| bar.0.min(0.0));
     let right = bars.last().map_or(1.0, |bar| bar.1);
     let top = bars.iter().map(|bar| bar.2).fold(0.0, f64::max);
@@ -97,7 +97,7 @@ pub fn over_time(lines: &[Vec<(f64, f64)>], y: &str) -> Result<String, ChartErro
     let right = points().map(|point| point.0).fold(0.0, f64::max);
     let top = points().map(|point| point.1).fold(0.0, f64::max);
     drawn(SIZE, |area| {
-        let mut chart = axes(area, (0.0, right), top, "simulated seconds", y)?;
+        let mut chart = axes(area, (0.0, right), top, ("simulated seconds", plain), y)?;
         for (number, line) in lines.iter().enumerate() {
             let style = shade(number).stroke_width(2);
             chart.draw_series(LineSeries::new(line.iter().copied(), style))?;
@@ -143,7 +143,7 @@ fn axes<'a, 'b>(
     area: &'a Area<'b>,
     (left, right): (f64, f64),
     top: f64,
-    x: &str,
+    (x, ticks): (&str, fn(&f64) -> String),
     y: &str,
 ) -> Result<Axes<'a, 'b>, ChartError> {
     let right = if right > left { right } else { left + 1.0 };
@@ -151,7 +151,7 @@ fn axes<'a, 'b>(
     let mut chart = ChartBuilder::on(area)
         .margin(10)
         .x_label_area_size(40)
-        .y_label_area_size(58)
+        .y_label_area_size(72)
         .build_cartesian_2d(left..right, 0.0..top)?;
     chart
         .configure_mesh()
@@ -159,10 +159,23 @@ fn axes<'a, 'b>(
         .axis_style(INK.mix(0.5))
         .bold_line_style(INK.mix(0.12))
         .light_line_style(TRANSPARENT)
+        .x_label_formatter(&ticks)
+        .y_label_formatter(&plain)
         .x_desc(x)
         .y_desc(y)
         .draw()?;
     Ok(chart)
+}
+
+/// A number without zeros at its end.
+fn plain(value: &f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A whole number; nothing for the ticks between.
+fn whole(value: &f64) -> String {
+    if value.fract() == 0.0 { plain(value) } else { String::new() }
 }
 
 /// Draws, and makes of the drawing what can stand in a page.
@@ -192,6 +205,12 @@ mod tests {
         assert_eq!(svg.matches(&fill).count(), 3);
         assert!(svg.contains("hops") && svg.contains("currentColor"));
         assert!(!svg.contains("http") && !svg.contains(INK_TEXT));
+    }
+
+    #[test]
+    fn numbers_are_plain() {
+        assert_eq!([0.0, 0.25, 1_400.0].map(|v| plain(&v)), ["0", "0.25", "1400"]);
+        assert_eq!([2.0, 2.5].map(|v| whole(&v)), ["2", ""]);
     }
 
     #[test]
