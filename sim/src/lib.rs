@@ -2,6 +2,7 @@
 //! reports (DESIGN, section 10).
 
 pub mod checks;
+pub mod compare;
 pub mod launch;
 pub mod measure;
 pub mod net;

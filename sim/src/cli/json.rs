@@ -1,11 +1,11 @@
-//! Where `--json` puts the figures, for both worlds.
+//! Where `--json` puts the figures, for both worlds and for comparisons.
 
 use anyhow::Context;
-use overlay_sim::report::figures::Figures;
+use serde::Serialize;
 use std::path::Path;
 
 /// Writes the figures to `target`: a file, standard output for `-`, nowhere for none.
-pub(super) fn write(target: Option<&Path>, figures: &Figures) -> anyhow::Result<()> {
+pub(super) fn write(target: Option<&Path>, figures: &impl Serialize) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(figures)?;
     match target {
         Some(path) if path == Path::new("-") => anstream::println!("{json}"),

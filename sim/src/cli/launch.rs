@@ -52,7 +52,7 @@ pub(super) struct Launch {
     dir: Option<PathBuf>,
 }
 
-fn bounded<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
+pub(super) fn bounded<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number) if (MIN..=MAX).contains(&number) => Ok(number),
         _ => Err(format!("a number from {MIN} to {MAX} is needed")),

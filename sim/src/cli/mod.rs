@@ -1,5 +1,6 @@
 //! The command line: one definition of each option.
 
+mod compare;
 mod display;
 mod json;
 mod launch;
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Start a real local network of processes, kill some, and watch the repair.
     Launch(launch::Launch),
+    /// Compare rival routing designs with ours, on static networks.
+    Compare(compare::Compare),
     /// Play a scenario in the virtual, deterministic world.
     Run(run::Run),
 }
@@ -36,6 +39,7 @@ impl Arguments {
     /// Does what was asked.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
+            Some(Command::Compare(compare)) => compare.run().map(|()| ExitCode::SUCCESS),
             Some(Command::Run(run)) => run.run(),
             Some(Command::Launch(launch)) => launch.run(),
             None => self.launch.run(),

@@ -360,11 +360,7 @@ impl Scenario {
 
     /// Trees: as set, or by size.
     pub fn trees(&self) -> usize {
-        self.population.trees.unwrap_or(match self.population.peers {
-            0..10_000 => 8,
-            10_000..=100_000 => 16,
-            _ => 32,
-        })
+        self.population.trees.unwrap_or_else(|| trees_by_size(self.population.peers))
     }
 
     /// How long the users take to log in.
@@ -421,6 +417,16 @@ impl Scenario {
 /// Seconds as a span.
 pub(super) fn span(secs: f64) -> Span {
     Span((secs * 1e6) as u64)
+}
+
+/// Trees for so many peers, unless told otherwise: more are needed to hold the hops down as they
+/// grow more.
+pub fn trees_by_size(peers: usize) -> usize {
+    match peers {
+        0..10_000 => 8,
+        10_000..=100_000 => 16,
+        _ => 32,
+    }
 }
 
 #[cfg(test)]

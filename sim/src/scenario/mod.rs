@@ -12,6 +12,6 @@ mod steps;
 mod strain;
 mod tell;
 
-pub use file::{Change, Scenario, ScenarioError};
+pub use file::{Change, Scenario, ScenarioError, trees_by_size};
 pub use play::{Outcome, Progress, play};
 pub use step::Step;
