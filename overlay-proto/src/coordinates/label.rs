@@ -10,7 +10,7 @@
 //! The path is read from the root: each nibble is the slot that the parent gave to the child.
 //! Labels of different epochs come from different roots and are never compared. Beside the path
 //! stand the costs of its links, two bits a level from the lowest on (see
-//! [`LinkCost`](super::LinkCost)).
+//! [`LinkCost`]).
 
 use super::link_cost::{self, HOP, LinkCost};
 
