@@ -67,12 +67,12 @@ impl Context {
         }
     }
 
-    /// The wall clock: what the driver last read, and the time since.
     /// Bytes on the heap of links and certificates, without what waits for the driver.
     pub fn heap(&self) -> usize {
         self.links.heap() + self.issuers.heap() + self.listening.heap()
     }
 
+    /// The wall clock: what the driver last read, and the time since.
     pub fn wall(&self) -> WallTime {
         let (at, wall) = self.wall_origin;
         wall.plus(self.now.since(at))

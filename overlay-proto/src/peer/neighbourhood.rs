@@ -7,6 +7,7 @@ use crate::coordinates::{Coordinates, Label, LabelChanges, Labels, LinkCost};
 use crate::footprint::{Heap, flat};
 use crate::forward::{DeadLinks, Far, Near};
 use crate::id::{LinkId, NodeId, ShortId};
+use crate::pace::Pace;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::wire::Message;
@@ -138,8 +139,8 @@ pub(crate) struct Gossip {
     dead: u16,
     /// Whether there are such, here or at a neighbour: that does not wait.
     urgent: bool,
-    /// When news of neighbours was told last.
-    told_around: Time,
+    /// When news of neighbours may be told.
+    around_pace: Pace,
     /// Slots that came up or went down: tell the home.
     pub slots: Vec<SlotReport>,
     /// Neighbours whose place is new: tell the home.
@@ -316,8 +317,7 @@ impl Peer {
         self.tell_home(cx);
         self.gossip.told = cx.now;
         if self.gossip.any() {
-            let next = self.gossip.told_around + Span(AROUND_GOSSIPS * cx.config.gossip.0);
-            self.wake_by(next.max(self.gossip_at(cx)));
+            self.wake_by(self.gossip.around_pace.due().max(self.gossip_at(cx)));
         }
     }
 
@@ -328,14 +328,16 @@ impl Peer {
         {
             self.tell_place(cx, coordinates);
         }
-        let next = self.gossip.told_around + Span(AROUND_GOSSIPS * cx.config.gossip.0);
-        if !self.gossip.urgent && cx.now < next || self.gossip.entries.is_empty() {
+        let waits = !self.gossip.urgent && cx.now < self.gossip.around_pace.due();
+        if waits || self.gossip.entries.is_empty() {
             return;
         }
         let slots = std::mem::take(&mut self.gossip.entries);
         let dead = std::mem::take(&mut self.gossip.dead);
         self.gossip.urgent = false;
-        self.gossip.told_around = cx.now;
+        let (first, most) = (cx.config.gossip.0, cx.config.gossip_max.0);
+        let times = |gap| Span(AROUND_GOSSIPS * gap);
+        self.gossip.around_pace.told(cx.now, times(first), times(most));
         let entries = slots
             .into_iter()
             .map(|(slot, trees)| match self.neighbours.iter().find(|near| near.slot == slot) {
