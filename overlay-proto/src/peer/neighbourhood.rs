@@ -51,7 +51,7 @@ impl Neighbour {
     }
 
     pub fn near(&self) -> Near<'_> {
-        let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
+        let labels = self.coordinates.as_ref().map(|c| &c.labels);
         Near {
             link: self.link,
             node: self.node,
@@ -74,23 +74,24 @@ impl Neighbour {
         changed
     }
 
-    /// Takes one entry of its news. True if one of its links has died.
-    fn learn(&mut self, entry: FarEntry) -> bool {
+    /// Takes one entry of its news. True if one of its links has died. What it says of `me` is
+    /// nothing new: no packet goes there and back.
+    fn learn(&mut self, me: ShortId, entry: FarEntry) -> bool {
         let FarEntry { slot, node, cost, labels: changes, dead_slots, dead_parents } = entry;
         let dead = DeadLinks { slots: dead_slots, parents: dead_parents };
         let known = self.far.iter().position(|far| far.slot == slot);
-        if node == ShortId::NONE {
+        if node == ShortId::NONE || node == me {
             let Some(lost) = known.map(|at| self.far.swap_remove(at)) else { return false };
-            if dead.slots == 0 {
+            if dead.slots == 0 || node == me {
                 return false; // its home has another for it
             }
-            let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
-            let above = |(tree, label): (usize, &Label)| {
+            let labels = self.coordinates.iter().flat_map(|c| c.labels.iter());
+            let above = |(tree, label): (usize, Label)| {
                 let parent = label.parent().is_some_and(|p| lost.labels.get(tree) == p);
                 u32::from(parent) << tree
             };
             self.dead.slots |= 1 << slot;
-            self.dead.parents |= labels.iter().enumerate().map(above).sum::<u32>();
+            self.dead.parents |= labels.enumerate().map(above).sum::<u32>();
             return true;
         }
         match known.and_then(|at| self.far.get_mut(at)) {
@@ -106,8 +107,8 @@ impl Neighbour {
             None => {
                 let mut labels = Labels::default();
                 changes.apply_to(&mut labels);
+                self.far.reserve_exact(1);
                 self.far.push(Far { slot, node, cost, labels, dead });
-                self.far.shrink_to_fit();
             }
         }
         self.dead.slots &= !(1 << slot);
@@ -222,7 +223,8 @@ impl Peer {
         if news.whole {
             near.far.clear();
         }
-        let losses = news.entries.into_iter().filter(|entry| near.learn(entry.clone())).count();
+        let losses =
+            news.entries.into_iter().filter(|entry| near.learn(cx.short, entry.clone())).count();
         if losses > 0 {
             let slot = near.slot;
             self.gossip.entries.entry(slot).or_default();

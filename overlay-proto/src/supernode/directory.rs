@@ -62,6 +62,8 @@ impl Directory {
             Some(held) if held.record.seq < fresh.record.seq => *held = fresh,
             Some(_) => {}
             None if room => {
+                // Most users have one device.
+                devices.reserve_exact(1);
                 devices.push(fresh);
                 self.count += 1;
             }
