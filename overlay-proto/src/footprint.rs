@@ -2,7 +2,6 @@
 
 use crate::address::TransportAddress;
 use crate::coordinates::Coordinates;
-use crate::forward::Far;
 use crate::id::{LinkId, MessageId, NodeId, ShortId};
 use crate::identity::chain::DeviceChain;
 use crate::identity::{Certificate, Contact};
@@ -108,12 +107,6 @@ impl Heap for Name {
 impl Heap for Coordinates {
     fn heap(&self) -> usize {
         self.slots.heap() + self.labels.heap()
-    }
-}
-
-impl Heap for Far {
-    fn heap(&self) -> usize {
-        self.labels.heap()
     }
 }
 

@@ -53,6 +53,12 @@ pub struct Label {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct HopLabel(u64);
 
+impl std::fmt::Debug for HopLabel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Label::from(*self).fmt(f)
+    }
+}
+
 impl HopLabel {
     /// No place in this tree.
     pub const NONE: HopLabel = HopLabel(Label::NONE.path);

@@ -20,30 +20,43 @@ enum Form {
     Costs(Box<[Label]>),
 }
 
-impl Labels {
-    /// No place in any of `trees` trees.
-    pub fn none(trees: usize) -> Labels {
-        Labels(Form::Hops(vec![HopLabel::NONE; trees.min(TREES_MAX)].into()))
-    }
+/// Labels to be read, wherever they are kept.
+#[derive(Clone, Copy)]
+pub struct LabelsRef<'a>(pub(super) Row<'a>);
 
+#[derive(Clone, Copy)]
+pub(super) enum Row<'a> {
+    Hops(&'a [HopLabel]),
+    Costs(&'a [Label]),
+}
+
+impl<'a> LabelsRef<'a> {
     /// How many trees there are.
-    pub fn len(&self) -> usize {
-        match &self.0 {
-            Form::Hops(labels) => labels.len(),
-            Form::Costs(labels) => labels.len(),
+    pub fn len(self) -> usize {
+        match self.0 {
+            Row::Hops(labels) => labels.len(),
+            Row::Costs(labels) => labels.len(),
         }
     }
 
     /// Whether there are no trees at all.
-    pub fn is_empty(&self) -> bool {
+    pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
+    /// The label in `tree`; none beyond the last.
+    pub fn get(self, tree: usize) -> Label {
+        match self.0 {
+            Row::Hops(labels) => labels.get(tree).map_or(Label::NONE, |label| Label::from(*label)),
+            Row::Costs(labels) => labels.get(tree).copied().unwrap_or(Label::NONE),
+        }
+    }
+
     /// The labels, in the order of the trees.
-    pub fn iter(&self) -> impl Iterator<Item = Label> + '_ {
-        let (hops, costs): (&[HopLabel], &[Label]) = match &self.0 {
-            Form::Hops(labels) => (labels, &[]),
-            Form::Costs(labels) => (&[], labels),
+    pub fn iter(self) -> impl Iterator<Item = Label> + 'a {
+        let (hops, costs): (&[HopLabel], &[Label]) = match self.0 {
+            Row::Hops(labels) => (labels, &[]),
+            Row::Costs(labels) => (&[], labels),
         };
         hops.iter().map(|label| Label::from(*label)).chain(costs.iter().copied())
     }
@@ -51,23 +64,63 @@ impl Labels {
     /// Calls `with` for each tree with its number and label: what the hot path does, with the form
     /// asked for once.
     #[inline]
-    pub(crate) fn for_each(&self, mut with: impl FnMut(usize, Label)) {
-        match &self.0 {
-            Form::Hops(labels) => {
+    pub(crate) fn for_each(self, mut with: impl FnMut(usize, Label)) {
+        match self.0 {
+            Row::Hops(labels) => {
                 labels.iter().enumerate().for_each(|(tree, label)| with(tree, Label::from(*label)));
             }
-            Form::Costs(labels) => {
+            Row::Costs(labels) => {
                 labels.iter().enumerate().for_each(|(tree, label)| with(tree, *label));
             }
         }
     }
+}
+
+impl Default for LabelsRef<'_> {
+    /// No trees.
+    fn default() -> Self {
+        LabelsRef(Row::Hops(&[]))
+    }
+}
+
+impl fmt::Debug for LabelsRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl Labels {
+    /// No place in any of `trees` trees.
+    pub fn none(trees: usize) -> Labels {
+        Labels(Form::Hops(vec![HopLabel::NONE; trees.min(TREES_MAX)].into()))
+    }
+
+    /// The labels, to be read.
+    pub fn view(&self) -> LabelsRef<'_> {
+        LabelsRef(match &self.0 {
+            Form::Hops(labels) => Row::Hops(labels),
+            Form::Costs(labels) => Row::Costs(labels),
+        })
+    }
+
+    /// How many trees there are.
+    pub fn len(&self) -> usize {
+        self.view().len()
+    }
+
+    /// Whether there are no trees at all.
+    pub fn is_empty(&self) -> bool {
+        self.view().is_empty()
+    }
+
+    /// The labels, in the order of the trees.
+    pub fn iter(&self) -> impl Iterator<Item = Label> + '_ {
+        self.view().iter()
+    }
 
     /// The label in `tree`; none beyond the last.
     pub fn get(&self, tree: usize) -> Label {
-        match &self.0 {
-            Form::Hops(labels) => labels.get(tree).map_or(Label::NONE, |label| Label::from(*label)),
-            Form::Costs(labels) => labels.get(tree).copied().unwrap_or(Label::NONE),
-        }
+        self.view().get(tree)
     }
 
     /// Sets the label in `tree`, if there is such a tree.
@@ -99,7 +152,7 @@ impl Labels {
     /// Appends the number of trees and the short forms.
     pub fn pack(&self, out: &mut Vec<u8>) {
         out.push(self.len() as u8);
-        self.for_each(|_, label| label.pack(out));
+        self.view().for_each(|_, label| label.pack(out));
     }
 
     /// Reads what [`Labels::pack`] wrote from the front of `bytes` and moves past it.
@@ -110,71 +163,6 @@ impl Labels {
         }
         *bytes = rest;
         (0..count).map(|_| Label::unpack(bytes)).collect::<Option<Vec<Label>>>().map(Labels::from)
-    }
-}
-
-/// The labels of some trees: what has changed of a peer's place. Travels as a byte string of tree
-/// numbers and short forms.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LabelChanges(Vec<(u8, Label)>);
-
-impl LabelChanges {
-    /// The labels of `labels` in the trees of which `trees` has the bit.
-    pub fn of(labels: &Labels, trees: u32) -> LabelChanges {
-        let numbered = (0..).zip(labels.iter());
-        LabelChanges(numbered.filter(|(tree, _)| trees >> tree & 1 == 1).collect())
-    }
-
-    /// Writes the changes into `labels`, which grow as needed.
-    pub fn apply_to(&self, labels: &mut Labels) {
-        let trees = self.0.iter().map(|(tree, _)| usize::from(*tree) + 1).max().unwrap_or(0);
-        if trees > labels.len() {
-            let missing = trees.min(TREES_MAX) - labels.len();
-            let none = std::iter::repeat_n(Label::NONE, missing);
-            *labels = Labels::from(labels.iter().chain(none).collect::<Vec<_>>());
-        }
-        self.0.iter().for_each(|(tree, label)| labels.set(usize::from(*tree), *label));
-    }
-
-    fn pack(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(1 + 7 * self.0.len());
-        bytes.push(self.0.len() as u8);
-        for (tree, label) in &self.0 {
-            bytes.push(*tree);
-            label.pack(&mut bytes);
-        }
-        bytes
-    }
-
-    fn unpack(mut bytes: &[u8]) -> Option<LabelChanges> {
-        let (&count, rest) = bytes.split_first()?;
-        bytes = rest;
-        let mut changes = Vec::with_capacity(usize::from(count).min(TREES_MAX));
-        for _ in 0..count {
-            let (&tree, rest) = bytes.split_first()?;
-            bytes = rest;
-            // In the order of the trees, each once: one set of changes has one form.
-            let in_order = changes.last().is_none_or(|(last, _)| *last < tree);
-            if usize::from(tree) >= TREES_MAX || !in_order {
-                return None;
-            }
-            changes.push((tree, Label::unpack(&mut bytes)?));
-        }
-        bytes.is_empty().then_some(LabelChanges(changes))
-    }
-}
-
-impl Serialize for LabelChanges {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.pack())
-    }
-}
-
-impl<'de> Deserialize<'de> for LabelChanges {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<LabelChanges, D::Error> {
-        let bytes = crate::encoding::Blob::deserialize(deserializer)?;
-        LabelChanges::unpack(&bytes.0)
-            .ok_or_else(|| serde::de::Error::custom("label changes in no known form"))
     }
 }
 

@@ -2,12 +2,16 @@
 
 pub mod issuers;
 pub mod label;
+pub mod label_changes;
+mod label_table;
 pub mod labels;
 pub mod link_cost;
 pub mod record;
 
 pub use issuers::Issuers;
 pub use label::{Epoch, Label};
-pub use labels::{LabelChanges, Labels};
+pub use label_changes::LabelChanges;
+pub(crate) use label_table::LabelTable;
+pub use labels::{Labels, LabelsRef};
 pub use link_cost::{HOP, LinkCost};
 pub use record::{Coordinates, CoordinatesError};

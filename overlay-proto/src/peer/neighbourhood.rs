@@ -5,7 +5,7 @@ use crate::config::DEGREE_MAX;
 use crate::context::Context;
 use crate::coordinates::{Coordinates, Label, LabelChanges, Labels, LinkCost};
 use crate::footprint::{Heap, flat};
-use crate::forward::{DeadLinks, Far, Near};
+use crate::forward::{DeadLinks, Hood, Near};
 use crate::id::{LinkId, NodeId, ShortId};
 use crate::pace::Pace;
 use crate::status::Status;
@@ -35,7 +35,7 @@ pub(crate) struct Neighbour {
     /// Its place, as its home signed it.
     pub coordinates: Option<Coordinates>,
     /// Its own neighbours, as it says.
-    pub far: Vec<Far>,
+    pub far: Hood,
     /// Which of its links have died since it was placed.
     dead: DeadLinks,
     /// The home whose certificate it has been shown by us.
@@ -46,12 +46,12 @@ pub(crate) struct Neighbour {
 
 impl Neighbour {
     pub fn new(link: LinkId, node: NodeId, slot: u8, cost: LinkCost) -> Neighbour {
-        let (coordinates, far, dead) = (None, Vec::new(), DeadLinks::default());
+        let (coordinates, far, dead) = (None, Hood::default(), DeadLinks::default());
         Neighbour { link, node, slot, cost, coordinates, far, dead, shown: None, leaving: false }
     }
 
     pub fn near(&self) -> Near<'_> {
-        let labels = self.coordinates.as_ref().map(|c| &c.labels);
+        let labels = self.coordinates.as_ref().map(|c| c.labels.view()).unwrap_or_default();
         Near {
             link: self.link,
             node: self.node,
@@ -79,38 +79,23 @@ impl Neighbour {
     fn learn(&mut self, me: ShortId, entry: FarEntry) -> bool {
         let FarEntry { slot, node, cost, labels: changes, dead_slots, dead_parents } = entry;
         let dead = DeadLinks { slots: dead_slots, parents: dead_parents };
-        let known = self.far.iter().position(|far| far.slot == slot);
         if node == ShortId::NONE || node == me {
-            let Some(lost) = known.map(|at| self.far.swap_remove(at)) else { return false };
-            if dead.slots == 0 || node == me {
-                return false; // its home has another for it
+            let Some(lost) = self.far.in_slot(slot) else { return false };
+            let has_died = dead.slots != 0 && node != me;
+            if has_died {
+                let labels = self.coordinates.iter().flat_map(|c| c.labels.iter());
+                let above = |(tree, label): (usize, Label)| {
+                    let parent = label.parent().is_some_and(|p| lost.labels.get(tree) == p);
+                    u32::from(parent) << tree
+                };
+                self.dead.slots |= 1 << slot;
+                self.dead.parents |= labels.enumerate().map(above).sum::<u32>();
             }
-            let labels = self.coordinates.iter().flat_map(|c| c.labels.iter());
-            let above = |(tree, label): (usize, Label)| {
-                let parent = label.parent().is_some_and(|p| lost.labels.get(tree) == p);
-                u32::from(parent) << tree
-            };
-            self.dead.slots |= 1 << slot;
-            self.dead.parents |= labels.enumerate().map(above).sum::<u32>();
-            return true;
+            // Else its home has another for it.
+            self.far.remove(slot);
+            return has_died;
         }
-        match known.and_then(|at| self.far.get_mut(at)) {
-            Some(far) if far.node == node => {
-                changes.apply_to(&mut far.labels);
-                (far.cost, far.dead) = (cost, dead);
-            }
-            Some(far) => {
-                let mut labels = Labels::default();
-                changes.apply_to(&mut labels);
-                *far = Far { slot, node, cost, labels, dead };
-            }
-            None => {
-                let mut labels = Labels::default();
-                changes.apply_to(&mut labels);
-                self.far.reserve_exact(1);
-                self.far.push(Far { slot, node, cost, labels, dead });
-            }
-        }
+        self.far.put(slot, node, cost, dead, changes.iter());
         self.dead.slots &= !(1 << slot);
         false
     }

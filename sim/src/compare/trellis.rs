@@ -4,7 +4,7 @@ use super::design::{Design, Step, Survivors};
 use super::graph::{Graph, Node};
 use super::tree;
 use overlay_proto::coordinates::{Label, Labels, LinkCost};
-use overlay_proto::forward::{DeadLinks, Decision, Far, Near, decide};
+use overlay_proto::forward::{DeadLinks, Decision, Hood, Near, decide};
 use overlay_proto::id::{IndexKey, LinkId, NodeId, ShortId};
 use overlay_proto::wire::packet::Destination;
 use overlay_proto::wire::{Class, Packet};
@@ -18,7 +18,7 @@ pub struct Trellis<'a> {
     ids: Vec<NodeId>,
     labels: Vec<Labels>,
     dead: Vec<DeadLinks>,
-    far: Vec<Vec<Far>>,
+    far: Vec<Hood>,
 }
 
 impl<'a> Trellis<'a> {
@@ -61,16 +61,15 @@ impl<'a> Trellis<'a> {
     }
 
     /// What a node tells of its live neighbours.
-    fn neighbourhood(&self, node: Node) -> Vec<Far> {
-        let told = |(slot, near): (u8, &Node)| Far {
-            slot,
-            node: self.short(*near),
-            cost: LinkCost::HOP_ONLY,
-            labels: self.labels[*near as usize].clone(),
-            dead: self.dead[*near as usize],
-        };
+    fn neighbourhood(&self, node: Node) -> Hood {
+        let mut hood = Hood::default();
         let near = (0..).zip(self.graph.neighbours(node));
-        near.filter(|(_, near)| self.survivors.has(**near)).map(told).collect()
+        for (slot, near) in near.filter(|(_, near)| self.survivors.has(**near)) {
+            let labels = self.labels[*near as usize].iter().enumerate();
+            let (short, dead) = (self.short(*near), self.dead[*near as usize]);
+            hood.put(slot, short, LinkCost::HOP_ONLY, dead, labels);
+        }
+        hood
     }
 
     fn short(&self, node: Node) -> ShortId {
@@ -83,7 +82,7 @@ impl<'a> Trellis<'a> {
             link: LinkId(slot as u64),
             node: self.ids[at],
             cost: LinkCost::HOP_ONLY,
-            labels: Some(&self.labels[at]),
+            labels: self.labels[at].view(),
             dead: self.dead[at],
             far: &self.far[at],
         }

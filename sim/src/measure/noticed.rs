@@ -3,7 +3,7 @@
 use crate::world::World;
 use overlay_proto::Node;
 use overlay_proto::coordinates::Label;
-use overlay_proto::forward::{DeadLinks, Far, Near};
+use overlay_proto::forward::{DeadLinks, Hood, Near};
 use overlay_proto::id::ShortId;
 use std::collections::{HashMap, HashSet};
 
@@ -22,7 +22,7 @@ pub struct Noticed {
 #[derive(Debug)]
 pub struct Survivor<'a> {
     near: Near<'a>,
-    far: Vec<Far>,
+    far: Hood,
 }
 
 impl Survivor<'_> {
@@ -51,18 +51,21 @@ impl Noticed {
         let lives = |who: ShortId| self.alive.contains(&who);
         let live = node.routes().filter(|near| lives(near.node.short()));
         let left = live.map(|near| {
-            let live = near.far.iter().filter(|far| lives(far.node));
-            let far = live.map(|far| self.as_told(near.node.short(), far)).collect();
+            let mut far = Hood::default();
+            for live in near.far.iter().filter(|far| lives(far.node)) {
+                let dead = self.told_dead(near.node.short(), live.node).unwrap_or(live.dead);
+                far.put(live.slot, live.node, live.cost, dead, live.labels.iter().enumerate());
+            }
             let dead = losses(&near, lives);
             Survivor { near: Near { dead, ..near }, far }
         });
         left.collect()
     }
 
-    /// A neighbour's neighbour with what the neighbour says of its dead links.
-    fn as_told(&self, by: ShortId, far: &Far) -> Far {
-        let told = self.told.get(&by).into_iter().flatten().find(|(who, _)| *who == far.node);
-        Far { dead: told.map_or(far.dead, |(_, dead)| *dead), ..far.clone() }
+    /// What a neighbour says of the dead links of one of its own neighbours.
+    fn told_dead(&self, by: ShortId, who: ShortId) -> Option<DeadLinks> {
+        let told = self.told.get(&by).into_iter().flatten();
+        told.filter(|(other, _)| *other == who).map(|(_, dead)| *dead).next()
     }
 }
 
@@ -76,8 +79,7 @@ fn losses(near: &Near<'_>, lives: impl Fn(ShortId) -> bool) -> DeadLinks {
             u32::from(parent) << tree
         };
         dead.slots |= 1 << lost.slot;
-        dead.parents |=
-            near.labels.iter().flat_map(|labels| labels.iter()).enumerate().map(above).sum::<u32>();
+        dead.parents |= near.labels.iter().enumerate().map(above).sum::<u32>();
     }
     dead
 }
@@ -93,18 +95,19 @@ mod tests {
         let root = Label::root(Epoch(1));
         let child = |label: Label, slot| label.child(slot).expect("shallow");
         let labels = Labels::from(vec![child(root, 3), child(root, 4)]);
-        let far = |n: u8, slot, labels: [Label; 2]| {
-            let (node, labels) = (NodeId([n; 32]).short(), Labels::from(labels.to_vec()));
+        let mut far = Hood::default();
+        let mut put = |n: u8, slot, labels: [Label; 2]| {
             let (cost, dead) = (LinkCost::HOP_ONLY, DeadLinks::default());
-            Far { slot, node, cost, labels, dead }
+            far.put(slot, NodeId([n; 32]).short(), cost, dead, labels.into_iter().enumerate());
         };
         // 1 stands above in the second tree only; 2 below in the first.
-        let far = [far(1, 5, [child(root, 9), root]), far(2, 6, [child(labels.get(0), 6), root])];
+        put(1, 5, [child(root, 9), root]);
+        put(2, 6, [child(labels.get(0), 6), root]);
         let near = Near {
             link: LinkId(1),
             node: NodeId([9; 32]),
             cost: LinkCost::HOP_ONLY,
-            labels: Some(&labels),
+            labels: labels.view(),
             dead: DeadLinks { slots: 1, parents: 0 },
             far: &far,
         };

@@ -7,65 +7,14 @@
 //! then the packet is stuck: it gives up the tree that led there and goes on by the others, listing
 //! where it has been. When no tree is left it searches depth first.
 
+mod hood;
+
+pub use hood::{DeadLinks, Far, Hood, Near};
+
 use crate::config::TREES_MAX;
-use crate::coordinates::{Label, Labels, LinkCost};
-use crate::id::{LinkId, NodeId, ShortId};
+use crate::coordinates::{Label, LabelsRef};
+use crate::id::{LinkId, ShortId};
 use crate::wire::Packet;
-
-/// A live neighbour, as the rule sees it.
-#[derive(Debug, Clone, Copy)]
-pub struct Near<'a> {
-    /// The link to it.
-    pub link: LinkId,
-    /// The neighbour.
-    pub node: NodeId,
-    /// What the link to it costs.
-    pub cost: LinkCost,
-    /// Its labels; `None` before it has told them.
-    pub labels: Option<&'a Labels>,
-    /// Its links that have died.
-    pub dead: DeadLinks,
-    /// Its own live neighbours.
-    pub far: &'a [Far],
-}
-
-/// A neighbour's neighbour.
-#[derive(Debug, Clone)]
-pub struct Far {
-    /// The neighbour's slot in which it is.
-    pub slot: u8,
-    /// Who it is.
-    pub node: ShortId,
-    /// What the neighbour's link to it costs.
-    pub cost: LinkCost,
-    /// Its labels.
-    pub labels: Labels,
-    /// Its links that have died, as its neighbour says.
-    pub dead: DeadLinks,
-}
-
-/// Which of a node's tree links have died since it was placed: over those no tree leads on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DeadLinks {
-    /// Slots, one bit each: what lies below them is cut off.
-    pub slots: u16,
-    /// Trees in which the node above is dead, one bit each.
-    pub parents: u32,
-}
-
-impl DeadLinks {
-    /// Whether the next hop of `tree` from `here` to `there` is dead.
-    fn block(self, tree: usize, here: Label, there: Label) -> bool {
-        match here.slot_toward(there) {
-            Some(slot) => self.slots >> slot & 1 == 1,
-            None => self.parents >> tree & 1 == 1,
-        }
-    }
-
-    fn any(self) -> bool {
-        self != DeadLinks::default()
-    }
-}
 
 /// What becomes of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -211,7 +160,7 @@ fn best<'a>(
             continue;
         }
         let first = near.cost.quarters();
-        let own = near.labels.and_then(|labels| cost(labels, to, first, near.dead));
+        let own = cost(near.labels, to, first, near.dead);
         let further = near.far.iter().filter(|far| far.node != me).filter_map(|far| {
             let links = first + far.cost.quarters();
             if far.node == to.short {
@@ -220,7 +169,7 @@ fn best<'a>(
             if visited(far.node) {
                 return None;
             }
-            cost(&far.labels, to, links, far.dead)
+            cost(far.labels, to, links, far.dead)
         });
         if let Some((cost, tree)) = own.into_iter().chain(further).min_by_key(|(cost, _)| *cost)
             && best.is_none_or(|least| cost < least.cost)
@@ -234,7 +183,7 @@ fn best<'a>(
 /// The least cost over all trees in which both have a comparable place and the next hop lives.
 #[inline]
 fn cost(
-    labels: &Labels,
+    labels: LabelsRef<'_>,
     to: &Target<'_>,
     links: u32,
     dead: DeadLinks,
@@ -268,8 +217,8 @@ fn forward(packet: &mut Packet, way: &Way) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coordinates::{Epoch, HOP};
-    use crate::id::IndexKey;
+    use crate::coordinates::{Epoch, HOP, Labels, LinkCost};
+    use crate::id::{IndexKey, NodeId};
     use crate::wire::Class;
     use crate::wire::packet::Destination;
 
@@ -281,9 +230,12 @@ mod tests {
         slots.iter().fold(Label::root(Epoch(1)), |l, s| l.child(*s).expect("shallow"))
     }
 
-    fn far(n: u8, slots: &[u8]) -> Far {
-        let (node, labels) = (node(n).short(), Labels::from(vec![label(slots)]));
-        Far { slot: 0, node, cost: LinkCost::HOP_ONLY, labels, dead: DeadLinks::default() }
+    /// One node in a neighbourhood.
+    fn far(n: u8, slots: &[u8]) -> Hood {
+        let mut hood = Hood::default();
+        let (cost, dead) = (LinkCost::HOP_ONLY, DeadLinks::default());
+        hood.put(0, node(n).short(), cost, dead, [(0, label(slots))].into_iter());
+        hood
     }
 
     fn packet(to: u8, slots: &[u8]) -> Packet {
@@ -292,14 +244,14 @@ mod tests {
         Packet::new(Class::Message, node(99), &to, b"x")
     }
 
-    type Hood = Vec<(u8, Labels, Vec<Far>)>;
+    type Around = Vec<(u8, Labels, Hood)>;
 
-    fn nears(hood: &Hood) -> impl Iterator<Item = Near<'_>> + Clone {
-        hood.iter().map(|(n, labels, far)| Near {
+    fn nears(around: &Around) -> impl Iterator<Item = Near<'_>> + Clone {
+        around.iter().map(|(n, labels, far)| Near {
             link: LinkId(u64::from(*n)),
             node: node(*n),
             cost: LinkCost::HOP_ONLY,
-            labels: Some(labels),
+            labels: labels.view(),
             dead: DeadLinks::default(),
             far,
         })
@@ -307,9 +259,9 @@ mod tests {
 
     #[test]
     fn a_neighbour_is_reached_at_once_and_a_second_one_through_its_neighbour() {
-        let hood: Hood = vec![
-            (1, Labels::from(vec![label(&[1])]), vec![far(7, &[3])]),
-            (2, Labels::from(vec![label(&[2])]), vec![]),
+        let hood: Around = vec![
+            (1, Labels::from(vec![label(&[1])]), far(7, &[3])),
+            (2, Labels::from(vec![label(&[2])]), Hood::default()),
         ];
         let me = node(0).short();
         assert_eq!(decide(me, nears(&hood), None, &mut packet(2, &[9])), Decision::Send(LinkId(2)));
@@ -322,9 +274,9 @@ mod tests {
 
     #[test]
     fn a_tree_whose_next_hop_is_dead_does_not_count() {
-        let hood: Hood = vec![
-            (1, Labels::from(vec![label(&[1])]), vec![]),
-            (2, Labels::from(vec![label(&[])]), vec![]),
+        let hood: Around = vec![
+            (1, Labels::from(vec![label(&[1])]), Hood::default()),
+            (2, Labels::from(vec![label(&[])]), Hood::default()),
         ];
         let with = |dead: DeadLinks| {
             let near = nears(&hood).map(move |near| match near.link {
@@ -344,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_estimate_falls_by_one_at_each_hop() {
-        let hood: Hood = vec![(1, Labels::from(vec![label(&[1])]), vec![far(7, &[1, 1])])];
+        let hood: Around = vec![(1, Labels::from(vec![label(&[1])]), far(7, &[1, 1]))];
         let mut packet = packet(8, &[1, 1, 1, 1]);
         assert_eq!(
             decide(node(0).short(), nears(&hood), None, &mut packet),
@@ -357,9 +309,9 @@ mod tests {
     #[test]
     fn a_packet_that_expected_better_searches_and_steps_back() {
         let me = node(0).short();
-        let hood: Hood = vec![
-            (1, Labels::from(vec![label(&[1])]), vec![]),
-            (2, Labels::from(vec![label(&[2])]), vec![]),
+        let hood: Around = vec![
+            (1, Labels::from(vec![label(&[1])]), Hood::default()),
+            (2, Labels::from(vec![label(&[2])]), Hood::default()),
         ];
         let mut packet = packet(8, &[1, 1, 1]);
         packet.set_estimate(1);
@@ -368,7 +320,7 @@ mod tests {
         assert_eq!(decide(me, nears(&hood), from, &mut packet), Decision::Send(LinkId(2)));
         assert!(packet.is_stuck());
         // 2 knows nobody else: back to 0, which has nothing left and steps back to 1.
-        let hood_of_2: Hood = vec![(0, Labels::from(vec![label(&[])]), vec![])];
+        let hood_of_2: Around = vec![(0, Labels::from(vec![label(&[])]), Hood::default())];
         let back = decide(node(2).short(), nears(&hood_of_2), Some(me), &mut packet);
         assert_eq!(back, Decision::Send(LinkId(0)));
         let further = decide(me, nears(&hood), Some(node(2).short()), &mut packet);
@@ -378,8 +330,10 @@ mod tests {
     #[test]
     fn a_tree_that_led_nowhere_is_left_for_another() {
         let both = |a: &[u8], b: &[u8]| Labels::from(vec![label(a), label(b)]);
-        let hood: Hood =
-            vec![(1, both(&[1], &[7, 7, 7]), vec![]), (2, both(&[3, 3], &[4]), vec![])];
+        let hood: Around = vec![
+            (1, both(&[1], &[7, 7, 7]), Hood::default()),
+            (2, both(&[3, 3], &[4]), Hood::default()),
+        ];
         let labels = both(&[1, 1], &[4, 4]);
         let to = Destination { node: node(8), key: IndexKey(0), labels };
         let mut packet = Packet::new(Class::Message, node(99), &to, b"x");
@@ -394,7 +348,7 @@ mod tests {
 
     #[test]
     fn hops_and_labels_run_out() {
-        let hood: Hood = vec![(1, Labels::from(vec![Label::NONE]), vec![])];
+        let hood: Around = vec![(1, Labels::from(vec![Label::NONE]), Hood::default())];
         let mut lost = packet(8, &[1]);
         assert_eq!(decide(node(0).short(), nears(&hood), None, &mut lost), Decision::DeadEnd);
         let mut tired = packet(1, &[1]);
