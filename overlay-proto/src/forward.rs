@@ -149,7 +149,9 @@ fn choose<'a>(
     let short = packet.destination().short();
     let to = Target { short, labels: packet.labels(&mut room), failed: packet.failed_trees() };
     match packet.is_stuck() {
-        true => best(me, neighbours, &to, |node| packet.has_visited(node)),
+        true => {
+            best(me, neighbours, &to, |node| packet.has_visited(node) && !seeded!(VisitedIgnored))
+        }
         false => best(me, neighbours, &to, |_| false),
     }
 }
@@ -241,7 +243,9 @@ fn cost(
 ) -> Option<(Cost, Option<usize>)> {
     let mut least: Option<(Cost, Option<usize>)> = None;
     for (tree, (here, there)) in labels.iter().zip(to.labels).enumerate() {
-        if to.failed >> tree & 1 == 1 || dead.any() && dead.block(tree, *here, *there) {
+        if to.failed >> tree & 1 == 1
+            || dead.any() && !seeded!(DeadLinksIgnored) && dead.block(tree, *here, *there)
+        {
             continue;
         }
         if let Some((distance, prefix)) = here.distance_and_prefix(*there) {

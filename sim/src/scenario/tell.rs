@@ -14,6 +14,9 @@ impl Stage<'_> {
         let now = self.now();
         let mut findings = self.findings.clone();
         findings.extend(self.degree.verdict());
+        findings.extend(self.hops.verdict());
+        findings.extend(self.promise.verdict());
+        findings.extend(self.presence.verdict());
         if figures.partial {
             return findings;
         }

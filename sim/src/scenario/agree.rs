@@ -1,0 +1,43 @@
+//! The end of a run: the network comes to rest, and what its peers hold must agree.
+
+use super::stage::{Interrupted, Stage};
+use crate::checks::{labels, places};
+use overlay_proto::id::NodeId;
+use overlay_proto::time::Span;
+use overlay_proto::view::IssuedView;
+use std::collections::BTreeMap;
+
+/// Between two looks.
+const LOOK: Span = Span::secs(1);
+/// Labels come to rest within this: a change is told each second, and crosses a tree in a dozen.
+const REST: Span = Span::secs(30);
+
+impl Stage<'_> {
+    /// Waits until labels and beliefs agree; what still does not after a while is found.
+    pub(super) fn agree(&mut self) -> Result<(), Interrupted> {
+        self.phase("labels come to rest");
+        let limit = self.now() + REST;
+        loop {
+            let flaws = self.flaws();
+            if flaws.is_empty() {
+                return Ok(());
+            }
+            if self.now() >= limit {
+                flaws.into_iter().for_each(|(check, what)| self.complain(check, what));
+                return Ok(());
+            }
+            self.wait(self.now() + LOOK)?;
+        }
+    }
+
+    fn flaws(&self) -> Vec<(&'static str, String)> {
+        let live = || self.live_users().into_iter().map(|user| self.population.host(user));
+        let place = |host| self.world.machine(host).and_then(|node| node.place());
+        let issued: BTreeMap<NodeId, IssuedView> =
+            live().filter_map(place).filter_map(|peer| Some((peer.node, peer.issued?))).collect();
+        let trees = labels::flaws(&issued, self.scenario.trees());
+        let trees = trees.into_iter().map(|flaw| (labels::CHECK, flaw));
+        let beliefs = live().filter_map(place).flat_map(|peer| places::flaws(&peer, &issued));
+        trees.chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
+    }
+}
