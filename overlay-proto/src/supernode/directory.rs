@@ -59,7 +59,7 @@ impl Directory {
         let fresh = Entry { record, arrived: now, lease_until };
         let room = devices.len() < DEVICES_PER_USER_MAX && self.count < LOCATIONS_MAX;
         match devices.iter_mut().find(|entry| entry.record.node() == node) {
-            Some(held) if (held.record.seq < fresh.record.seq) != seeded!(OlderRecordWins) => {
+            Some(held) if held.record.seq < fresh.record.seq && !seeded!(OlderRecordWins) => {
                 *held = fresh
             }
             Some(_) => {}

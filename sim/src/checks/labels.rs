@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The name of the check in findings.
 pub const CHECK: &str = "labels";
 
+/// Epoch and path of each label, and who holds it with which neighbours.
+type Holders<'a> = BTreeMap<(u8, Vec<u8>), (NodeId, &'a [ShortId])>;
+
 /// What is not right about the labels of all live peers. While places change this is never empty for
 /// long: homes tell each other of a change hop by hop.
 pub fn flaws(places: &BTreeMap<NodeId, IssuedView>, trees: usize) -> Vec<String> {
@@ -35,7 +38,7 @@ pub fn parts(places: &BTreeMap<NodeId, IssuedView>) -> usize {
 
 fn flaws_of(tree: usize, places: &BTreeMap<NodeId, IssuedView>, parts: usize) -> Vec<String> {
     let mut flaws = Vec::new();
-    let mut holders: BTreeMap<(u8, Vec<u8>), (NodeId, &[ShortId])> = BTreeMap::new();
+    let mut holders: Holders<'_> = BTreeMap::new();
     for (node, place) in places {
         let path = place.labels.get(tree).copied().and_then(Path::of);
         let Some(Path { epoch, slots, .. }) = path else {
@@ -114,9 +117,9 @@ mod tests {
         assert_eq!(flaws_after(|places| relabel(places, 3, Label::root(Epoch(2)))), 1, "two roots");
         // The root is gone: nobody is, and nobody gives the label below it.
         assert_eq!(flaws_after(|places| _ = places.remove(&node(1))), 2);
-        let empty = |places: &mut BTreeMap<NodeId, IssuedView>| {
-            places.get_mut(&node(1)).expect("there").slots[1] = ShortId::NONE;
+        let swap = |places: &mut BTreeMap<NodeId, IssuedView>| {
+            places.get_mut(&node(1)).expect("there").slots.reverse();
         };
-        assert_eq!(flaws_after(empty), 1, "the parent has another in that slot, or nobody");
+        assert_eq!(flaws_after(swap), 1, "the parent has nobody in that slot");
     }
 }

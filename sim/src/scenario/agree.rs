@@ -4,7 +4,7 @@ use super::stage::{Interrupted, Stage};
 use crate::checks::{labels, places};
 use overlay_proto::id::NodeId;
 use overlay_proto::time::Span;
-use overlay_proto::view::IssuedView;
+use overlay_proto::view::{IssuedView, PlaceView};
 use std::collections::BTreeMap;
 
 /// Between two looks.
@@ -18,7 +18,9 @@ impl Stage<'_> {
         self.phase("labels come to rest");
         let limit = self.now() + REST;
         loop {
-            let flaws = self.flaws();
+            let issued = self.issued();
+            let flaws = self.flaws(&issued);
+            self.parts = Some(labels::parts(&issued));
             if flaws.is_empty() {
                 return Ok(());
             }
@@ -30,14 +32,21 @@ impl Stage<'_> {
         }
     }
 
-    fn flaws(&self) -> Vec<(&'static str, String)> {
-        let live = || self.live_users().into_iter().map(|user| self.population.host(user));
-        let place = |host| self.world.machine(host).and_then(|node| node.place());
-        let issued: BTreeMap<NodeId, IssuedView> =
-            live().filter_map(place).filter_map(|peer| Some((peer.node, peer.issued?))).collect();
-        let trees = labels::flaws(&issued, self.scenario.trees());
+    /// What homes have issued to each live peer.
+    fn issued(&self) -> BTreeMap<NodeId, IssuedView> {
+        let places = self.live_users().into_iter().filter_map(|user| self.place(user));
+        places.filter_map(|peer| Some((peer.node, peer.issued?))).collect()
+    }
+
+    fn place(&self, user: usize) -> Option<PlaceView> {
+        self.world.machine(self.population.host(user))?.place()
+    }
+
+    fn flaws(&self, issued: &BTreeMap<NodeId, IssuedView>) -> Vec<(&'static str, String)> {
+        let trees = labels::flaws(issued, self.scenario.trees());
         let trees = trees.into_iter().map(|flaw| (labels::CHECK, flaw));
-        let beliefs = live().filter_map(place).flat_map(|peer| places::flaws(&peer, &issued));
+        let places = self.live_users().into_iter().filter_map(|user| self.place(user));
+        let beliefs = places.flat_map(|peer| places::flaws(&peer, issued));
         trees.chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
     }
 }

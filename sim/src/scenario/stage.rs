@@ -71,6 +71,8 @@ pub(super) struct Stage<'a> {
     pub(super) settled: Option<(Time, u64)>,
     pub(super) changes: Changes,
     pub(super) series: Series,
+    /// Into how many parts the links fall at the end.
+    pub(super) parts: Option<usize>,
     /// Walks over the network at the end.
     pub(super) survey: Option<Survey>,
     /// Walks among the survivors of each crash, before any repair.
@@ -134,6 +136,7 @@ impl<'a> Stage<'a> {
             settled: None,
             changes: Changes::default(),
             series: Series::default(),
+            parts: None,
             survey: None,
             crash_walks: Vec::new(),
             survey_dice: dice(scenario.seed, Dice::Survey),

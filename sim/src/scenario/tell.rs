@@ -47,6 +47,7 @@ impl Stage<'_> {
             degree_mean: Some(self.standing.degree_mean()),
             hops_graph_mean: self.standing.graph_distance(),
             escalations: self.escalations,
+            parts: self.parts,
             sessions_lost: Some(self.liveness.sessions_lost()),
             ..Figures::default()
         };
