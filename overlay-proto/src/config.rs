@@ -96,6 +96,8 @@ pub struct Config {
     pub last_seen: Span,
     /// Changes of a peer's surroundings are told to its neighbours and home at most this often.
     pub gossip: Span,
+    /// While changes keep coming, that gap doubles up to this, as routers hold back (RFC 8405).
+    pub gossip_max: Span,
     /// A peer publishes a changed location at most this often.
     pub publish: Span,
     /// How often a supernode plans, labels and repairs.
@@ -142,6 +144,7 @@ impl Default for Config {
             renew: Span::secs(20),
             last_seen: Span::secs(72 * 3_600),
             gossip: Span::secs(1),
+            gossip_max: Span::secs(4),
             publish: Span::secs(3),
             plan: Span::millis(250),
             heartbeat: Span::secs(1),

@@ -16,6 +16,10 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// Outputs for which a drained outbox keeps room: a packet passes without an allocation, and the
+/// room that a burst needed is given back.
+const OUTPUTS_KEPT: usize = 4;
+
 /// Handed to every handler of a role; the only way to the outside.
 #[derive(Debug)]
 pub(crate) struct Context {
@@ -67,12 +71,13 @@ impl Context {
         }
     }
 
-    /// The wall clock: what the driver last read, and the time since.
     /// Bytes on the heap of links and certificates, without what waits for the driver.
     pub fn heap(&self) -> usize {
-        self.links.heap() + self.issuers.heap() + self.listening.heap()
+        let outbox = self.out.capacity() * size_of::<Output>();
+        outbox + self.links.heap() + self.issuers.heap() + self.listening.heap()
     }
 
+    /// The wall clock: what the driver last read, and the time since.
     pub fn wall(&self) -> WallTime {
         let (at, wall) = self.wall_origin;
         wall.plus(self.now.since(at))
@@ -118,7 +123,11 @@ impl Context {
     }
 
     pub fn pop_output(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        let output = self.out.pop_front();
+        if output.is_none() && self.out.capacity() > OUTPUTS_KEPT {
+            self.out.shrink_to(OUTPUTS_KEPT);
+        }
+        output
     }
 
     /// Sends a message. One that fits no frame is a bug of ours, found by the tests of its limits.

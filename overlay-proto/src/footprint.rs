@@ -1,7 +1,7 @@
 //! How much memory state takes, reckoned from what containers have room for.
 
 use crate::address::TransportAddress;
-use crate::coordinates::{Coordinates, Labels};
+use crate::coordinates::Coordinates;
 use crate::forward::Far;
 use crate::id::{LinkId, MessageId, NodeId, ShortId};
 use crate::identity::chain::DeviceChain;
@@ -9,7 +9,7 @@ use crate::identity::{Certificate, Contact};
 use crate::location::LocationRecord;
 use crate::name::Name;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::mem::{size_of, size_of_val};
+use std::mem::size_of;
 use std::sync::Arc;
 
 /// Entries that a node of the standard library's B-tree has room for.
@@ -34,6 +34,12 @@ macro_rules! flat {
 pub(crate) use flat;
 
 flat!(u8, u32, u64, LinkId, MessageId, NodeId, ShortId);
+
+impl<T: Heap> Heap for Box<T> {
+    fn heap(&self) -> usize {
+        size_of::<T>() + (**self).heap()
+    }
+}
 
 impl<T: Heap> Heap for Vec<T> {
     fn heap(&self) -> usize {
@@ -99,12 +105,6 @@ impl Heap for Name {
     }
 }
 
-impl Heap for Labels {
-    fn heap(&self) -> usize {
-        size_of_val(self.as_slice())
-    }
-}
-
 impl Heap for Coordinates {
     fn heap(&self) -> usize {
         self.slots.heap() + self.labels.heap()
@@ -150,7 +150,7 @@ mod tests {
         let mut bytes: Vec<u8> = Vec::with_capacity(100);
         bytes.push(1);
         assert_eq!((bytes.heap(), vec![bytes.clone()].heap()), (100, size_of::<Vec<u8>>() + 1));
-        assert_eq!(Labels::none(16).heap(), 16 * size_of::<crate::coordinates::Label>());
+        assert_eq!(crate::coordinates::Labels::none(16).heap(), 16 * size_of::<u64>());
         let map: BTreeMap<u64, u64> = (0..9).map(|n| (n, n)).collect();
         assert_eq!(map.heap(), 11 * 16 + 16);
         assert_eq!(BTreeMap::<u64, u64>::new().heap(), 0);

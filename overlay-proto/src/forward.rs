@@ -21,8 +21,8 @@ pub struct Near<'a> {
     pub node: NodeId,
     /// What the link to it costs.
     pub cost: LinkCost,
-    /// Its labels.
-    pub labels: &'a [Label],
+    /// Its labels; `None` before it has told them.
+    pub labels: Option<&'a Labels>,
     /// Its links that have died.
     pub dead: DeadLinks,
     /// Its own live neighbours.
@@ -213,7 +213,7 @@ fn best<'a>(
             continue;
         }
         let first = near.cost.quarters();
-        let own = cost(near.labels, to, first, near.dead);
+        let own = near.labels.and_then(|labels| cost(labels, to, first, near.dead));
         let further = near.far.iter().filter(|far| far.node != me).filter_map(|far| {
             let links = first + far.cost.quarters();
             if far.node == to.short {
@@ -222,7 +222,7 @@ fn best<'a>(
             if visited(far.node) {
                 return None;
             }
-            cost(far.labels.as_slice(), to, links, far.dead)
+            cost(&far.labels, to, links, far.dead)
         });
         if let Some((cost, tree)) = own.into_iter().chain(further).min_by_key(|(cost, _)| *cost)
             && best.is_none_or(|least| cost < least.cost)
@@ -236,17 +236,18 @@ fn best<'a>(
 /// The least cost over all trees in which both have a comparable place and the next hop lives.
 #[inline]
 fn cost(
-    labels: &[Label],
+    labels: &Labels,
     to: &Target<'_>,
     links: u32,
     dead: DeadLinks,
 ) -> Option<(Cost, Option<usize>)> {
     let mut least: Option<(Cost, Option<usize>)> = None;
-    for (tree, (here, there)) in labels.iter().zip(to.labels).enumerate() {
+    labels.for_each(|tree, here| {
+        let Some(there) = to.labels.get(tree) else { return };
         if to.failed >> tree & 1 == 1
-            || dead.any() && !seeded!(DeadLinksIgnored) && dead.block(tree, *here, *there)
+            || dead.any() && !seeded!(DeadLinksIgnored) && dead.block(tree, here, *there)
         {
-            continue;
+            return;
         }
         if let Some((distance, prefix)) = here.distance_and_prefix(*there) {
             let cost = Cost { way: links + distance, shallow: 64 - prefix };
@@ -254,7 +255,7 @@ fn cost(
                 least = Some((cost, Some(tree)));
             }
         }
-    }
+    });
     least
 }
 
@@ -295,14 +296,14 @@ mod tests {
         Packet::new(Class::Message, node(99), &to, b"x")
     }
 
-    type Hood = Vec<(u8, Vec<Label>, Vec<Far>)>;
+    type Hood = Vec<(u8, Labels, Vec<Far>)>;
 
     fn nears(hood: &Hood) -> impl Iterator<Item = Near<'_>> + Clone {
         hood.iter().map(|(n, labels, far)| Near {
             link: LinkId(u64::from(*n)),
             node: node(*n),
             cost: LinkCost::HOP_ONLY,
-            labels,
+            labels: Some(labels),
             dead: DeadLinks::default(),
             far,
         })
@@ -310,8 +311,10 @@ mod tests {
 
     #[test]
     fn a_neighbour_is_reached_at_once_and_a_second_one_through_its_neighbour() {
-        let hood: Hood =
-            vec![(1, vec![label(&[1])], vec![far(7, &[3])]), (2, vec![label(&[2])], vec![])];
+        let hood: Hood = vec![
+            (1, Labels::from(vec![label(&[1])]), vec![far(7, &[3])]),
+            (2, Labels::from(vec![label(&[2])]), vec![]),
+        ];
         let me = node(0).short();
         assert_eq!(decide(me, nears(&hood), None, &mut packet(2, &[9])), Decision::Send(LinkId(2)));
         // 7 stands under another branch than its label says: its name counts, not its label.
@@ -323,7 +326,10 @@ mod tests {
 
     #[test]
     fn a_tree_whose_next_hop_is_dead_does_not_count() {
-        let hood: Hood = vec![(1, vec![label(&[1])], vec![]), (2, vec![label(&[])], vec![])];
+        let hood: Hood = vec![
+            (1, Labels::from(vec![label(&[1])]), vec![]),
+            (2, Labels::from(vec![label(&[])]), vec![]),
+        ];
         let with = |dead: DeadLinks| {
             let near = nears(&hood).map(move |near| match near.link {
                 LinkId(1) => Near { dead, ..near },
@@ -342,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_estimate_falls_by_one_at_each_hop() {
-        let hood: Hood = vec![(1, vec![label(&[1])], vec![far(7, &[1, 1])])];
+        let hood: Hood = vec![(1, Labels::from(vec![label(&[1])]), vec![far(7, &[1, 1])])];
         let mut packet = packet(8, &[1, 1, 1, 1]);
         assert_eq!(
             decide(node(0).short(), nears(&hood), None, &mut packet),
@@ -355,7 +361,10 @@ mod tests {
     #[test]
     fn a_packet_that_expected_better_searches_and_steps_back() {
         let me = node(0).short();
-        let hood: Hood = vec![(1, vec![label(&[1])], vec![]), (2, vec![label(&[2])], vec![])];
+        let hood: Hood = vec![
+            (1, Labels::from(vec![label(&[1])]), vec![]),
+            (2, Labels::from(vec![label(&[2])]), vec![]),
+        ];
         let mut packet = packet(8, &[1, 1, 1]);
         packet.set_estimate(1);
         // It came from 1, the best neighbour, so it must go to 2 instead.
@@ -363,7 +372,7 @@ mod tests {
         assert_eq!(decide(me, nears(&hood), from, &mut packet), Decision::Send(LinkId(2)));
         assert!(packet.is_stuck());
         // 2 knows nobody else: back to 0, which has nothing left and steps back to 1.
-        let hood_of_2: Hood = vec![(0, vec![label(&[])], vec![])];
+        let hood_of_2: Hood = vec![(0, Labels::from(vec![label(&[])]), vec![])];
         let back = decide(node(2).short(), nears(&hood_of_2), Some(me), &mut packet);
         assert_eq!(back, Decision::Send(LinkId(0)));
         let further = decide(me, nears(&hood), Some(node(2).short()), &mut packet);
@@ -372,10 +381,10 @@ mod tests {
 
     #[test]
     fn a_tree_that_led_nowhere_is_left_for_another() {
-        let both = |a: &[u8], b: &[u8]| vec![label(a), label(b)];
+        let both = |a: &[u8], b: &[u8]| Labels::from(vec![label(a), label(b)]);
         let hood: Hood =
             vec![(1, both(&[1], &[7, 7, 7]), vec![]), (2, both(&[3, 3], &[4]), vec![])];
-        let labels = Labels::from(both(&[1, 1], &[4, 4]));
+        let labels = both(&[1, 1], &[4, 4]);
         let to = Destination { node: node(8), key: IndexKey(0), labels };
         let mut packet = Packet::new(Class::Message, node(99), &to, b"x");
         // It was promised to be nearer in tree 0 than anybody here is.
@@ -389,7 +398,7 @@ mod tests {
 
     #[test]
     fn hops_and_labels_run_out() {
-        let hood: Hood = vec![(1, vec![Label::NONE], vec![])];
+        let hood: Hood = vec![(1, Labels::from(vec![Label::NONE]), vec![])];
         let mut lost = packet(8, &[1]);
         assert_eq!(decide(node(0).short(), nears(&hood), None, &mut lost), Decision::DeadEnd);
         let mut tired = packet(1, &[1]);

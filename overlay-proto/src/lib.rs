@@ -106,6 +106,7 @@ mod links;
 pub mod location;
 pub mod name;
 pub mod node;
+mod pace;
 mod peer;
 mod rendezvous;
 pub mod status;

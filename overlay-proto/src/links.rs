@@ -79,7 +79,8 @@ pub(crate) struct KeepAliveNews {
 /// All links of a node.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    by_id: BTreeMap<LinkId, Link>,
+    /// Boxed: a node of the map has room for eleven, whether they are there or not.
+    by_id: BTreeMap<LinkId, Box<Link>>,
     by_node: BTreeMap<NodeId, LinkId>,
     /// Nothing is due before this. A bound, not the exact time: what is heard only puts off.
     due: Option<Time>,
@@ -95,7 +96,7 @@ pub(crate) enum Arrival {
 
 impl Links {
     pub fn get(&self, link: LinkId) -> Option<&Link> {
-        self.by_id.get(&link)
+        self.by_id.get(&link).map(|link| &**link)
     }
 
     pub fn node_of(&self, link: LinkId) -> Option<NodeId> {
@@ -121,11 +122,11 @@ impl Links {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
-        self.by_id.iter().map(|(id, link)| (*id, link))
+        self.by_id.iter().map(|(id, link)| (*id, &**link))
     }
 
     pub fn remove(&mut self, link: LinkId) -> Option<Link> {
-        let gone = self.by_id.remove(&link)?;
+        let gone = *self.by_id.remove(&link)?;
         if self.by_node.get(&gone.node) == Some(&link) {
             self.by_node.remove(&gone.node);
         }
@@ -178,7 +179,7 @@ pub(crate) fn arrive(
         asked: None,
         seq: 0,
     };
-    cx.links.by_id.insert(link, fresh);
+    cx.links.by_id.insert(link, Box::new(fresh));
     cx.links.by_node.insert(node, link);
     wake_for(cx, link);
     if let Some(old) = known {
@@ -197,8 +198,7 @@ pub(crate) fn greet(
     hello: &Hello,
     raw: &[u8],
 ) -> Result<(), Status> {
-    let Some(Link { node, phase: Phase::Greeting { sent, .. }, .. }) = cx.links.by_id.get(&link)
-    else {
+    let Some(Link { node, phase: Phase::Greeting { sent, .. }, .. }) = cx.links.get(link) else {
         return Err(Status::MALFORMED);
     };
     if hello.realm != cx.identity.realm {

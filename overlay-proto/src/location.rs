@@ -85,7 +85,7 @@ impl LocationRecord {
     ) -> Result<Member, LocationError> {
         let fits = self.addresses.len() <= ADDRESSES_MAX
             && self.standbys.len() <= 4
-            && self.labels.as_slice().len() <= TREES_MAX;
+            && self.labels.len() <= TREES_MAX;
         if !fits {
             return Err(LocationError::TooLarge);
         }

@@ -1,7 +1,6 @@
 //! What the routes take and give, the same types at both ends.
 
 use crate::data::InboxEntry;
-use overlay_proto::coordinates::Label;
 use overlay_proto::io::HopSeen;
 use overlay_proto::status::Status;
 use overlay_proto::time::Span;
@@ -252,13 +251,7 @@ impl From<&Found> for Device {
             online: found.lease_ms > 0,
             home: found.record.home.to_string(),
             addresses: found.record.addresses.iter().map(ToString::to_string).collect(),
-            labels: found
-                .record
-                .labels
-                .as_slice()
-                .iter()
-                .filter(|label| **label != Label::NONE)
-                .count(),
+            labels: found.record.labels.placed(),
             age_ms: found.age_ms,
             lease_ms: found.lease_ms,
         }

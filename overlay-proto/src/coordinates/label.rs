@@ -49,6 +49,22 @@ pub struct Label {
     costs: u32,
 }
 
+/// A label all of whose links cost a hop, or none: two thirds of the bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct HopLabel(u64);
+
+impl HopLabel {
+    /// No place in this tree.
+    pub const NONE: HopLabel = HopLabel(Label::NONE.path);
+}
+
+impl From<HopLabel> for Label {
+    #[inline]
+    fn from(label: HopLabel) -> Label {
+        Label { path: label.0, costs: 0 }
+    }
+}
+
 /// In the short form: costs follow, for not all links are of the first class.
 const WITH_COSTS: u8 = 0x10;
 
@@ -75,6 +91,11 @@ impl Label {
         }
         let path = (self.path | u64::from(slot) << (60 - 4 * depth)) + 1;
         Some(Label { path, costs: self.costs | u32::from(cost.class()) << (2 * depth) })
+    }
+
+    /// The same label in fewer bytes, if all of its links cost a hop.
+    pub(super) fn as_hops(self) -> Option<HopLabel> {
+        (self.costs == 0).then_some(HopLabel(self.path))
     }
 
     /// The place one level up; `None` at the root and without a place.

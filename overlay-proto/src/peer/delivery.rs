@@ -1,7 +1,8 @@
 //! Texts, delivered once: sent again until the receipt is back, shown the first time only.
 
 use super::Peer;
-use super::locate::{Waiter, lease_secs};
+use super::locate::{Errand, Waiter, lease_secs};
+use super::location_cache::Whereabouts;
 use super::routing::{Arrival, Route};
 use super::session::reply;
 use crate::config::{OUTGOING_MAX, SEEN_MESSAGES_MAX, TEXT_BYTES_MAX};
@@ -10,12 +11,10 @@ use crate::footprint::Heap;
 use crate::id::{CommandId, MessageId, NodeId, ShortId};
 use crate::identity::Domain;
 use crate::io::{Event, ReceivedText, Reply};
-use crate::location::LocationRecord;
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::end_to_end::{Moved, Receipt, Text};
-use crate::wire::packet::Destination;
 use crate::wire::{Class, Payload};
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -28,7 +27,8 @@ const SCAFFOLD_FROM_TRY: u32 = 3;
 /// Texts under way, and those received.
 #[derive(Debug, Default)]
 pub(crate) struct Delivery {
-    outgoing: BTreeMap<MessageId, Outgoing>,
+    /// Boxed: a node of the map has room for eleven.
+    outgoing: BTreeMap<MessageId, Box<Outgoing>>,
     seen: Seen,
 }
 
@@ -97,15 +97,15 @@ impl Peer {
             sent_to: None,
             first_hop: None,
         };
-        self.delivery.outgoing.insert(id, outgoing);
-        self.locate(cx, to, Waiter::Send(id), false);
+        self.delivery.outgoing.insert(id, Box::new(outgoing));
+        self.locate(cx, to, Errand::Send(id));
     }
 
     /// The recipient's location is known: the text sets out.
-    pub(super) fn send_text(&mut self, cx: &mut Context, id: MessageId, record: &LocationRecord) {
+    pub(super) fn send_text(&mut self, cx: &mut Context, id: MessageId, to: &Whereabouts) {
         let Some(chain) = cx.identity.chain().cloned() else { return };
         let Some(outgoing) = self.delivery.outgoing.get_mut(&id) else { return };
-        let node = record.node();
+        let node = to.node;
         outgoing.tries += 1;
         outgoing.sent_to = Some(node);
         let shift = (outgoing.tries - 1).min(8);
@@ -120,10 +120,9 @@ impl Peer {
         let (text, sent_ms) = (outgoing.text.clone(), outgoing.sent_ms);
         let signed = text_signed(node, id, sent_ms, &text);
         let signature = cx.identity.device.sign_before(cx.verifier(), Domain::Message, &signed);
-        let key = crate::location::index_key(cx.identity.realm, &outgoing.to);
         let back = self.return_address(cx);
         let payload = Payload::Text(Text { id, from: chain, text, sent_ms, back, signature });
-        let to = Destination { node, key, labels: record.labels.clone() };
+        let to = to.destination(cx.identity.realm);
         let hop = self.send_payload(cx, Class::Message, &to, &payload, route);
         if let Some(outgoing) = self.delivery.outgoing.get_mut(&id) {
             outgoing.first_hop = hop;
@@ -217,7 +216,7 @@ impl Peer {
             }
             outgoing.again_at = Time::NEVER;
             let to = outgoing.to.clone();
-            self.locate(cx, to, Waiter::Send(id), true);
+            self.ask_for(cx, to, Waiter::Errand(Errand::Send(id)));
         }
         let next = self.delivery.outgoing.values().map(|outgoing| outgoing.again_at).min();
         self.wake_by(next.unwrap_or(Time::NEVER));

@@ -5,12 +5,11 @@ use crate::context::Context;
 use crate::footprint::Heap;
 use crate::id::NodeId;
 use crate::identity::Contact;
-use std::collections::BTreeMap;
 
 /// Known supernodes.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    known: BTreeMap<NodeId, Host>,
+    known: Vec<Host>,
 }
 
 #[derive(Debug)]
@@ -25,7 +24,7 @@ struct Host {
 impl Hosts {
     /// Learns of a supernode. True if it or its address is new.
     pub fn learn(&mut self, contact: &Contact, preferred: bool) -> bool {
-        if let Some(host) = self.known.get_mut(&contact.node) {
+        if let Some(host) = self.host(contact.node) {
             host.preferred |= preferred;
             let changed = !contact.addresses.is_empty() && host.contact != *contact;
             if changed {
@@ -34,38 +33,42 @@ impl Hosts {
             return changed;
         }
         if self.known.len() >= HOSTS_MAX {
-            let worst = self.known.iter().max_by_key(|(_, host)| host.failures);
-            let Some(worst) = worst.map(|(node, _)| *node) else { return false };
-            self.known.remove(&worst);
+            let worst = self.known.iter().enumerate().max_by_key(|(_, host)| host.failures);
+            let Some(worst) = worst.map(|(at, _)| at) else { return false };
+            self.known.remove(worst);
         }
         let host = Host { contact: contact.clone(), failures: 0, preferred };
-        self.known.insert(contact.node, host);
+        self.known.push(host);
         true
     }
 
     /// The next to try: where somebody sent us, else one of those with the fewest failures.
     pub fn next(&mut self, cx: &mut Context) -> Option<Contact> {
-        let best = self.known.values().map(Host::rank).min()?;
-        let candidates: Vec<NodeId> =
-            self.known.iter().filter(|(_, h)| h.rank() == best).map(|(node, _)| *node).collect();
-        let chosen = *candidates.get(cx.random_below(candidates.len()))?;
-        let host = self.known.get_mut(&chosen)?;
+        let best = self.known.iter().map(Host::rank).min()?;
+        let mut candidates: Vec<&mut Host> =
+            self.known.iter_mut().filter(|host| host.rank() == best).collect();
+        let chosen = cx.random_below(candidates.len());
+        let host = candidates.get_mut(chosen)?;
         host.preferred = false;
         Some(host.contact.clone())
     }
 
     /// Notes that a try led nowhere.
     pub fn failed(&mut self, node: NodeId) {
-        if let Some(host) = self.known.get_mut(&node) {
+        if let Some(host) = self.host(node) {
             host.failures = host.failures.saturating_add(1);
         }
     }
 
     /// Notes that a try led to a session.
     pub fn succeeded(&mut self, node: NodeId) {
-        if let Some(host) = self.known.get_mut(&node) {
+        if let Some(host) = self.host(node) {
             host.failures = 0;
         }
+    }
+
+    fn host(&mut self, node: NodeId) -> Option<&mut Host> {
+        self.known.iter_mut().find(|host| host.contact.node == node)
     }
 
     pub fn len(&self) -> usize {
@@ -73,7 +76,7 @@ impl Hosts {
     }
 
     pub fn contacts(&self) -> Vec<Contact> {
-        self.known.values().map(|host| host.contact.clone()).collect()
+        self.known.iter().map(|host| host.contact.clone()).collect()
     }
 }
 

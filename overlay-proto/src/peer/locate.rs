@@ -1,8 +1,9 @@
 //! Where users are: look-ups through the home, answers kept for a while, and our own location.
 
 use super::Peer;
+use super::location_cache::{LocationCache, Whereabouts};
 use super::session::{Session, reply};
-use crate::config::{ADDRESSES_MAX, LOCATION_CACHE_MAX};
+use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::coordinates::Labels;
 use crate::footprint::{Heap, flat};
@@ -12,7 +13,7 @@ use crate::io::Reply;
 use crate::location::LocationRecord;
 use crate::name::Name;
 use crate::status::Status;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use crate::wire::message::{Found, Lookup, LookupReply, Publish};
 use std::collections::BTreeMap;
 
@@ -25,7 +26,7 @@ const STALE_SHARE: u32 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Lookups {
     open: BTreeMap<u64, Question>,
-    cache: BTreeMap<Name, Answer>,
+    cache: LocationCache,
     /// The newest sequence number of our own records.
     seq: u64,
     /// When our own location was published last, and whether it has changed since.
@@ -43,34 +44,39 @@ struct Question {
     waiting: Vec<Waiter>,
 }
 
-#[derive(Debug)]
-struct Answer {
-    record: LocationRecord,
-    at: Time,
-}
-
 /// Who waits for a location.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Waiter {
-    /// A text that is to be sent.
+    /// A look-up command, which wants all that is known, and fresh.
+    Lookup(CommandId),
+    /// Something to be sent there.
+    Errand(Errand),
+}
+
+/// What is to be sent to a user.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Errand {
+    /// A text.
     Send(MessageId),
     /// A ping.
     Ping(CommandId),
     /// A trace.
     Trace(CommandId),
-    /// A look-up command.
-    Lookup(CommandId),
 }
 
 impl Peer {
-    /// Finds `name` for `waiter`: from the cache, unless `fresh` is wanted, or through the home.
-    pub(super) fn locate(&mut self, cx: &mut Context, name: Name, waiter: Waiter, fresh: bool) {
-        let cached = self.lookups.cache.get(&name);
-        let young = cached.filter(|a| !fresh && cx.now.since(a.at) < cx.config.location_cache);
-        if let Some(record) = young.map(|answer| answer.record.clone()) {
-            return self.located(cx, waiter, &record);
+    /// Finds where an errand leads: from the cache, or through the home.
+    pub(super) fn locate(&mut self, cx: &mut Context, name: Name, errand: Errand) {
+        match self.lookups.cache.young(&name, cx.now, cx.config.location_cache).cloned() {
+            Some(whereabouts) => self.located(cx, errand, &whereabouts),
+            None => self.ask_for(cx, name, Waiter::Errand(errand)),
         }
-        if !self.may_ask() && !matches!(waiter, Waiter::Send(_)) {
+    }
+
+    /// Finds `name` for `waiter` through the home.
+    pub(super) fn ask_for(&mut self, cx: &mut Context, name: Name, waiter: Waiter) {
+        // A text waits for a home as long as it waits for anything.
+        if !self.may_ask() && !matches!(waiter, Waiter::Errand(Errand::Send(_))) {
             return self.not_located(cx, waiter, Status::NOT_LOGGED_IN);
         }
         if let Some(open) = self.lookups.open.values_mut().find(|question| question.name == name) {
@@ -103,13 +109,12 @@ impl Peer {
             (Status::OK, true) => Status::UNPROVEN,
             (status, _) => status,
         };
-        let online =
-            found.iter().find(|found| found.lease_ms > 0).map(|found| found.record.clone());
+        let name = question.name;
+        let online = found.iter().find(|found| found.lease_ms > 0);
+        let online = online.map(|found| Whereabouts::of(&found.record, name.clone(), cx.now));
         match &online {
-            Some(record) => self.remember(cx, question.name.clone(), record.clone()),
-            None => {
-                self.lookups.cache.remove(&question.name);
-            }
+            Some(whereabouts) => self.lookups.cache.remember(whereabouts.clone()),
+            None => self.lookups.cache.forget(&name),
         }
         let elapsed = cx.now.since(question.asked);
         for waiter in question.waiting {
@@ -117,31 +122,27 @@ impl Peer {
                 (Waiter::Lookup(command), _) if !found.is_empty() => {
                     reply(cx, command, Reply::Located { found: found.clone(), elapsed });
                 }
-                (_, Some(record)) => self.located(cx, waiter, record),
-                (_, None) => self.not_located(cx, waiter, status),
+                (Waiter::Errand(errand), Some(whereabouts)) => {
+                    self.located(cx, errand, whereabouts);
+                }
+                (waiter, _) => self.not_located(cx, waiter, status),
             }
         }
     }
 
-    fn located(&mut self, cx: &mut Context, waiter: Waiter, record: &LocationRecord) {
-        match waiter {
-            Waiter::Send(id) => self.send_text(cx, id, record),
-            Waiter::Ping(command) => self.ping(cx, command, record),
-            Waiter::Trace(command) => self.trace(cx, command, record),
-            // Only an uncached question reaches a look-up command's waiter.
-            Waiter::Lookup(command) => {
-                let found = vec![Found { record: record.clone(), age_ms: 0, lease_ms: 0 }];
-                reply(cx, command, Reply::Located { found, elapsed: Span::ZERO });
-            }
+    fn located(&mut self, cx: &mut Context, errand: Errand, whereabouts: &Whereabouts) {
+        match errand {
+            Errand::Send(id) => self.send_text(cx, id, whereabouts),
+            Errand::Ping(command) => self.probe(cx, command, whereabouts, false),
+            Errand::Trace(command) => self.probe(cx, command, whereabouts, true),
         }
     }
 
     fn not_located(&mut self, cx: &mut Context, waiter: Waiter, status: Status) {
         match waiter {
-            Waiter::Send(id) => self.text_failed(cx, id, status),
-            Waiter::Ping(command) | Waiter::Trace(command) | Waiter::Lookup(command) => {
-                reply(cx, command, Reply::Failed { status });
-            }
+            Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
+            Waiter::Errand(Errand::Ping(command) | Errand::Trace(command))
+            | Waiter::Lookup(command) => reply(cx, command, Reply::Failed { status }),
         }
     }
 
@@ -149,20 +150,9 @@ impl Peer {
     pub(super) fn on_moved(&mut self, cx: &mut Context, record: LocationRecord) {
         let Ok(member) = record.check(cx.verifier(), cx.identity.realm, cx.wall()) else { return };
         // Only what we asked for: nobody else fills our cache.
-        if self.lookups.cache.get(&member.name).is_some_and(|held| held.record.seq < record.seq) {
-            self.remember(cx, member.name, record);
+        if self.lookups.cache.is_news(&member.name, record.seq) {
+            self.lookups.cache.remember(Whereabouts::of(&record, member.name, cx.now));
         }
-    }
-
-    fn remember(&mut self, cx: &Context, name: Name, record: LocationRecord) {
-        let cache = &mut self.lookups.cache;
-        if cache.len() >= LOCATION_CACHE_MAX && !cache.contains_key(&name) {
-            let oldest = cache.iter().min_by_key(|(_, answer)| answer.at);
-            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
-                cache.remove(&oldest);
-            }
-        }
-        cache.insert(name, Answer { record, at: cx.now });
     }
 
     /// Puts open questions to a new home.
@@ -254,12 +244,6 @@ flat!(Waiter);
 impl Heap for Question {
     fn heap(&self) -> usize {
         self.name.heap() + self.waiting.heap()
-    }
-}
-
-impl Heap for Answer {
-    fn heap(&self) -> usize {
-        self.record.heap()
     }
 }
 

@@ -4,6 +4,7 @@ mod delivery;
 mod enrolment;
 mod hosts;
 mod locate;
+mod location_cache;
 mod neighbourhood;
 mod place;
 mod probe;
@@ -26,7 +27,7 @@ use crate::view::{BeliefView, IssuedView, NeighbourView, PeerView, PlaceView};
 use crate::wire::Message;
 use delivery::Delivery;
 use hosts::Hosts;
-use locate::{Lookups, Waiter};
+use locate::{Errand, Lookups, Waiter};
 use neighbourhood::{Early, Gossip, Neighbour};
 use place::{Place, SlotState};
 use probe::Probes;
@@ -105,9 +106,9 @@ impl Peer {
             Command::Login => self.on_login(cx, id),
             Command::Logout => self.on_logout(cx, id),
             Command::Send { to, text } => self.on_send(cx, id, to, text),
-            Command::Ping { to } => self.locate(cx, to, Waiter::Ping(id), false),
-            Command::Trace { to } => self.locate(cx, to, Waiter::Trace(id), false),
-            Command::Lookup { name } => self.locate(cx, name, Waiter::Lookup(id), true),
+            Command::Ping { to } => self.locate(cx, to, Errand::Ping(id)),
+            Command::Trace { to } => self.locate(cx, to, Errand::Trace(id)),
+            Command::Lookup { name } => self.ask_for(cx, name, Waiter::Lookup(id)),
         }
     }
 
@@ -236,12 +237,7 @@ impl Peer {
             neighbours: self.neighbours.len(),
             degree: cx.degree,
             labels: self.place.coordinates.as_ref().map_or(0, |c| c.labels.placed()),
-            trees: self
-                .place
-                .coordinates
-                .as_ref()
-                .map_or(0, |c| c.labels.as_slice().len())
-                .max(cx.trees),
+            trees: self.place.coordinates.as_ref().map_or(0, |c| c.labels.len()).max(cx.trees),
             forwarded: self.counters.forwarded,
             escalated: self.counters.escalated,
             received: self.counters.received,
@@ -290,7 +286,7 @@ impl Peer {
         let issued = |coordinates: &Coordinates| IssuedView {
             seq: coordinates.seq,
             slots: coordinates.slots.clone(),
-            labels: coordinates.labels.as_slice().to_vec(),
+            labels: coordinates.labels.iter().collect(),
         };
         let belief = |near: &Neighbour| BeliefView {
             slot: near.slot,
@@ -299,7 +295,7 @@ impl Peer {
             far: near
                 .far
                 .iter()
-                .map(|far| (far.slot, far.node, far.labels.as_slice().to_vec()))
+                .map(|far| (far.slot, far.node, far.labels.iter().collect()))
                 .collect(),
         };
         PlaceView {

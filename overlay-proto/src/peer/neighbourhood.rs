@@ -7,6 +7,7 @@ use crate::coordinates::{Coordinates, Label, LabelChanges, Labels, LinkCost};
 use crate::footprint::{Heap, flat};
 use crate::forward::{DeadLinks, Far, Near};
 use crate::id::{LinkId, NodeId, ShortId};
+use crate::pace::Pace;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::wire::Message;
@@ -50,7 +51,7 @@ impl Neighbour {
     }
 
     pub fn near(&self) -> Near<'_> {
-        let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
+        let labels = self.coordinates.as_ref().map(|c| &c.labels);
         Near {
             link: self.link,
             node: self.node,
@@ -73,23 +74,24 @@ impl Neighbour {
         changed
     }
 
-    /// Takes one entry of its news. True if one of its links has died.
-    fn learn(&mut self, entry: FarEntry) -> bool {
+    /// Takes one entry of its news. True if one of its links has died. What it says of `me` is
+    /// nothing new: no packet goes there and back.
+    fn learn(&mut self, me: ShortId, entry: FarEntry) -> bool {
         let FarEntry { slot, node, cost, labels: changes, dead_slots, dead_parents } = entry;
         let dead = DeadLinks { slots: dead_slots, parents: dead_parents };
         let known = self.far.iter().position(|far| far.slot == slot);
-        if node == ShortId::NONE {
+        if node == ShortId::NONE || node == me {
             let Some(lost) = known.map(|at| self.far.swap_remove(at)) else { return false };
-            if dead.slots == 0 {
+            if dead.slots == 0 || node == me {
                 return false; // its home has another for it
             }
-            let labels = self.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
-            let above = |(tree, label): (usize, &Label)| {
+            let labels = self.coordinates.iter().flat_map(|c| c.labels.iter());
+            let above = |(tree, label): (usize, Label)| {
                 let parent = label.parent().is_some_and(|p| lost.labels.get(tree) == p);
                 u32::from(parent) << tree
             };
             self.dead.slots |= 1 << slot;
-            self.dead.parents |= labels.iter().enumerate().map(above).sum::<u32>();
+            self.dead.parents |= labels.enumerate().map(above).sum::<u32>();
             return true;
         }
         match known.and_then(|at| self.far.get_mut(at)) {
@@ -105,8 +107,8 @@ impl Neighbour {
             None => {
                 let mut labels = Labels::default();
                 changes.apply_to(&mut labels);
+                self.far.reserve_exact(1);
                 self.far.push(Far { slot, node, cost, labels, dead });
-                self.far.shrink_to_fit();
             }
         }
         self.dead.slots &= !(1 << slot);
@@ -138,8 +140,8 @@ pub(crate) struct Gossip {
     dead: u16,
     /// Whether there are such, here or at a neighbour: that does not wait.
     urgent: bool,
-    /// When news of neighbours was told last.
-    told_around: Time,
+    /// When news of neighbours may be told.
+    around_pace: Pace,
     /// Slots that came up or went down: tell the home.
     pub slots: Vec<SlotReport>,
     /// Neighbours whose place is new: tell the home.
@@ -222,7 +224,8 @@ impl Peer {
         if news.whole {
             near.far.clear();
         }
-        let losses = news.entries.into_iter().filter(|entry| near.learn(entry.clone())).count();
+        let losses =
+            news.entries.into_iter().filter(|entry| near.learn(cx.short, entry.clone())).count();
         if losses > 0 {
             let slot = near.slot;
             self.gossip.entries.entry(slot).or_default();
@@ -317,8 +320,7 @@ impl Peer {
         self.tell_home(cx);
         self.gossip.told = cx.now;
         if self.gossip.any() {
-            let next = self.gossip.told_around + Span(AROUND_GOSSIPS * cx.config.gossip.0);
-            self.wake_by(next.max(self.gossip_at(cx)));
+            self.wake_by(self.gossip.around_pace.due().max(self.gossip_at(cx)));
         }
     }
 
@@ -329,14 +331,16 @@ impl Peer {
         {
             self.tell_place(cx, coordinates);
         }
-        let next = self.gossip.told_around + Span(AROUND_GOSSIPS * cx.config.gossip.0);
-        if !self.gossip.urgent && cx.now < next || self.gossip.entries.is_empty() {
+        let waits = !self.gossip.urgent && cx.now < self.gossip.around_pace.due();
+        if waits || self.gossip.entries.is_empty() {
             return;
         }
         let slots = std::mem::take(&mut self.gossip.entries);
         let dead = std::mem::take(&mut self.gossip.dead);
         self.gossip.urgent = false;
-        self.gossip.told_around = cx.now;
+        let (first, most) = (cx.config.gossip.0, cx.config.gossip_max.0);
+        let times = |gap| Span(AROUND_GOSSIPS * gap);
+        self.gossip.around_pace.told(cx.now, times(first), times(most));
         let entries = slots
             .into_iter()
             .map(|(slot, trees)| match self.neighbours.iter().find(|near| near.slot == slot) {

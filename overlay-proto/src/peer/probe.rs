@@ -4,6 +4,7 @@
 //! (RFC 792, time exceeded); the node at which a probe's hops end reports itself.
 
 use super::Peer;
+use super::location_cache::Whereabouts;
 use super::routing::{Arrival, Route};
 use super::session::reply;
 use crate::config::TRACE_HOPS_MAX;
@@ -11,12 +12,10 @@ use crate::context::Context;
 use crate::footprint::Heap;
 use crate::id::{CommandId, NodeId};
 use crate::io::{HopSeen, Reply};
-use crate::location::LocationRecord;
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::Time;
 use crate::wire::end_to_end::{Echo, EchoReply, HopReport};
-use crate::wire::packet::Destination;
 use crate::wire::{Class, Packet, Payload};
 use rand::Rng;
 use std::collections::BTreeMap;
@@ -42,22 +41,14 @@ struct Probe {
 }
 
 impl Peer {
-    pub(super) fn ping(&mut self, cx: &mut Context, command: CommandId, record: &LocationRecord) {
-        self.probe(cx, command, record, false);
-    }
-
-    pub(super) fn trace(&mut self, cx: &mut Context, command: CommandId, record: &LocationRecord) {
-        self.probe(cx, command, record, true);
-    }
-
-    fn probe(
+    /// Sends one probe, or, for a trace, one for each number of hops.
+    pub(super) fn probe(
         &mut self,
         cx: &mut Context,
         command: CommandId,
-        record: &LocationRecord,
+        whereabouts: &Whereabouts,
         trace: bool,
     ) {
-        let Some(name) = record.chain.claimed_name() else { return };
         if self.probes.open.len() >= PROBES_MAX {
             return reply(cx, command, Reply::Failed { status: Status::TOO_MANY });
         }
@@ -66,7 +57,7 @@ impl Peer {
         let until = cx.now + cx.config.patience;
         let probe = Probe {
             command,
-            to: record.node(),
+            to: whereabouts.node,
             sent: cx.now,
             until,
             trace: trace.then(BTreeMap::new),
@@ -74,8 +65,7 @@ impl Peer {
         };
         self.probes.open.insert(nonce, probe);
         self.wake_by(until);
-        let key = crate::location::index_key(cx.identity.realm, name);
-        let to = Destination { node: record.node(), key, labels: record.labels.clone() };
+        let to = whereabouts.destination(cx.identity.realm);
         let back = self.return_address(cx);
         if !trace {
             let echo = Payload::Echo(Echo { nonce, back });

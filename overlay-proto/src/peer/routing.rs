@@ -130,8 +130,8 @@ impl Peer {
     /// Whether the packet's labels are not all our own.
     fn is_stale(&self, packet: &Packet) -> bool {
         let mut room = [Label::NONE; TREES_MAX];
-        let own = self.place.coordinates.as_ref().map_or(&[][..], |c| c.labels.as_slice());
-        packet.labels(&mut room) != own
+        let own = self.place.coordinates.iter().flat_map(|c| c.labels.iter());
+        !own.eq(packet.labels(&mut room).iter().copied())
     }
 
     /// Whether the packet's sender should learn where we are: a good part of its labels for us are
@@ -141,7 +141,7 @@ impl Peer {
         let mut room = [Label::NONE; TREES_MAX];
         let labels = packet.labels(&mut room);
         let stale = (0..).zip(labels).filter(|(tree, l)| coordinates.labels.get(*tree) != **l);
-        let own = coordinates.labels.as_slice().len();
+        let own = coordinates.labels.len();
         2 * (stale.count() + own.saturating_sub(labels.len())) >= own.max(1)
     }
 

@@ -64,7 +64,7 @@ impl Supernode {
         let mut child = Child::new(member.name.clone(), key, link, contact, cx.now, &cx.config);
         self.adopt(cx, &mut child, login);
         self.warm.remove(&link);
-        if let Some(old) = self.children.insert(node, child)
+        if let Some(old) = self.children.insert(node, Box::new(child))
             && old.link != link
         {
             crate::links::dismiss(cx, old.link, Status::STALE);

@@ -6,6 +6,7 @@ use crate::id::{IndexKey, LinkId, NodeId, ShortId};
 use crate::identity::Contact;
 use crate::location::LocationRecord;
 use crate::name::Name;
+use crate::pace::Pace;
 use crate::time::{Span, Time};
 use crate::wire::message::{PeerContact, SlotContact};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +30,8 @@ pub(crate) struct Child {
     pub border: BTreeMap<ShortId, Border>,
     /// Whether slots have changed: to be relabelled, and told at once.
     pub touched: bool,
-    /// Nothing is issued before this, unless slots have changed.
-    pub issue_at: Time,
+    /// When labels alone may be issued. Slots do not wait.
+    pub pace: Pace,
     /// Slots whose contact the child has not been told.
     pub untold: BTreeSet<u8>,
     /// Labels are left alone until then: a peer that has just changed its home is about to report.
@@ -108,7 +109,7 @@ impl Child {
             coordinates: None,
             border: BTreeMap::new(),
             touched: true,
-            issue_at: now,
+            pace: Pace::default(),
             untold: BTreeSet::new(),
             relabel_at: now,
             plan_at: now,

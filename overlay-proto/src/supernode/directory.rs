@@ -64,6 +64,8 @@ impl Directory {
             }
             Some(_) => {}
             None if room => {
+                // Most users have one device.
+                devices.reserve_exact(1);
                 devices.push(fresh);
                 self.count += 1;
             }

@@ -36,7 +36,7 @@ impl Supernode {
         let touched = self.children.iter_mut().filter(|(_, child)| child.touched);
         for (node, child) in touched {
             child.touched = false;
-            child.issue_at = now;
+            child.pace.hurry(now);
             self.stale.insert(*node);
             self.unissued.insert(*node);
         }

@@ -35,7 +35,8 @@ const STRANGER_PATIENCE: u64 = 4;
 /// The role that a certificate of the realm's root gives.
 #[derive(Debug)]
 pub(crate) struct Supernode {
-    children: BTreeMap<NodeId, Child>,
+    /// Boxed: large, and the map keeps a third of its room free.
+    children: BTreeMap<NodeId, Box<Child>>,
     /// Peers around which something has changed since their labels were chosen.
     stale: BTreeSet<NodeId>,
     /// Peers whose place may differ from the one issued to them.

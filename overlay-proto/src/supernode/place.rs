@@ -47,12 +47,12 @@ impl Supernode {
         Ok(())
     }
 
-    /// Issues new places to the peers for which something has changed. Labels alone are told a
-    /// second apart: most changes come in rows.
+    /// Issues new places to the peers for which something has changed. Labels alone are told
+    /// at a pace of their own: most changes come in rows.
     pub(super) fn issue_places(&mut self, cx: &mut Context) {
         let now = cx.now;
         let due = |node: &NodeId| {
-            self.children.get(node).is_none_or(|c| now >= c.issue_at.max(c.relabel_at))
+            self.children.get(node).is_none_or(|c| now >= c.pace.due().max(c.relabel_at))
         };
         let due: Vec<NodeId> = self.unissued.iter().filter(|node| due(node)).copied().collect();
         for node in due {
@@ -76,7 +76,7 @@ impl Supernode {
         if same && contacts.is_empty() {
             return;
         }
-        child.issue_at = cx.now + cx.config.gossip;
+        child.pace.told(cx.now, cx.config.gossip, cx.config.gossip_max);
         let labels = child.labels.clone();
         let coordinates =
             Coordinates::issue(&cx.identity.device, cx.verifier(), node, seq, slots, labels);

@@ -200,13 +200,14 @@ impl Supernode {
 
     /// Our peers that could be `node`'s new neighbour.
     pub(super) fn partners(&self, node: NodeId, exclude: &[ShortId]) -> Vec<NodeId> {
-        let fits = |(other, child): &(&NodeId, &super::child::Child)| {
-            **other != node
+        let fits = |other: &NodeId, child: &Child| {
+            *other != node
                 && child.free() > 0
                 && !child.has(node.short())
                 && !exclude.contains(&other.short())
         };
-        self.children.iter().filter(fits).map(|(other, _)| *other).collect()
+        let fitting = self.children.iter().filter(|(other, child)| fits(other, child));
+        fitting.map(|(other, _)| *other).collect()
     }
 
     fn seat_pair(&mut self, cx: &Context, a: NodeId, b: NodeId) -> bool {

@@ -60,7 +60,7 @@ impl Trees {
 
     /// Learns epochs from a peer's or neighbour's place.
     pub fn observe(&mut self, coordinates: &Coordinates) {
-        for (tree, label) in coordinates.labels.as_slice().iter().enumerate() {
+        for (tree, label) in coordinates.labels.iter().enumerate() {
             if let Some(epoch) = label.epoch() {
                 self.observe_epoch(tree, epoch);
             }
@@ -71,7 +71,7 @@ impl Trees {
     /// owner elsewhere replaces it in its own time.
     pub fn inherit(&mut self, coordinates: &Coordinates) {
         self.observe(coordinates);
-        for (tree, label) in coordinates.labels.as_slice().iter().enumerate() {
+        for (tree, label) in coordinates.labels.iter().enumerate() {
             let Some(epoch) = label.epoch().filter(|_| label.depth() == Some(0)) else { continue };
             if self.epoch(tree) == Some(epoch) {
                 self.roots.entry(tree).or_insert(Root { child: coordinates.node, epoch });
@@ -168,8 +168,8 @@ impl Supernode {
     /// The linked peer that has been here longest and is no root yet, else any linked one.
     fn stable_child(&self) -> Option<NodeId> {
         let linked = self.children.iter().filter(|(_, child)| child.up() > 0);
-        let rank = |(node, child): &(&NodeId, &Child)| (self.is_root(**node), child.since);
-        linked.min_by_key(rank).map(|(node, _)| *node)
+        let rank = |node: &NodeId, child: &Child| (self.is_root(*node), child.since);
+        linked.min_by_key(|(node, child)| rank(node, child)).map(|(node, _)| *node)
     }
 
     fn is_root(&self, node: NodeId) -> bool {

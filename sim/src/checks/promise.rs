@@ -70,7 +70,7 @@ fn holds(passage: &Passage, near: &Near<'_>) -> bool {
         };
         here.distance(&there).filter(|_| lives).map(|way| quarters(first + way))
     };
-    let own = near.labels.get(tree).and_then(|label| way(*label, near.dead, 0));
+    let own = near.labels.and_then(|labels| way(labels.get(tree), near.dead, 0));
     let mut beyond =
         near.far.iter().map(|far| way(far.labels.get(tree), far.dead, far.cost.quarters()));
     own == Some(said) || beyond.any(|way| way == Some(said))
@@ -96,11 +96,12 @@ mod tests {
 
     /// Findings when the core sends a packet to `1/12` by a neighbour with this label, and the check
     /// then sees that neighbour as `change` leaves it.
-    fn found(change: impl FnOnce(&mut [Label; 1], &mut DeadLinks)) -> u64 {
-        let (mut labels, mut dead) = ([label(1, &[1])], DeadLinks::default());
-        let near = |labels: &[Label; 1], dead: DeadLinks, check: &mut dyn FnMut(Near<'_>)| {
+    fn found(change: impl FnOnce(&mut Labels, &mut DeadLinks)) -> u64 {
+        let mut labels = Labels::from(vec![label(1, &[1])]);
+        let mut dead = DeadLinks::default();
+        let near = |labels: &Labels, dead: DeadLinks, check: &mut dyn FnMut(Near<'_>)| {
             let (link, node, cost) = (LinkId(1), NodeId([1; 32]), LinkCost::HOP_ONLY);
-            check(Near { link, node, cost, labels, dead, far: &[] });
+            check(Near { link, node, cost, labels: Some(labels), dead, far: &[] });
         };
         let to = Labels::from(vec![label(1, &[1, 2])]);
         let to = Destination { node: NodeId([9; 32]), key: IndexKey(0), labels: to };
@@ -131,8 +132,8 @@ mod tests {
     #[test]
     fn what_it_has_not_may_not() {
         assert_eq!(found(|_, dead| dead.slots = 1 << 2), 1, "the way is dead");
-        assert_eq!(found(|labels, _| labels[0] = label(2, &[1])), 1, "another epoch");
-        assert_eq!(found(|labels, _| labels[0] = label(1, &[])), 1, "a longer way");
-        assert_eq!(found(|labels, _| labels[0] = Label::NONE), 1, "no place");
+        assert_eq!(found(|labels, _| labels.set(0, label(2, &[1]))), 1, "another epoch");
+        assert_eq!(found(|labels, _| labels.set(0, label(1, &[]))), 1, "a longer way");
+        assert_eq!(found(|labels, _| labels.set(0, Label::NONE)), 1, "no place");
     }
 }

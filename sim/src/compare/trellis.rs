@@ -50,11 +50,11 @@ impl<'a> Trellis<'a> {
         let near = self.graph.neighbours(node).iter().enumerate();
         for (slot, lost) in near.filter(|(_, near)| !self.survivors.has(**near)) {
             dead.slots |= 1 << slot;
-            let above = |(tree, label): (usize, &Label)| {
+            let above = |(tree, label): (usize, Label)| {
                 let theirs = self.labels[*lost as usize].get(tree);
                 u32::from(label.parent() == Some(theirs)) << tree
             };
-            let labels = self.labels[node as usize].as_slice();
+            let labels = &self.labels[node as usize];
             dead.parents |= labels.iter().enumerate().map(above).sum::<u32>();
         }
         dead
@@ -83,7 +83,7 @@ impl<'a> Trellis<'a> {
             link: LinkId(slot as u64),
             node: self.ids[at],
             cost: LinkCost::HOP_ONLY,
-            labels: self.labels[at].as_slice(),
+            labels: Some(&self.labels[at]),
             dead: self.dead[at],
             far: &self.far[at],
         }

@@ -71,12 +71,13 @@ impl Noticed {
 fn losses(near: &Near<'_>, lives: impl Fn(ShortId) -> bool) -> DeadLinks {
     let mut dead = near.dead;
     for lost in near.far.iter().filter(|far| !lives(far.node)) {
-        let above = |(tree, label): (usize, &Label)| {
+        let above = |(tree, label): (usize, Label)| {
             let parent = label.parent().is_some_and(|parent| lost.labels.get(tree) == parent);
             u32::from(parent) << tree
         };
         dead.slots |= 1 << lost.slot;
-        dead.parents |= near.labels.iter().enumerate().map(above).sum::<u32>();
+        dead.parents |=
+            near.labels.iter().flat_map(|labels| labels.iter()).enumerate().map(above).sum::<u32>();
     }
     dead
 }
@@ -91,19 +92,19 @@ mod tests {
     fn a_lost_neighbour_takes_its_slot_and_the_trees_in_which_it_stood_above() {
         let root = Label::root(Epoch(1));
         let child = |label: Label, slot| label.child(slot).expect("shallow");
-        let labels = [child(root, 3), child(root, 4)];
+        let labels = Labels::from(vec![child(root, 3), child(root, 4)]);
         let far = |n: u8, slot, labels: [Label; 2]| {
             let (node, labels) = (NodeId([n; 32]).short(), Labels::from(labels.to_vec()));
             let (cost, dead) = (LinkCost::HOP_ONLY, DeadLinks::default());
             Far { slot, node, cost, labels, dead }
         };
         // 1 stands above in the second tree only; 2 below in the first.
-        let far = [far(1, 5, [child(root, 9), root]), far(2, 6, [child(labels[0], 6), root])];
+        let far = [far(1, 5, [child(root, 9), root]), far(2, 6, [child(labels.get(0), 6), root])];
         let near = Near {
             link: LinkId(1),
             node: NodeId([9; 32]),
             cost: LinkCost::HOP_ONLY,
-            labels: &labels,
+            labels: Some(&labels),
             dead: DeadLinks { slots: 1, parents: 0 },
             far: &far,
         };

@@ -46,7 +46,10 @@ impl Stage<'_> {
         let trees = labels::flaws(issued, self.scenario.trees());
         let trees = trees.into_iter().map(|flaw| (labels::CHECK, flaw));
         let places = self.live_users().into_iter().filter_map(|user| self.place(user));
-        let beliefs = places.flat_map(|peer| places::flaws(&peer, issued));
+        let beliefs = places.flat_map(|peer| {
+            let forged = places::forged(&peer, issued);
+            forged.into_iter().chain(places::stale(&peer, issued))
+        });
         trees.chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
     }
 }

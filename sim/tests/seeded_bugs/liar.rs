@@ -89,9 +89,9 @@ impl Machine for Mouth {
 }
 
 /// What peers believe wrongly after a minute, when all make this mistake and one lies.
-pub fn flaws(lie: Lie, bug: Option<SeededBug>) -> Vec<String> {
-    let mut dice = ChaCha8Rng::seed_from_u64(1);
-    let mut realm = Realm::new(ChaCha8Rng::seed_from_u64(2));
+pub fn flaws(lie: Lie, seed: u64, bug: Option<SeededBug>) -> Vec<String> {
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    let mut realm = Realm::new(ChaCha8Rng::seed_from_u64(100 + seed));
     let verifier = Arc::new(MemoVerifier::default());
     let config = Config { degree: 4, trees: 4, seeded_bug: bug, verifier, ..Config::default() };
     let config = Arc::new(config);
@@ -118,7 +118,8 @@ pub fn flaws(lie: Lie, bug: Option<SeededBug>) -> Vec<String> {
         run(&mut world, Time(u64::from(user) * 1_000_000));
     }
     run(&mut world, LAST);
-    judge((1..=PEERS).filter_map(|host| world.machine(host)?.node.place()).collect())
+    let places = (1..=PEERS).filter_map(|host| world.machine(host)?.node.place()).collect();
+    judge(lie, places)
 }
 
 fn run(world: &mut World<Mouth>, until: Time) {
@@ -129,8 +130,13 @@ fn run(world: &mut World<Mouth>, until: Time) {
     world.wait_until(until);
 }
 
-fn judge(peers: Vec<PlaceView>) -> Vec<String> {
+fn judge(lie: Lie, peers: Vec<PlaceView>) -> Vec<String> {
+    // Who forges is thrown out and let in again, so its world never rests.
+    let flaws = match lie {
+        Lie::Forgery => places::forged,
+        Lie::Replay => places::stale,
+    };
     let issued = |peer: &PlaceView| Some((peer.node, peer.issued.clone()?));
     let issued: BTreeMap<NodeId, IssuedView> = peers.iter().filter_map(issued).collect();
-    peers.iter().flat_map(|peer| places::flaws(peer, &issued)).collect()
+    peers.iter().flat_map(|peer| flaws(peer, &issued)).collect()
 }
