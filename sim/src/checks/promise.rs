@@ -112,7 +112,13 @@ mod tests {
             assert_eq!(decision, Decision::Send(LinkId(1)));
         });
         change(&mut labels, &mut dead);
-        let passage = Passage { came: None, went, link: LinkId(1), next: NodeId([1; 32]) };
+        let passage = Passage {
+            came: None,
+            went,
+            here: NodeId([0; 32]),
+            link: LinkId(1),
+            next: NodeId([1; 32]),
+        };
         let what = Seen::Passed(Box::new(passage));
         let mut promise = Promise::default();
         near(&labels, dead, &mut |near| {

@@ -13,6 +13,8 @@ pub struct Passage {
     pub came: Option<Packet>,
     /// As it went.
     pub went: Packet,
+    /// Who is on the host.
+    pub here: NodeId,
     /// Over which link of the host.
     pub link: LinkId,
     /// Who is at the link's other end.
@@ -42,7 +44,8 @@ impl<M: Machine> World<M> {
                 == (went.source(), went.destination(), went.payload())
         };
         let came = came.filter(same).cloned();
-        let next = self.hosts[self.links.host(at.other()) as usize].node;
-        self.saw(host, Seen::Passed(Box::new(Passage { came, went, link: *link, next })));
+        let node = |host: u32| self.hosts[host as usize].node;
+        let (here, next) = (node(host), node(self.links.host(at.other())));
+        self.saw(host, Seen::Passed(Box::new(Passage { came, went, here, link: *link, next })));
     }
 }
