@@ -179,6 +179,7 @@ impl Supernode {
         let around = child.seats().map(|(_, seat)| seat.peer.contact.node);
         self.stale.extend(around.filter(|other| self.children.contains_key(other)));
         if status != Status::OK {
+            self.damping.lost(node, child.seats().count(), cx.config.degree, cx.now);
             self.withdraw(cx, child.key, node);
         }
         cx.event(Event::ChildOut { node, status });

@@ -357,7 +357,7 @@ impl Supernode {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Heartbeat {
             children: count(self.children.len()),
-            free_slots: count(self.children.values().map(|child| child.free()).sum()),
+            free_slots: count(self.children.values().map(|child| self.offered(child)).sum()),
             links: count(self.children.values().map(|child| child.up()).sum()),
             draining: false,
             rtts: Vec::new(),

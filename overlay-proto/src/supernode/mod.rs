@@ -2,6 +2,7 @@
 
 mod admission;
 mod child;
+mod damping;
 mod directory;
 mod escalation;
 mod labels;
@@ -22,6 +23,7 @@ use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use child::Child;
+use damping::Damping;
 use directory::{Directory, Find};
 use members::Members;
 use registry::Pending;
@@ -37,6 +39,7 @@ const STRANGER_PATIENCE: u64 = 4;
 pub(crate) struct Supernode {
     /// Boxed: large, and the map keeps a third of its room free.
     children: BTreeMap<NodeId, Box<Child>>,
+    damping: Damping,
     /// Peers around which something has changed since their labels were chosen.
     stale: BTreeSet<NodeId>,
     /// Peers whose place may differ from the one issued to them.
@@ -73,6 +76,7 @@ impl Supernode {
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
             children: BTreeMap::new(),
+            damping: Damping::default(),
             stale: BTreeSet::new(),
             unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
@@ -181,6 +185,7 @@ impl Supernode {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
             self.expire_children(cx);
+            self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
             self.expire_directory(cx);
             self.drop_strangers(cx);
@@ -244,7 +249,7 @@ impl Supernode {
             children: self.children.len(),
             locations: self.directory.len(),
             links: self.children.values().map(|child| child.up()).sum(),
-            free_slots: self.children.values().map(|child| child.free()).sum(),
+            free_slots: self.children.values().map(|child| self.offered(child)).sum(),
             trees_owned: self.trees.owned(),
             escalated: self.counters.escalated,
             logins: self.counters.logins,

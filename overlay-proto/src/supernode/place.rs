@@ -22,6 +22,10 @@ impl Supernode {
         }
         let Some(child) = self.children.get_mut(&node) else { return Ok(()) };
         child.relabel_at = cx.now;
+        let lost = report.slots.iter().filter(|slot| !slot.up && child.has(slot.node)).count();
+        if lost > 0 {
+            self.damping.lost(node, lost, cx.config.degree, cx.now);
+        }
         // The other end, if ours, may have gained or lost a parent as well.
         let changed = report.slots.iter().filter_map(|slot| take_slot_report(child, slot));
         self.stale.extend(changed.chain([node]));

@@ -85,7 +85,7 @@ impl Supernode {
         let mut needy: Vec<(usize, NodeId)> = self
             .children
             .iter()
-            .filter(|(_, child)| cx.now >= child.plan_at && child.free() > 0)
+            .filter(|(_, child)| cx.now >= child.plan_at && self.offered(child) > 0)
             .map(|(node, child)| (child.free(), *node))
             .collect();
         if needy.is_empty() {
@@ -102,12 +102,18 @@ impl Supernode {
         }
     }
 
+    /// Free slots of a peer that may be filled now.
+    pub(super) fn offered(&self, child: &Child) -> usize {
+        let waits = self.damping.holds(&child.contact.node, child.seats().count());
+        if waits { 0 } else { child.free() }
+    }
+
     fn supply(&self) -> Supply {
         Supply {
             peers: self.children.len() + self.members.peers(),
             links_here: self.children.values().map(|child| child.up() as u64).sum(),
             links_there: self.members.weights(|load| load.links),
-            free_here: self.children.values().map(|child| child.free() as u64).sum(),
+            free_here: self.children.values().map(|child| self.offered(child) as u64).sum(),
             free_there: self.members.weights(|load| load.free_slots),
         }
     }
@@ -202,7 +208,7 @@ impl Supernode {
     pub(super) fn partners(&self, node: NodeId, exclude: &[ShortId]) -> Vec<NodeId> {
         let fits = |other: &NodeId, child: &Child| {
             *other != node
-                && child.free() > 0
+                && self.offered(child) > 0
                 && !child.has(node.short())
                 && !exclude.contains(&other.short())
         };

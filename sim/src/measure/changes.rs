@@ -4,7 +4,7 @@ use crate::scenario::population::Population;
 use crate::world::{Seen, Sighting};
 use overlay_proto::id::NodeId;
 use overlay_proto::io::Event;
-use overlay_proto::time::Time;
+use overlay_proto::time::{Span, Time};
 
 /// Counts of changes, and which of them belong to joins or to leaves.
 ///
@@ -18,6 +18,10 @@ pub struct Changes {
     /// Neighbours whose slot was given up just now: one that comes up again at once has only moved.
     given_up: Vec<(u32, NodeId)>,
     at: Time,
+    /// When a label changed last.
+    relabelled: Time,
+    /// When the last crash struck.
+    crashed: Option<Time>,
 }
 
 /// How much has changed.
@@ -87,7 +91,10 @@ impl Changes {
                     None => self.now.ends += 1,
                 }
             }
-            Event::Placed { changed, .. } => self.now.labels += u64::from(*changed),
+            Event::Placed { changed, .. } if *changed > 0 => {
+                self.now.labels += u64::from(*changed);
+                self.relabelled = sighting.at;
+            }
             _ => {}
         }
     }
@@ -103,7 +110,8 @@ impl Changes {
     }
 
     /// A crash has struck.
-    pub fn crashed(&self) -> Wound {
+    pub fn crashed(&mut self, at: Time) -> Wound {
+        self.crashed = Some(at);
         Wound(self.now)
     }
 
@@ -111,6 +119,12 @@ impl Changes {
     pub fn repaired(&mut self, wound: &Wound, leavers: usize) {
         let (cost, before) = self.leaves.unwrap_or_default();
         self.leaves = Some((cost.plus(self.now.since(wound.0)), before + leavers));
+    }
+
+    /// From the last crash until the last label changed: if labels agree at the end of the run, they
+    /// have done so from then on. `None` without a crash.
+    pub fn labels_fresh_after(&self) -> Option<Span> {
+        self.crashed.map(|crash| self.relabelled.since(crash))
     }
 
     /// What a join costs, once all have joined.
@@ -157,12 +171,16 @@ mod tests {
         changes.joined(4);
         assert_eq!(changes.per_join(), Some(Each { links: 0.5, labels: 1.5 }));
         assert_eq!(changes.per_leave(), None);
-        let wound = changes.crashed();
+        let wound = changes.crashed(Time(5));
         tell(&mut changes, 6, 1, down(2, 0), &[2]);
         changes.repaired(&wound, 1);
         changes.joined(1);
         assert_eq!(changes.per_leave(), Some(Each { links: 1.0, labels: 0.0 }));
         assert_eq!(changes.per_join(), Some(Each { links: 0.5, labels: 1.5 }), "the first counts");
+        for (at, changed) in [(7, 2), (9, 0)] {
+            tell(&mut changes, at, 1, Event::Placed { labels: 8, neighbours: 1, changed }, &[2]);
+        }
+        assert_eq!(changes.labels_fresh_after(), Some(Span(2)));
     }
 
     #[test]

@@ -73,6 +73,9 @@ pub struct Figures {
     /// The same: 99th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repair_ms_p99: Option<f64>,
+    /// From the crash until no label changed any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels_fresh_seconds: Option<f64>,
     /// From the command to the session: median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login_ms_p50: Option<f64>,

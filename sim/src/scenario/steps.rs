@@ -129,7 +129,7 @@ impl Stage<'_> {
         let victims = self.draw_victims(share);
         self.phase("crash and repair");
         let from = self.now();
-        let wound = self.changes.crashed();
+        let wound = self.changes.crashed(from);
         self.end_users(&victims, how);
         self.survey_the_crash();
         (self.crashed, self.era) = (true, Era::During);

@@ -119,6 +119,8 @@ impl Stage<'_> {
         let repairs = Sample::millis(&self.standing.repairs());
         (figures.repair_ms_p50, figures.repair_ms_p99) =
             (repairs.quantile(0.5), repairs.quantile(0.99));
+        let fresh = self.changes.labels_fresh_after();
+        figures.labels_fresh_seconds = fresh.map(|span| span.as_millis_f64() / 1e3);
         let logins = Sample::millis(self.liveness.logins());
         (figures.login_ms_p50, figures.login_ms_p99) =
             (logins.quantile(0.5), logins.quantile(0.99));
