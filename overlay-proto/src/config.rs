@@ -123,6 +123,9 @@ pub struct Config {
     pub certificate_life: Span,
     /// The check behind every signature. A simulator may remember answers; it may not change them.
     pub verifier: Arc<dyn Verify>,
+    /// The mistake that this node makes on purpose. Only there with the feature `seeded-bugs`.
+    #[cfg(feature = "seeded-bugs")]
+    pub seeded_bug: Option<crate::SeededBug>,
 }
 
 impl Default for Config {
@@ -154,6 +157,8 @@ impl Default for Config {
             escalations_per_second: 20,
             certificate_life: Span::secs(365 * 24 * 3_600),
             verifier: Arc::new(StrictVerifier),
+            #[cfg(feature = "seeded-bugs")]
+            seeded_bug: None,
         }
     }
 }

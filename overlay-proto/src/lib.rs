@@ -89,6 +89,9 @@
 //! | every limit | [`config`] |
 //! | every status code | [`status`] |
 
+#[macro_use]
+mod seeded;
+
 pub mod address;
 pub mod config;
 mod context;
@@ -119,3 +122,5 @@ mod testing;
 
 pub use config::Config;
 pub use node::Node;
+#[cfg(feature = "seeded-bugs")]
+pub use seeded::SeededBug;

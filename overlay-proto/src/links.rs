@@ -299,6 +299,7 @@ pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
             }
             // One end asks, so a link costs one question and one answer an interval.
             Phase::Ready(_) if link.asks(me) && now >= link.ask_at => {
+                link.heard = if seeded!(SilenceUnnoticed) { now } else { link.heard };
                 link.seq = link.seq.wrapping_add(1);
                 link.asked = Some((link.seq, now));
                 link.ask_at = now + cx.config.keep_alive;

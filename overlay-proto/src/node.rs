@@ -76,6 +76,8 @@ impl Node {
 
     /// Takes one input at `now`.
     pub fn handle_input(&mut self, now: Time, input: Input) {
+        #[cfg(feature = "seeded-bugs")]
+        crate::seeded::sow(self.cx.config.seeded_bug);
         self.cx.now = self.cx.now.max(now);
         match input {
             Input::LinkUp { link, node, remote, dial } => {

@@ -149,7 +149,10 @@ impl Label {
     pub fn distance_and_prefix(self, other: Label) -> Option<(u32, u32)> {
         let (a, b) = ((self.path & DEPTH_MASK) as u32, (other.path & DEPTH_MASK) as u32);
         let differs = self.path ^ other.path;
-        if a > DEPTH_MAX || b > DEPTH_MAX || (differs >> EPOCH_SHIFT) & 0xff != 0 {
+        if a > DEPTH_MAX
+            || b > DEPTH_MAX
+            || (differs >> EPOCH_SHIFT) & 0xff != 0 && !seeded!(EpochIgnoredInDistance)
+        {
             return None;
         }
         let common = ((differs & PATH_MASK).leading_zeros() / 4).min(a).min(b);

@@ -98,7 +98,9 @@ fn choose<'a>(
     let short = packet.destination().short();
     let to = Target { short, labels: packet.labels(&mut room), failed: packet.failed_trees() };
     match packet.is_stuck() {
-        true => best(me, neighbours, &to, |node| packet.has_visited(node)),
+        true => {
+            best(me, neighbours, &to, |node| packet.has_visited(node) && !seeded!(VisitedIgnored))
+        }
         false => best(me, neighbours, &to, |_| false),
     }
 }
@@ -191,7 +193,9 @@ fn cost(
     let mut least: Option<(Cost, Option<usize>)> = None;
     labels.for_each(|tree, here| {
         let Some(there) = to.labels.get(tree) else { return };
-        if to.failed >> tree & 1 == 1 || dead.any() && dead.block(tree, here, *there) {
+        if to.failed >> tree & 1 == 1
+            || dead.any() && !seeded!(DeadLinksIgnored) && dead.block(tree, here, *there)
+        {
             return;
         }
         if let Some((distance, prefix)) = here.distance_and_prefix(*there) {

@@ -163,7 +163,8 @@ impl Peer {
         if near.node != coordinates.node {
             return Err(Status::UNPROVEN);
         }
-        let newer = near.coordinates.as_ref().is_none_or(|held| coordinates.seq > held.seq);
+        let newer = seeded!(OlderPlaceWins)
+            || near.coordinates.as_ref().is_none_or(|held| coordinates.seq > held.seq);
         if !newer {
             return Ok(());
         }

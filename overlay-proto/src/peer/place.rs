@@ -264,6 +264,9 @@ impl Peer {
     }
 
     pub(super) fn report_slot(&mut self, cx: &Context, slot: u8, node: NodeId, up: bool) {
+        if !up && seeded!(LossUnreported) {
+            return;
+        }
         self.gossip.slots.retain(|report| report.slot != slot);
         self.gossip.slots.push(SlotReport {
             slot,

@@ -104,7 +104,7 @@ impl Child {
             since: now,
             lease_until: now + config.lease,
             record: None,
-            slots: vec![Slot::Free; config.degree],
+            slots: vec![Slot::Free; config.degree + usize::from(seeded!(DegreeOffByOne))],
             labels: Labels::default(),
             coordinates: None,
             border: BTreeMap::new(),

@@ -59,7 +59,9 @@ impl Directory {
         let fresh = Entry { record, arrived: now, lease_until };
         let room = devices.len() < DEVICES_PER_USER_MAX && self.count < LOCATIONS_MAX;
         match devices.iter_mut().find(|entry| entry.record.node() == node) {
-            Some(held) if held.record.seq < fresh.record.seq => *held = fresh,
+            Some(held) if held.record.seq < fresh.record.seq && !seeded!(OlderRecordWins) => {
+                *held = fresh
+            }
             Some(_) => {}
             None if room => {
                 // Most users have one device.
@@ -90,7 +92,11 @@ impl Directory {
             .map(|entry| Found {
                 record: entry.record.clone(),
                 age_ms: now.since(entry.arrived).as_millis(),
-                lease_ms: entry.lease_until.since(now).as_millis(),
+                lease_ms: if seeded!(LeaseNeverEnds) {
+                    1
+                } else {
+                    entry.lease_until.since(now).as_millis()
+                },
             })
             .collect();
         found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));

@@ -70,7 +70,9 @@ impl Supernode {
         let slots = child.slot_ids();
         let held = child.coordinates.as_ref();
         let same = held.is_some_and(|held| {
-            held.labels == child.labels && held.slots == slots && held.home == cx.me
+            let labelled = held.labels.placed() == child.labels.placed();
+            let told = held.labels == child.labels || seeded!(LabelNotReissued) && labelled;
+            told && held.slots == slots && held.home == cx.me
         });
         // Above what any former home issued, also when the peer did not say what that was.
         let seq = held.map_or(0, |held| held.seq).max(cx.wall().0 << 8) + 1;

@@ -197,6 +197,9 @@ impl Packet {
     /// Counts one hop. False if none was left; then nothing has changed.
     #[must_use]
     pub fn take_hop(&mut self) -> bool {
+        if seeded!(HopNotCounted) {
+            return true;
+        }
         let Some(left) = self.frame[HOPS_LEFT].checked_sub(1) else { return false };
         self.frame[HOPS_LEFT] = left;
         self.frame[HOPS_TAKEN] = self.frame[HOPS_TAKEN].saturating_add(1);
@@ -242,6 +245,12 @@ impl Packet {
     /// Notes which tree the next node is to follow, if any.
     pub fn follow(&mut self, tree: Option<usize>) {
         self.frame[TREE] = tree.and_then(|tree| u8::try_from(tree).ok()).unwrap_or(u8::MAX);
+    }
+
+    /// The tree that the last forwarder followed, if it followed one.
+    pub fn followed(&self) -> Option<usize> {
+        let tree = usize::from(self.frame[TREE]);
+        (tree < TREES_MAX).then_some(tree)
     }
 
     /// Trees that have led nowhere, one bit each.

@@ -123,7 +123,7 @@ impl Delivery {
                     self.replied(number, reply, sighting.at);
                 }
             }
-            Seen::Event(_) => {}
+            Seen::Event(_) | Seen::Passed(_) => {}
         }
     }
 

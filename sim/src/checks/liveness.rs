@@ -52,7 +52,7 @@ impl Liveness {
             // Who is leaving loses nothing.
             Seen::Event(Event::LoggedOut { .. }) if self.leaving.contains(&host) => {}
             Seen::Event(Event::LoggedOut { .. }) => self.sessions_lost += 1,
-            Seen::Event(_) => {}
+            Seen::Event(_) | Seen::Passed(_) => {}
         }
     }
 

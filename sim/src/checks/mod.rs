@@ -1,15 +1,24 @@
-//! What must hold, each in a file of its own. Checks read what nodes tell their applications and
-//! what the scenario did to them, never the inside of a node, so the core cannot agree with them
-//! by sharing their mistake.
+//! What must hold, each in a file of its own. Checks read what nodes tell their applications, what
+//! packets they send, what they know and what the scenario did to them. They judge by rules of
+//! their own, so the core cannot agree with them by sharing its mistake.
 
 pub mod degree;
 pub mod delivery;
+pub mod hops;
+pub mod labels;
 pub mod liveness;
+mod path;
+pub mod places;
+pub mod presence;
+pub mod promise;
 pub mod standing;
 
 pub use degree::Degree;
 pub use delivery::{Delivery, Era};
+pub use hops::Hops;
 pub use liveness::Liveness;
+pub use presence::Presence;
+pub use promise::Promise;
 pub use standing::Standing;
 
 use overlay_proto::time::Time;

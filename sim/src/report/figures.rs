@@ -60,6 +60,9 @@ pub struct Figures {
     /// Share of those walks that arrived without the scaffold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub walks_delivered: Option<f64>,
+    /// Into how many parts the links between live peers fall at the end: one is a whole network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<usize>,
     /// Packets that peers handed to the scaffold.
     pub escalations: u64,
     /// Most neighbours that a peer ever had.

@@ -49,6 +49,10 @@ pub struct Scenario {
     /// What happens once everybody has been told to log in, in order: `[[step]]`.
     #[serde(default)]
     pub step: Vec<Spanned<Step>>,
+    /// The mistake that every node makes on purpose.
+    #[cfg(feature = "seeded-bugs")]
+    #[serde(skip)]
+    pub seeded_bug: Option<overlay_proto::SeededBug>,
     /// Where the scenario was read, for errors.
     #[serde(skip)]
     source: Source,

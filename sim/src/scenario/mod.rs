@@ -1,5 +1,6 @@
 //! Scenarios: what happens to a world, from a TOML file or built in.
 
+mod agree;
 pub mod asked;
 mod churn;
 pub mod file;

@@ -88,6 +88,7 @@ impl Stage<'_> {
     fn run(&mut self) -> Result<(), Interrupted> {
         self.arrive()?;
         self.scenario.step.iter().try_for_each(|step| self.step(step.get_ref()))?;
+        self.agree()?;
         self.phase("walks over the network");
         self.survey_the_end();
         Ok(())

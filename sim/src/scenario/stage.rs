@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::file::Scenario;
 use super::play::{Progress, Pulse};
 use super::population::Population;
-use crate::checks::{Degree, Delivery, Era, Findings, Liveness, Standing};
+use crate::checks::{Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, Standing};
 use crate::measure::{Changes, Ground, Moment, Series, Survey};
 use crate::net::Places;
 use crate::world::{Crash, MemoVerifier, Realm, Seen, Sighting, World};
@@ -55,6 +55,9 @@ pub(super) struct Stage<'a> {
     pub(super) population: Population,
     pub(super) delivery: Delivery,
     pub(super) degree: Degree,
+    pub(super) hops: Hops,
+    pub(super) promise: Promise,
+    pub(super) presence: Presence,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
     /// What the script itself found wrong.
@@ -68,6 +71,8 @@ pub(super) struct Stage<'a> {
     pub(super) settled: Option<(Time, u64)>,
     pub(super) changes: Changes,
     pub(super) series: Series,
+    /// Into how many parts the links fall at the end.
+    pub(super) parts: Option<usize>,
     /// Walks over the network at the end.
     pub(super) survey: Option<Survey>,
     /// Walks among the survivors of each crash, before any repair.
@@ -106,6 +111,8 @@ impl<'a> Stage<'a> {
             children_soft: children,
             children_hard: children + children / 4,
             verifier: verifier.clone(),
+            #[cfg(feature = "seeded-bugs")]
+            seeded_bug: scenario.seeded_bug,
             ..Config::default()
         };
         let mut network = dice(scenario.seed, Dice::Network);
@@ -116,6 +123,9 @@ impl<'a> Stage<'a> {
             population: Population::new(spec.supernodes, spec.peers),
             delivery: Delivery::default(),
             degree: Degree::new(spec.degree, hosts),
+            hops: Hops::default(),
+            promise: Promise::default(),
+            presence: Presence::default(),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
             findings: Findings::default(),
@@ -126,6 +136,7 @@ impl<'a> Stage<'a> {
             settled: None,
             changes: Changes::default(),
             series: Series::default(),
+            parts: None,
             survey: None,
             crash_walks: Vec::new(),
             survey_dice: dice(scenario.seed, Dice::Survey),
@@ -208,6 +219,7 @@ impl<'a> Stage<'a> {
         self.world.crash(&hosts, how);
         self.standing.crashed(&hosts, now);
         users.iter().for_each(|user| self.delivery.left(*user, now));
+        hosts.iter().for_each(|host| self.presence.ended(*host, now));
     }
 
     /// Has a user log out; its process lives on until somebody ends it.
@@ -409,7 +421,12 @@ impl<'a> Stage<'a> {
         self.degree.see(sighting);
         self.delivery.see(sighting, &self.population);
         self.liveness.see(sighting);
+        self.hops.see(sighting);
+        self.presence.see(sighting, &self.population);
         let world = &self.world;
+        if let Some(node) = world.machine(sighting.host) {
+            self.promise.see(sighting, node.routes());
+        }
         self.changes.see(sighting, &self.population, |host| world.is_alive(host));
         match &sighting.what {
             Seen::Event(Event::Escalated { .. }) => self.escalations += 1,

@@ -92,9 +92,12 @@ impl Stage<'_> {
     fn lookups(&mut self, count: usize, over: Span) -> Result<(), Interrupted> {
         self.phase("look-ups");
         let live = self.live_users();
+        // Who is gone is looked up as well: nobody may be shown as on line who is not.
+        let all = self.population.users();
         for at in self.times(count, over) {
             self.wait(at)?;
-            let (from, whom) = self.pair(&live);
+            let from = live[self.dice.random_range(0..live.len())];
+            let whom = (from + self.dice.random_range(1..all)) % all;
             self.look_up(from, whom);
         }
         self.wait(self.now() + CALM)

@@ -14,6 +14,9 @@ impl Stage<'_> {
         let now = self.now();
         let mut findings = self.findings.clone();
         findings.extend(self.degree.verdict());
+        findings.extend(self.hops.verdict());
+        findings.extend(self.promise.verdict());
+        findings.extend(self.presence.verdict());
         if figures.partial {
             return findings;
         }
@@ -44,6 +47,7 @@ impl Stage<'_> {
             degree_mean: Some(self.standing.degree_mean()),
             hops_graph_mean: self.standing.graph_distance(),
             escalations: self.escalations,
+            parts: self.parts,
             sessions_lost: Some(self.liveness.sessions_lost()),
             ..Figures::default()
         };

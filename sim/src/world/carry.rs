@@ -1,6 +1,7 @@
 //! The driver's part of the world: one input to a machine, and all that it wants done then.
 
 use super::links::End;
+use super::passage;
 use super::queue::Happening;
 use super::{Life, Machine, Seen, Sighting, World};
 use overlay_proto::id::{DialId, LinkId, NodeId};
@@ -14,8 +15,10 @@ impl<M: Machine> World<M> {
         // Out of its place and back: outputs are carried out while the machine is polled.
         let Some(mut machine) = self.hosts[host as usize].machine.take() else { return };
         self.tally.events += 1;
+        let came = passage::packet_in(&input);
         machine.handle_input(self.now, input);
         while let Some(output) = machine.poll_output() {
+            self.note_passage(host, came.as_ref(), &output);
             self.carry_out(host, output);
         }
         let mut due = machine.poll_timeout().map_or(Time::NEVER, |deadline| deadline.at);
@@ -56,7 +59,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    fn saw(&mut self, host: u32, what: Seen) {
+    pub(super) fn saw(&mut self, host: u32, what: Seen) {
         self.sightings.push(Sighting { at: self.now, host, what });
     }
 

@@ -9,6 +9,7 @@ mod disk;
 mod faults;
 mod links;
 mod memo;
+mod passage;
 mod queue;
 mod realm;
 mod tally;
@@ -17,6 +18,7 @@ mod trace;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
 pub use memo::{Checks, MemoVerifier};
+pub use passage::Passage;
 pub use realm::Realm;
 pub use tally::{Count, Tally};
 
@@ -79,7 +81,7 @@ impl Default for Transport {
     }
 }
 
-/// Something that a host has told its application.
+/// Something that is seen of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// When.
@@ -90,13 +92,15 @@ pub struct Sighting {
     pub what: Seen,
 }
 
-/// What an application sees.
+/// What is seen of a host: what it tells its application, and what packets it sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// The end of a command.
     Reply(CommandId, Reply),
     /// Something worth knowing.
     Event(Event),
+    /// A packet that it has put on a link, which no application sees.
+    Passed(Box<Passage>),
 }
 
 /// Whether a host runs, and if not, how it ended.

@@ -1,0 +1,55 @@
+//! The end of a run: the network comes to rest, and what its peers hold must agree.
+
+use super::stage::{Interrupted, Stage};
+use crate::checks::{labels, places};
+use overlay_proto::id::NodeId;
+use overlay_proto::time::Span;
+use overlay_proto::view::{IssuedView, PlaceView};
+use std::collections::BTreeMap;
+
+/// Between two looks.
+const LOOK: Span = Span::secs(1);
+/// Labels come to rest within this: a change is told each second, and crosses a tree in a dozen.
+const REST: Span = Span::secs(30);
+
+impl Stage<'_> {
+    /// Waits until labels and beliefs agree; what still does not after a while is found.
+    pub(super) fn agree(&mut self) -> Result<(), Interrupted> {
+        self.phase("labels come to rest");
+        let limit = self.now() + REST;
+        loop {
+            let issued = self.issued();
+            let flaws = self.flaws(&issued);
+            self.parts = Some(labels::parts(&issued));
+            if flaws.is_empty() {
+                return Ok(());
+            }
+            if self.now() >= limit {
+                flaws.into_iter().for_each(|(check, what)| self.complain(check, what));
+                return Ok(());
+            }
+            self.wait(self.now() + LOOK)?;
+        }
+    }
+
+    /// What homes have issued to each live peer.
+    fn issued(&self) -> BTreeMap<NodeId, IssuedView> {
+        let places = self.live_users().into_iter().filter_map(|user| self.place(user));
+        places.filter_map(|peer| Some((peer.node, peer.issued?))).collect()
+    }
+
+    fn place(&self, user: usize) -> Option<PlaceView> {
+        self.world.machine(self.population.host(user))?.place()
+    }
+
+    fn flaws(&self, issued: &BTreeMap<NodeId, IssuedView>) -> Vec<(&'static str, String)> {
+        let trees = labels::flaws(issued, self.scenario.trees());
+        let trees = trees.into_iter().map(|flaw| (labels::CHECK, flaw));
+        let places = self.live_users().into_iter().filter_map(|user| self.place(user));
+        let beliefs = places.flat_map(|peer| {
+            let forged = places::forged(&peer, issued);
+            forged.into_iter().chain(places::stale(&peer, issued))
+        });
+        trees.chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
+    }
+}

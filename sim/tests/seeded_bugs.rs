@@ -1,0 +1,107 @@
+//! The checks can fail: each mistake that a node can be told to make is found by the check that is
+//! there for it, in a small world in which the same check finds nothing without the mistake.
+
+#[path = "seeded_bugs/liar.rs"]
+mod liar;
+
+use overlay_proto::SeededBug;
+use overlay_sim::scenario::{Change, Scenario, play};
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
+
+/// Some vanish while all talk; the rest repairs itself, talks on and asks for those that are gone.
+const CRASH: &str = "
+    name = 'crash'
+    population = { peers = 60, supernodes = 3, degree = 4, trees = 4, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    crash = { share = 0.3, how = 'vanish', per_peer = 20, over_secs = 30, limit_secs = 60 }
+    [[step]]
+    messages = { per_peer = 2, over_secs = 60 }
+    [[step]]
+    lookups = { count = 60, over_secs = 10 }
+";
+
+/// A home ends, and with it the ownership of some trees.
+const HOMES: &str = "
+    name = 'homes'
+    population = { peers = 60, supernodes = 4, degree = 4, trees = 8, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    crash_supernodes = { count = 1, how = 'kill', under = { limit_secs = 60 } }
+";
+
+/// One of these must show a mistake; without it, none may show anything. A single one would tie the
+/// test to the core's timing.
+const SEEDS: [u64; 4] = [1, 2, 3, 4];
+
+/// A world in which a mistake shows.
+#[derive(Debug, Clone, Copy)]
+enum World {
+    Scenario(&'static str),
+    /// One of the peers lies about its place in this way.
+    Liar(liar::Lie),
+}
+
+/// Where each mistake shows, and the check that finds it.
+fn expected(bug: SeededBug) -> (World, &'static str) {
+    use SeededBug::*;
+    let (crash, homes) = (World::Scenario(CRASH), World::Scenario(HOMES));
+    match bug {
+        LabelNotReissued | OrphanKeepsLabel | SlotOfTheWrongEnd => (crash, "labels"),
+        EpochIgnoredInChoice | TwoRootsAccepted => (homes, "labels"),
+        DegreeOffByOne => (crash, "degree"),
+        LossUnreported | SilenceUnnoticed => (crash, "liveness"),
+        PlaceUnchecked => (World::Liar(liar::Lie::Forgery), "places"),
+        OlderPlaceWins => (World::Liar(liar::Lie::Replay), "places"),
+        EpochIgnoredInDistance | DeadLinksIgnored => (crash, "promise"),
+        VisitedIgnored | HopNotCounted => (crash, "hops"),
+        MessageShownAgain | ReceiptWithoutShowing | OlderRecordWins => (crash, "delivery"),
+        LeaseNeverEnds => (crash, "presence"),
+    }
+}
+
+/// What the checks find in a world whose nodes make this mistake, and which checks they are.
+fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static str>, Vec<String>) {
+    let text = match world {
+        World::Scenario(text) => text,
+        World::Liar(lie) => {
+            let flaws = liar::flaws(lie, seed, bug);
+            let checks = flaws.iter().map(|_| overlay_sim::checks::places::CHECK).collect();
+            return (checks, flaws);
+        }
+    };
+    let change = Change { seed: Some(seed), ..Change::default() };
+    let mut scenario = Scenario::parse("test", text, &change).expect("valid");
+    scenario.seeded_bug = bug;
+    let findings = play(&scenario, &mut (), &AtomicBool::new(false)).findings;
+    let checks = findings.kept().iter().map(|violation| violation.check).collect();
+    (checks, findings.kept().iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn nothing_is_found_where_no_mistake_is_made() {
+    let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
+    for world in [CRASH, HOMES].map(World::Scenario).into_iter().chain(liars) {
+        for seed in SEEDS {
+            let (checks, found) = found(world, seed, None);
+            assert!(checks.is_empty(), "{world:?}, seed {seed}: {found:#?}");
+        }
+    }
+}
+
+#[test]
+fn every_mistake_is_found_by_its_check() {
+    for bug in SeededBug::ALL {
+        let (world, check) = expected(*bug);
+        let mut else_found = Vec::new();
+        let by = SEEDS.iter().find(|seed| {
+            let (checks, found) = found(world, **seed, Some(*bug));
+            else_found.extend(found);
+            checks.contains(check)
+        });
+        assert!(by.is_some(), "{bug:?} is not found by {check}, only {else_found:#?}");
+    }
+}
