@@ -7,6 +7,7 @@ mod directory;
 mod escalation;
 mod labels;
 pub(crate) mod members;
+mod mixing;
 mod nearest;
 mod place;
 mod planner;
@@ -26,6 +27,7 @@ use child::Child;
 use damping::Damping;
 use directory::{Directory, Find};
 use members::Members;
+use mixing::Mixing;
 use registry::Pending;
 use splice::Request;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,7 @@ pub(crate) struct Supernode {
     /// Boxed: large, and the map keeps a third of its room free.
     children: BTreeMap<NodeId, Box<Child>>,
     damping: Damping,
+    mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
     stale: BTreeSet<NodeId>,
     /// Peers whose place may differ from the one issued to them.
@@ -77,6 +80,7 @@ impl Supernode {
         Supernode {
             children: BTreeMap::new(),
             damping: Damping::default(),
+            mixing: Mixing::default(),
             stale: BTreeSet::new(),
             unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
@@ -187,6 +191,7 @@ impl Supernode {
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
+            self.mix(cx);
             self.expire_directory(cx);
             self.drop_strangers(cx);
         }

@@ -226,7 +226,7 @@ impl Supernode {
         seated && self.children.get_mut(&b).is_some_and(|child| child.seat(contact_a, cx.now))
     }
 
-    fn reserve(&mut self, cx: &Context, node: NodeId, count: usize) {
+    pub(super) fn reserve(&mut self, cx: &Context, node: NodeId, count: usize) {
         let until = cx.now + cx.config.patience;
         if let Some(child) = self.children.get_mut(&node) {
             child.reserve(count, until);

@@ -70,7 +70,7 @@ fn holds(passage: &Passage, near: &Near<'_>) -> bool {
         };
         here.distance(&there).filter(|_| lives).map(|way| quarters(first + way))
     };
-    let own = near.labels.and_then(|labels| way(labels.get(tree), near.dead, 0));
+    let own = way(near.labels.get(tree), near.dead, 0);
     let mut beyond =
         near.far.iter().map(|far| way(far.labels.get(tree), far.dead, far.cost.quarters()));
     own == Some(said) || beyond.any(|way| way == Some(said))
@@ -84,7 +84,7 @@ fn quarters(cost: u32) -> u8 {
 mod tests {
     use super::*;
     use overlay_proto::coordinates::{Epoch, Labels, LinkCost};
-    use overlay_proto::forward::{Decision, decide};
+    use overlay_proto::forward::{Decision, Hood, decide};
     use overlay_proto::id::{IndexKey, LinkId, NodeId};
     use overlay_proto::time::Time;
     use overlay_proto::wire::packet::Destination;
@@ -101,7 +101,8 @@ mod tests {
         let mut dead = DeadLinks::default();
         let near = |labels: &Labels, dead: DeadLinks, check: &mut dyn FnMut(Near<'_>)| {
             let (link, node, cost) = (LinkId(1), NodeId([1; 32]), LinkCost::HOP_ONLY);
-            check(Near { link, node, cost, labels: Some(labels), dead, far: &[] });
+            let far = Hood::default();
+            check(Near { link, node, cost, labels: labels.view(), dead, far: &far });
         };
         let to = Labels::from(vec![label(1, &[1, 2])]);
         let to = Destination { node: NodeId([9; 32]), key: IndexKey(0), labels: to };

@@ -50,6 +50,9 @@ impl Stage<'_> {
             let forged = places::forged(&peer, issued);
             forged.into_iter().chain(places::stale(&peer, issued))
         });
-        trees.chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
+        let parts = labels::parts(issued);
+        let split = (parts > 1).then(|| format!("the links fall into {parts} parts"));
+        let split = split.map(|flaw| (labels::CHECK, flaw));
+        split.into_iter().chain(trees).chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
     }
 }
