@@ -46,6 +46,16 @@ struct Outgoing {
     first_hop: Option<ShortId>,
 }
 
+impl Outgoing {
+    /// Counts a try; the next is due after twice the time that this one had.
+    fn tried(&mut self, cx: &Context) {
+        let shift = self.tries.min(8);
+        self.tries += 1;
+        let patience = Span(cx.config.receipt_patience.0 << shift);
+        self.again_at = cx.now + patience.min(RECEIPT_PATIENCE_MAX);
+    }
+}
+
 /// The ids of the newest texts, to show each once.
 #[derive(Debug, Default)]
 struct Seen {
@@ -106,11 +116,8 @@ impl Peer {
         let Some(chain) = cx.identity.chain().cloned() else { return };
         let Some(outgoing) = self.delivery.outgoing.get_mut(&id) else { return };
         let node = to.node;
-        outgoing.tries += 1;
         outgoing.sent_to = Some(node);
-        let shift = (outgoing.tries - 1).min(8);
-        let patience = Span(cx.config.receipt_patience.0 << shift);
-        outgoing.again_at = cx.now + patience.min(RECEIPT_PATIENCE_MAX);
+        outgoing.tried(cx);
         let route = match (outgoing.tries, outgoing.first_hop) {
             (SCAFFOLD_FROM_TRY.., _) => Route::Scaffold,
             (2, Some(hop)) => Route::Avoiding(hop),
@@ -127,6 +134,14 @@ impl Peer {
         if let Some(outgoing) = self.delivery.outgoing.get_mut(&id) {
             outgoing.first_hop = hop;
         }
+        self.wake_by(again_at);
+    }
+
+    /// Where the recipient is cannot be said just now: that was a try, and others follow.
+    pub(super) fn text_waits(&mut self, cx: &mut Context, id: MessageId) {
+        let Some(outgoing) = self.delivery.outgoing.get_mut(&id) else { return };
+        outgoing.tried(cx);
+        let again_at = outgoing.again_at;
         self.wake_by(again_at);
     }
 

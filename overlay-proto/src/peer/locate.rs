@@ -140,6 +140,9 @@ impl Peer {
 
     fn not_located(&mut self, cx: &mut Context, waiter: Waiter, status: Status) {
         match waiter {
+            Waiter::Errand(Errand::Send(id)) if status == Status::NO_ROUTE => {
+                self.text_waits(cx, id);
+            }
             Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
             Waiter::Errand(Errand::Ping(command) | Errand::Trace(command))
             | Waiter::Lookup(command) => reply(cx, command, Reply::Failed { status }),

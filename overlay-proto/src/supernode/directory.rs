@@ -35,6 +35,8 @@ pub(crate) struct Find {
     until: Time,
     /// The best answer so far: one that says who was seen when.
     seen: Vec<Found>,
+    /// Whether a replica could not say that there is no such user.
+    unsure: bool,
 }
 
 /// What a search is for.
@@ -193,18 +195,18 @@ impl Supernode {
 
     pub(super) fn on_locate(&mut self, cx: &mut Context, link: LinkId, locate: &Locate) {
         let found = self.directory.find(locate.key, cx.now);
-        let status = judge(&found);
+        let status = self.judge_now(cx, &found);
         cx.send(link, LookupReply { id: locate.id, status, found });
     }
 
     /// Searches the replicas of `key`, one after the other, until one knows a device on line.
     pub(super) fn find(&mut self, cx: &mut Context, key: IndexKey, purpose: Purpose) {
-        let mut rest = self.replicas(cx, key);
+        let mut rest = self.replicas_to_ask(cx, key);
         rest.reverse();
         if self.finds.len() >= REQUESTS_MAX {
             return self.found(cx, purpose, Status::OVERLOADED, Vec::new());
         }
-        let find = Find { key, purpose, rest, until: cx.now, seen: Vec::new() };
+        let find = Find { key, purpose, rest, until: cx.now, seen: Vec::new(), unsure: false };
         self.ask_next(cx, find);
     }
 
@@ -224,7 +226,10 @@ impl Supernode {
                 return;
             }
         }
-        let status = judge(&find.seen);
+        let status = match self.judge_now(cx, &find.seen) {
+            Status::UNKNOWN_NAME if find.unsure => Status::NO_ROUTE,
+            status => status,
+        };
         self.found(cx, find.purpose, status, find.seen);
     }
 
@@ -234,8 +239,18 @@ impl Supernode {
         if reply.status == Status::OK {
             return self.found(cx, find.purpose, Status::OK, reply.found);
         }
+        find.unsure |= reply.status == Status::NO_ROUTE;
         find.see(reply.found);
         self.ask_next(cx, find);
+    }
+
+    /// As [`judge`], but nobody is unknown for a while after a member was lost: all replicas of a
+    /// record may have gone with its home, and it is published again.
+    fn judge_now(&self, cx: &Context, found: &[Found]) -> Status {
+        match judge(found) {
+            Status::UNKNOWN_NAME if self.members.have_shrunk(cx) => Status::NO_ROUTE,
+            status => status,
+        }
     }
 
     fn found(&mut self, cx: &mut Context, purpose: Purpose, status: Status, found: Vec<Found>) {

@@ -24,15 +24,23 @@ const REDIAL: Span = Span::secs(2);
 /// The end that does not dial waits this long for the one that does.
 const DIAL_GRACE: Span = Span::secs(1);
 
+/// Supernodes asked for one record at most: a realm half of which has just started finds what is
+/// there, and a stranger's question costs no more than this.
+const ASKED_MAX: usize = 3 * LOCATION_REPLICAS;
+
 /// The other supernodes.
 #[derive(Debug)]
 pub(crate) struct Members {
     known: BTreeMap<NodeId, Member>,
     /// Contacts from the start of which no certificate is known yet.
     seeds: BTreeMap<NodeId, (Contact, Time)>,
+    /// When this supernode started.
+    started: Time,
     /// When the set of live members changed last.
     pub changed_at: Time,
-    /// Whether it has changed since the last round.
+    /// When one of them was lost last.
+    lost_at: Option<Time>,
+    /// Whether the set has changed since the last round.
     moved: bool,
 }
 
@@ -41,6 +49,8 @@ pub(super) struct Member {
     pub record: MemberRecord,
     /// The greeted link, while it is alive.
     link: Option<LinkId>,
+    /// Since when.
+    up_since: Time,
     heard: Time,
     pub load: Heartbeat,
     /// How far it is from the others, as it said last.
@@ -59,7 +69,9 @@ impl Members {
         Members {
             known: BTreeMap::new(),
             seeds: seeds.map(|contact| (contact.node, (contact.clone(), now))).collect(),
+            started: now,
             changed_at: now,
+            lost_at: None,
             moved: false,
         }
     }
@@ -70,6 +82,17 @@ impl Members {
 
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
         self.alive().map(|(node, _)| *node)
+    }
+
+    /// Whether a member was lost a while ago. Who has lost its home or its replicas with it has
+    /// published its location again within two renewals.
+    pub fn have_shrunk(&self, cx: &Context) -> bool {
+        self.lost_at.is_some_and(|lost| cx.now.since(lost) < Span(2 * cx.config.renew.0))
+    }
+
+    /// For how long a live member, or this supernode itself, has been up as far as it knows.
+    fn up_for(&self, node: NodeId, now: Time) -> Span {
+        now.since(self.known.get(&node).map_or(self.started, |member| member.up_since))
     }
 
     /// The link to a live member.
@@ -163,6 +186,22 @@ impl Supernode {
         order
     }
 
+    /// Where to look for the records of `key`, best first. Others may not know yet of members that
+    /// have come only just now, and store elsewhere: these are asked beside the replicas that there
+    /// would be without them.
+    pub(super) fn replicas_to_ask(&self, cx: &Context, key: IndexKey) -> Vec<NodeId> {
+        let long = cx.config.renew;
+        let all = self.members.nodes().chain(std::iter::once(cx.me));
+        let order = rendezvous::order(b"index", key.0, all);
+        let mut settled = 0;
+        let wanted = |node: &NodeId| {
+            let asked = settled < LOCATION_REPLICAS;
+            settled += usize::from(self.members.up_for(*node, cx.now) >= long);
+            asked
+        };
+        order.into_iter().take(ASKED_MAX).take_while(wanted).collect()
+    }
+
     /// A link to another supernode has been greeted.
     pub(super) fn member_ready(
         &mut self,
@@ -180,6 +219,7 @@ impl Supernode {
             member.link = Some(link);
             member.heard = cx.now;
             if was_down {
+                member.up_since = cx.now;
                 self.members.changed_at = cx.now;
                 cx.event(Event::MemberUp { node });
                 self.members.moved = true;
@@ -274,7 +314,8 @@ impl Supernode {
             roots: Vec::new(),
         };
         let rtts = Vec::new();
-        let member = Member { record, link: None, heard: cx.now, load, rtts, dial_at };
+        let (up_since, heard) = (cx.now, cx.now);
+        let member = Member { record, link: None, up_since, heard, load, rtts, dial_at };
         self.members.known.insert(node, member);
         self.wake_by(dial_at);
         true
@@ -310,6 +351,7 @@ impl Supernode {
         member.dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
         let dial_at = member.dial_at;
         self.members.changed_at = cx.now;
+        self.members.lost_at = Some(cx.now);
         self.members.moved = true;
         cx.event(Event::MemberDown { node });
         self.wake_by(dial_at);
