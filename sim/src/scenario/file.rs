@@ -210,6 +210,35 @@ pub enum ScenarioError {
 }
 
 impl Scenario {
+    /// One that no file holds yet. [`Scenario::is_playable`] tells whether its numbers can be.
+    pub fn of(
+        name: String,
+        seed: u64,
+        population: PopulationSpec,
+        network: NetworkSpec,
+        steps: Vec<Step>,
+    ) -> Scenario {
+        let source = Source { file: format!("{name}.toml"), text: String::new() };
+        let step = steps.into_iter().map(|step| Spanned::new(0..0, step)).collect();
+        let (bars, traces) = (Bars::default(), BTreeMap::new());
+        Scenario { name, seed, population, network, bars, step, source, traces }
+    }
+
+    /// Whether every number is within its limits.
+    pub fn is_playable(&self) -> bool {
+        self.check().is_ok()
+    }
+
+    /// The text of its file. Read back, it gives the same run.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("tables of plain values and lists can be written")
+    }
+
+    /// Whether it gives the same run, whatever file it came from.
+    pub fn is_like(&self, other: &Scenario) -> bool {
+        self.to_toml() == other.to_toml() && self.traces == other.traces
+    }
+
     /// The built-in scenario of this name, or the one in the file of this name, with `change`.
     ///
     /// # Errors
