@@ -3,7 +3,7 @@
 use crate::scenario::file::{Model, NetworkSpec, PopulationSpec};
 use crate::scenario::step::{Churn, Traffic};
 use crate::scenario::{Scenario, Step, Under};
-use crate::world::Crash;
+use crate::world::{Crash, Mischief};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::ops::RangeInclusive;
@@ -83,7 +83,7 @@ impl Dice {
     }
 
     fn step(&mut self) -> Step {
-        match self.0.random_range(0..14) {
+        match self.0.random_range(0..16) {
             0 => Step::Messages(Traffic {
                 per_peer: self.hundredths(50..=400),
                 at_least: 10,
@@ -132,7 +132,7 @@ impl Dice {
     /// Something that is wrong with the network for a while.
     fn fault(&mut self) -> Step {
         let (for_secs, under) = (self.whole(5..=60), self.under());
-        match self.0.random_range(0..6) {
+        match self.0.random_range(0..8) {
             0 => Step::Partition {
                 share: self.hundredths(5..=50),
                 supernodes_too: self.0.random(),
@@ -156,6 +156,17 @@ impl Dice {
             4 => Step::Loss {
                 share: self.hundredths(1..=20),
                 stall_ms: self.whole(50..=1_000),
+                for_secs,
+                under,
+            },
+            5 | 6 => Step::Adversaries {
+                share: self.hundredths(2..=20),
+                kind: match self.0.random_range(0..3) {
+                    0 => Mischief::Drop,
+                    1 => Mischief::Lie,
+                    _ => Mischief::Replay,
+                },
+                rate: if self.0.random() { 1.0 } else { self.hundredths(1..=100) },
                 for_secs,
                 under,
             },

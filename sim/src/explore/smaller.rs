@@ -124,6 +124,9 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Chaos { lose, duplicate, reorder, for_secs, under } => {
             with(under, vec![for_secs, lose, duplicate, reorder])
         }
+        Step::Adversaries { share, rate, for_secs, under, .. } => {
+            with(under, vec![for_secs, share, rate])
+        }
         Step::CrashSupernodes { under, .. } | Step::Restart { under } => with(under, Vec::new()),
     }
 }

@@ -94,8 +94,9 @@ impl Stage<'_> {
         let live = self.live_users();
         for at in self.times(count, over) {
             self.wait(at)?;
-            let (from, whom) = self.pair(&live);
-            self.look_up(from, whom);
+            if let Some((from, whom)) = self.pair(&live) {
+                self.look_up(from, whom);
+            }
         }
         self.wait(self.now() + CALM)
     }
@@ -105,8 +106,9 @@ impl Stage<'_> {
         let live = self.live_users();
         for at in self.times(count(traffic, live.len()), span(traffic.over_secs)) {
             self.wait(at)?;
-            let (from, to) = self.pair(&live);
-            self.send(from, to);
+            if let Some((from, to)) = self.pair(&live) {
+                self.send(from, to);
+            }
         }
         self.wait_for_answers()
     }
@@ -139,8 +141,9 @@ impl Stage<'_> {
             if self.now() >= from + limit {
                 break false;
             }
-            let (from, to) = self.pair(&live);
-            self.send(from, to);
+            if let Some((from, to)) = self.pair(&live) {
+                self.send(from, to);
+            }
         };
         if repaired {
             self.changes.repaired(&wound, victims.len());
@@ -197,11 +200,14 @@ impl Stage<'_> {
         all
     }
 
-    /// Two different users out of `live`.
-    fn pair(&mut self, live: &[usize]) -> (usize, usize) {
+    /// Two different users out of `live`, if there are two.
+    fn pair(&mut self, live: &[usize]) -> Option<(usize, usize)> {
+        if live.len() < 2 {
+            return None;
+        }
         let from = self.dice.random_range(0..live.len());
-        let to = (from + self.dice.random_range(1..live.len().max(2))) % live.len();
-        (live[from], live[to])
+        let to = (from + self.dice.random_range(1..live.len())) % live.len();
+        Some((live[from], live[to]))
     }
 
     /// So many times from now on, in order, spread at random.

@@ -55,6 +55,16 @@ impl Stage<'_> {
                 self.in_weather(weather, end, &under)?;
                 ("chaos", under)
             }
+            Step::Adversaries { share, kind, rate, for_secs, under } => {
+                let end = self.begin("adversaries", for_secs);
+                self.suspects = self.draw_hosts(share, false);
+                let dice = self.fault_dice();
+                self.world.corrupt(&self.suspects, kind, rate, dice);
+                self.talk_until(end, &under)?;
+                self.world.reform();
+                self.suspects.clear();
+                ("adversaries", under)
+            }
             _ => return Ok(()),
         };
         self.settle_after(name, &under.talk(), span(under.limit_secs))
