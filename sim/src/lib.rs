@@ -3,6 +3,7 @@
 
 pub mod checks;
 pub mod compare;
+pub mod explore;
 pub mod launch;
 pub mod measure;
 pub mod net;

@@ -30,6 +30,8 @@ pub(crate) struct Child {
     pub border: BTreeMap<ShortId, Border>,
     /// Whether slots have changed: to be relabelled, and told at once.
     pub touched: bool,
+    /// Who has left a slot since: it is nobody's parent there any more.
+    pub parted: Vec<NodeId>,
     /// When labels alone may be issued. Slots do not wait.
     pub pace: Pace,
     /// Slots whose contact the child has not been told.
@@ -109,6 +111,7 @@ impl Child {
             coordinates: None,
             border: BTreeMap::new(),
             touched: true,
+            parted: Vec::new(),
             pace: Pace::default(),
             untold: BTreeSet::new(),
             relabel_at: now,
@@ -231,7 +234,10 @@ impl Child {
             };
         }
         if let Some(place) = self.slots.get_mut(i) {
-            *place = slot;
+            let before = std::mem::replace(place, slot);
+            if let Slot::Taken(seat) = before {
+                self.parted.push(seat.peer.contact.node);
+            }
         }
     }
 

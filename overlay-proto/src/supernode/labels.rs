@@ -39,6 +39,9 @@ impl Supernode {
             child.pace.hurry(now);
             self.stale.insert(*node);
             self.unissued.insert(*node);
+            // A label ends in the parent's slot: it may be another one, or nobody's.
+            self.stale.extend(child.seats().map(|(_, seat)| seat.peer.contact.node));
+            self.stale.append(&mut std::mem::take(&mut child.parted).into_iter().collect());
         }
         let resting = |node: &NodeId| self.children.get(node).is_some_and(|c| now < c.relabel_at);
         let mut queue: VecDeque<NodeId> =

@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 
 /// Links to another home by chance, from which on having few of them means something.
 const EXPECTED_MIN: u64 = 16;
+/// The same for having none at all. If it is chance after all, a peer or two move for nothing.
+const EXPECTED_MIN_OF_NONE: u64 = 2;
 /// Homes are strangers below this part of the links by chance, and not any more from
 /// [`MIXED_SHARE`] on: the gap between the two keeps mixing from being set off by chance.
 const STRANGE_SHARE: u64 = 4;
@@ -75,7 +77,8 @@ impl Supernode {
         let strange = homes.filter(|(home, _, children)| {
             let expected = by_chance * u64::from(*children) / peers;
             let there = links.get(home).copied().unwrap_or(0);
-            expected >= EXPECTED_MIN && share * there < expected
+            let few = expected >= EXPECTED_MIN && share * there < expected;
+            few || expected >= EXPECTED_MIN_OF_NONE && there == 0
         });
         strange.map(|(home, link, _)| (home, link)).collect()
     }

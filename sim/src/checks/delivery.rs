@@ -37,8 +37,10 @@ pub struct Message {
     pub era: Era,
     /// When it was sent.
     pub sent: Time,
-    /// How often the right reader was shown it.
+    /// How often the last process of the right reader that saw it was shown it.
     pub shown: u32,
+    /// Where that process runs.
+    shown_on: Option<u32>,
     /// What the sender was told.
     pub told: Option<Told>,
     /// Whether one of its ends left before it was there, within [`STAY`] from its sending: then it
@@ -85,6 +87,7 @@ impl Delivery {
             era,
             sent: at,
             shown: 0,
+            shown_on: None,
             told: None,
             excused: false,
             closed: false,
@@ -140,6 +143,11 @@ impl Delivery {
         }
         if got.text != text(number, message.from, message.to) {
             return Err(format!("message {number} was shown as {:?}", got.text));
+        }
+        // A reader that starts again has an empty memory: its new process may be shown what the one
+        // before it was, when the receipt was lost with that.
+        if message.shown_on.replace(host) != Some(host) {
+            message.shown = 0;
         }
         message.shown += 1;
         if message.shown > 1 {
@@ -313,6 +321,18 @@ mod tests {
         assert_eq!(verdict(1, Span::secs(29)), 1, "the reader: the sender must still be answered");
         assert_eq!(verdict(2, Span::secs(29)), 2, "somebody else");
         assert_eq!(verdict(0, Span::secs(30)), 1, "it should have been there");
+    }
+
+    #[test]
+    fn a_new_process_of_the_reader_has_an_empty_memory() {
+        let (mut delivery, mut who, text) = one();
+        delivery.see(&shown(2, "u00001", &text), &who);
+        who.came_back(Some(1));
+        delivery.see(&shown(4, "u00001", &text), &who);
+        delivery.see(&told(0, delivered()), &who);
+        assert_eq!((delivery.verdict(Time(10), 1.0).count(), delivery.delivered()), (0, 1));
+        delivery.see(&shown(4, "u00001", &text), &who);
+        assert_eq!(delivery.verdict(Time(10), 1.0).count(), 1, "twice to the same process");
     }
 
     #[test]

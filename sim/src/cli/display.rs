@@ -43,6 +43,15 @@ impl Display {
         self.bar.finish_and_clear();
     }
 
+    /// Says something above the bar.
+    pub(super) fn say(&self, line: &str) {
+        if self.is_terminal {
+            self.bar.println(line);
+        } else {
+            anstream::eprintln!("{line}");
+        }
+    }
+
     fn style(&self, template: &str) {
         let style = ProgressStyle::with_template(template);
         self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -83,10 +92,6 @@ impl Show for Display {
             phase.name,
             took.as_secs_f64()
         );
-        if self.is_terminal {
-            self.bar.println(line);
-        } else {
-            anstream::eprintln!("{line}");
-        }
+        self.say(&line);
     }
 }

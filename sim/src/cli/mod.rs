@@ -2,6 +2,8 @@
 
 mod compare;
 mod display;
+mod explore;
+mod interrupt;
 mod json;
 mod launch;
 mod progress;
@@ -31,6 +33,8 @@ enum Command {
     Launch(launch::Launch),
     /// Compare rival routing designs with ours, on static networks.
     Compare(compare::Compare),
+    /// Play many random scenarios in the virtual world, and shrink what fails.
+    Explore(explore::Explore),
     /// Play a scenario in the virtual, deterministic world.
     Run(run::Run),
 }
@@ -40,6 +44,7 @@ impl Arguments {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Some(Command::Compare(compare)) => compare.run().map(|()| ExitCode::SUCCESS),
+            Some(Command::Explore(explore)) => explore.run(),
             Some(Command::Run(run)) => run.run(),
             Some(Command::Launch(launch)) => launch.run(),
             None => self.launch.run(),

@@ -1,5 +1,6 @@
 //! `sim run`: one scenario in the virtual world.
 
+use super::interrupt::{INTERRUPTED, stop_on_interrupt};
 use super::json;
 use super::progress::Line;
 use anyhow::Context;
@@ -10,10 +11,8 @@ use owo_colors::OwoColorize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-/// The exit code of a run that was interrupted, as a shell has it for Ctrl-C.
-const INTERRUPTED: u8 = 130;
 /// Messages listed by `--traffic`.
 const TRAFFIC_ROWS: usize = 16;
 
@@ -115,19 +114,4 @@ fn write_page(path: &Path, outcome: &Outcome, scenario: &Scenario) -> anyhow::Re
     let (figures, findings, record) = (&outcome.figures, &outcome.findings, &outcome.record);
     let page = page::page(&page::Told { figures, findings, record, replay: &replay })?;
     std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// The first Ctrl-C ends the run in order, with a report of what was done; the second at once.
-fn stop_on_interrupt(stop: Arc<AtomicBool>) {
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
-        let Ok(runtime) = runtime else { return };
-        runtime.block_on(async {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                if stop.swap(true, Ordering::Relaxed) {
-                    std::process::exit(INTERRUPTED.into());
-                }
-            }
-        });
-    });
 }

@@ -214,6 +214,46 @@ pub enum ScenarioError {
 }
 
 impl Scenario {
+    /// One that no file holds yet. [`Scenario::is_playable`] tells whether its numbers can be.
+    pub fn of(
+        name: String,
+        seed: u64,
+        population: PopulationSpec,
+        network: NetworkSpec,
+        steps: Vec<Step>,
+    ) -> Scenario {
+        let source = Source { file: format!("{name}.toml"), text: String::new() };
+        let step = steps.into_iter().map(|step| Spanned::new(0..0, step)).collect();
+        let (bars, traces) = (Bars::default(), BTreeMap::new());
+        Scenario {
+            name,
+            seed,
+            population,
+            network,
+            bars,
+            step,
+            #[cfg(feature = "seeded-bugs")]
+            seeded_bug: None,
+            source,
+            traces,
+        }
+    }
+
+    /// Whether every number is within its limits.
+    pub fn is_playable(&self) -> bool {
+        self.check().is_ok()
+    }
+
+    /// The text of its file. Read back, it gives the same run.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("tables of plain values and lists can be written")
+    }
+
+    /// Whether it gives the same run, whatever file it came from.
+    pub fn is_like(&self, other: &Scenario) -> bool {
+        self.to_toml() == other.to_toml() && self.traces == other.traces
+    }
+
     /// The built-in scenario of this name, or the one in the file of this name, with `change`.
     ///
     /// # Errors
@@ -310,7 +350,7 @@ impl Scenario {
         let degree = (2..=DEGREE_MAX).contains(&p.degree);
         self.demand("degree", degree, "must be 2 to 16")?;
         self.demand("degree", p.degree < p.peers, "is more neighbours than there are peers")?;
-        self.demand("near", p.near <= p.degree, "is more than all neighbours, the degree")?;
+        self.demand("near", p.near < p.degree, "leaves no link out of the region: it must be less than the degree")?;
         let trees = p.trees.is_none_or(|trees| (1..=TREES_MAX).contains(&trees));
         self.demand("trees", trees, "must be 1 to 32")?;
         let positive = |value: f64| value.is_finite() && value > 0.0;

@@ -15,4 +15,4 @@ mod tell;
 
 pub use file::{Change, Scenario, ScenarioError, trees_by_size};
 pub use play::{Outcome, Progress, play};
-pub use step::Step;
+pub use step::{Step, Under};

@@ -67,6 +67,8 @@ pub(super) struct Stage<'a> {
     pub(super) era: Era,
     /// Whether there was a crash.
     pub(super) crashed: bool,
+    /// Hosts that do not do as they should: what they send and are sent may be lost.
+    pub(super) suspects: Vec<u32>,
     /// When everybody had a place for the first time, and the control bytes sent until then.
     pub(super) settled: Option<(Time, u64)>,
     pub(super) changes: Changes,
@@ -133,6 +135,7 @@ impl<'a> Stage<'a> {
             escalations: 0,
             era: Era::Before,
             crashed: false,
+            suspects: Vec::new(),
             settled: None,
             changes: Changes::default(),
             series: Series::default(),
@@ -312,7 +315,10 @@ impl<'a> Stage<'a> {
     /// Has a user send a message to another.
     pub(super) fn send(&mut self, from: usize, to: usize) {
         let now = self.now();
-        let (number, text) = self.delivery.send(from, to, self.era, now);
+        let is_honest = |user| !self.suspects.contains(&self.population.host(user));
+        let among_the_honest = !self.suspects.is_empty() && is_honest(from) && is_honest(to);
+        let era = if among_the_honest { Era::After } else { self.era };
+        let (number, text) = self.delivery.send(from, to, era, now);
         let to = self.population.name(to).clone();
         let host = self.population.host(from);
         self.world.command(host, Asked::Send(number).id(), Command::Send { to, text });

@@ -1,6 +1,6 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
-use crate::world::Crash;
+use crate::world::{Crash, Mischief};
 use serde::{Deserialize, Serialize};
 
 /// One step: a table with one of these keys.
@@ -110,6 +110,24 @@ pub enum Step {
         duplicate: f64,
         /// Share of those that later ones overtake, 0 to 1.
         reorder: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// Some peers do not do as they should. Meanwhile nothing wrong may be shown to anybody, and
+    /// messages between the others must arrive; afterwards everything heals.
+    Adversaries {
+        /// Share of the live peers, 0 to 1.
+        share: f64,
+        /// `drop` (packets of others end there), `lie` (about labels of others and their own) or
+        /// `replay` (old frames go out again).
+        kind: Mischief,
+        /// How often, 0 to 1: of the packets of others that are dropped, of the own places that are
+        /// forged, of the frames that an old one follows. Default 1.
+        #[serde(default = "always")]
+        rate: f64,
         /// Seconds that it lasts.
         for_secs: f64,
         /// What is asked meanwhile and afterwards.
@@ -233,6 +251,10 @@ fn exponential() -> f64 {
     1.0
 }
 
+fn always() -> f64 {
+    1.0
+}
+
 fn half() -> f64 {
     0.5
 }
@@ -306,6 +328,11 @@ impl Step {
                 share("lose", lose)?;
                 share("duplicate", duplicate)?;
                 share("reorder", reorder)?;
+                (for_secs, under)
+            }
+            Step::Adversaries { share: part, rate, for_secs, under, .. } => {
+                share("share", part)?;
+                share("rate", rate)?;
                 (for_secs, under)
             }
             _ => return Ok(()),

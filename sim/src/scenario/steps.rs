@@ -96,6 +96,9 @@ impl Stage<'_> {
         let all = self.population.users();
         for at in self.times(count, over) {
             self.wait(at)?;
+            if live.is_empty() || all < 2 {
+                break;
+            }
             let from = live[self.dice.random_range(0..live.len())];
             let whom = (from + self.dice.random_range(1..all)) % all;
             self.look_up(from, whom);
@@ -108,8 +111,9 @@ impl Stage<'_> {
         let live = self.live_users();
         for at in self.times(count(traffic, live.len()), span(traffic.over_secs)) {
             self.wait(at)?;
-            let (from, to) = self.pair(&live);
-            self.send(from, to);
+            if let Some((from, to)) = self.pair(&live) {
+                self.send(from, to);
+            }
         }
         self.wait_for_answers()
     }
@@ -142,8 +146,9 @@ impl Stage<'_> {
             if self.now() >= from + limit {
                 break false;
             }
-            let (from, to) = self.pair(&live);
-            self.send(from, to);
+            if let Some((from, to)) = self.pair(&live) {
+                self.send(from, to);
+            }
         };
         if repaired {
             self.changes.repaired(&wound, victims.len());
@@ -200,11 +205,14 @@ impl Stage<'_> {
         all
     }
 
-    /// Two different users out of `live`.
-    fn pair(&mut self, live: &[usize]) -> (usize, usize) {
+    /// Two different users out of `live`, if there are two.
+    fn pair(&mut self, live: &[usize]) -> Option<(usize, usize)> {
+        if live.len() < 2 {
+            return None;
+        }
         let from = self.dice.random_range(0..live.len());
-        let to = (from + self.dice.random_range(1..live.len().max(2))) % live.len();
-        (live[from], live[to])
+        let to = (from + self.dice.random_range(1..live.len())) % live.len();
+        Some((live[from], live[to]))
     }
 
     /// So many times from now on, in order, spread at random.

@@ -10,6 +10,10 @@ use rand::RngExt;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// Seconds after which everybody has noticed that somebody vanished: 12 s of silence, and a little
+/// for the news to get around.
+const NOTICED_SECS: f64 = 15.0;
+
 impl Stage<'_> {
     /// One fault, from its first moment until all is whole after it.
     pub(super) fn strain(&mut self, fault: &Step) -> Result<(), Interrupted> {
@@ -55,6 +59,16 @@ impl Stage<'_> {
                 self.in_weather(weather, end, &under)?;
                 ("chaos", under)
             }
+            Step::Adversaries { share, kind, rate, for_secs, under } => {
+                let end = self.begin("adversaries", for_secs);
+                self.suspects = self.draw_hosts(share, false);
+                let dice = self.fault_dice();
+                self.world.corrupt(&self.suspects, kind, rate, dice);
+                self.talk_until(end, &under)?;
+                self.world.reform();
+                self.suspects.clear();
+                ("adversaries", under)
+            }
             _ => return Ok(()),
         };
         self.settle_after(name, &under.talk(), span(under.limit_secs))
@@ -73,12 +87,14 @@ impl Stage<'_> {
         how: Crash,
         under: &Under,
     ) -> Result<(), Interrupted> {
-        self.begin("crash_supernodes", 0.0);
+        let noticed = self.begin("crash_supernodes", NOTICED_SECS);
         let live = self.live_supernodes();
         let struck = count.min(live.len().saturating_sub(1));
         let hosts: Vec<u32> =
             self.draw(struck, live).into_iter().map(|index| self.supernode_host(index)).collect();
         self.world.crash(&hosts, how);
+        // Until then everybody looks whole, and the scaffold asks the dead.
+        self.talk_until(noticed, under)?;
         self.settle_after("crash_supernodes", &under.talk(), span(under.limit_secs))
     }
 

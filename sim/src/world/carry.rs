@@ -127,7 +127,12 @@ impl<M: Machine> World<M> {
         if self.links.end(at) != End::Up || self.links.end(other) == End::Down {
             return self.tally.lost(frame.len());
         }
-        let (link, bytes) = (self.links.id(other), frame.len());
-        self.post(other, bytes, Happening::Frame { link, frame });
+        let to = self.links.id(other);
+        if !self.adversaries.is_one(host) {
+            return self.post(other, frame.len(), Happening::Frame { link: to, frame });
+        }
+        for frame in self.bend(host, link, frame) {
+            self.post(other, frame.len(), Happening::Frame { link: to, frame });
+        }
     }
 }

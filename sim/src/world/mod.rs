@@ -3,6 +3,7 @@
 //!
 //! The world carries and decides nothing: it is a driver, as `overlay-node` is one.
 
+mod adversary;
 mod carry;
 mod crash;
 mod disk;
@@ -15,6 +16,7 @@ mod realm;
 mod tally;
 mod trace;
 
+pub use adversary::Mischief;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
 pub use memo::{Checks, MemoVerifier};
@@ -23,6 +25,7 @@ pub use realm::Realm;
 pub use tally::{Count, Tally};
 
 use crate::net::Places;
+use adversary::Adversaries;
 use disk::Disk;
 use faults::Faults;
 use links::{End, EndAt, Links};
@@ -140,6 +143,7 @@ pub struct World<M> {
     tally: Tally,
     trace: Trace,
     faults: Faults,
+    adversaries: Adversaries,
     sightings: Vec<Sighting>,
 }
 
@@ -157,6 +161,7 @@ impl<M: Machine> World<M> {
             tally: Tally::default(),
             trace: Trace::new(),
             faults: Faults::default(),
+            adversaries: Adversaries::default(),
             sightings: Vec::new(),
         }
     }
