@@ -61,3 +61,26 @@ fn scenarios_are_written_back_as_they_were_read() {
         );
     }
 }
+
+/// Exploration found it: what others said of the registrar, who had not yet heard it say so itself,
+/// made a supernode forget that it is one.
+#[test]
+fn a_name_is_registered_wherever_one_asks() {
+    let text = r#"
+        name = "five of each"
+        seed = 12
+        [population]
+        peers = 5
+        supernodes = 5
+        degree = 3
+        trees = 1
+        arrive_over_secs = 27.0
+        register_every = 4
+        [[step]]
+        settle = { limit_secs = 240 }
+    "#;
+    let scenario = Scenario::parse("five.toml", text, &Change::default()).expect("valid");
+    let outcome = run(&scenario);
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{found:#?}");
+}

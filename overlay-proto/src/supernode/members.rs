@@ -213,7 +213,10 @@ impl Supernode {
         let seed = self.members.seeds.remove(&node);
         let addresses = seed.map(|(contact, _)| contact.addresses).unwrap_or_default();
         let record = MemberRecord { certificate, addresses, registrar: false };
-        self.learn_member(cx, node, record);
+        if !self.members.known.contains_key(&node) {
+            // Its own word follows on this link.
+            self.learn_member(cx, node, node, record);
+        }
         if let Some(member) = self.members.known.get_mut(&node) {
             let was_down = member.link.is_none();
             member.link = Some(link);
@@ -272,6 +275,7 @@ impl Supernode {
     pub(super) fn on_members(
         &mut self,
         cx: &mut Context,
+        by: NodeId,
         message: MembersMessage,
     ) -> Result<(), Status> {
         if message.members.len() > MEMBERS_PER_MESSAGE {
@@ -284,7 +288,7 @@ impl Supernode {
                 continue;
             }
             cx.learn_issuer(&record.certificate)?;
-            learnt |= self.learn_member(cx, node, record);
+            learnt |= self.learn_member(cx, by, node, record);
         }
         if learnt {
             cx.event(Event::HostsChanged(self.members.contacts()));
@@ -292,10 +296,18 @@ impl Supernode {
         Ok(())
     }
 
-    /// Learns of a member or its addresses. True if that is news.
-    fn learn_member(&mut self, cx: &Context, node: NodeId, record: MemberRecord) -> bool {
+    /// Learns of a member or its addresses, as supernode `by` tells. True if that is news.
+    fn learn_member(
+        &mut self,
+        cx: &Context,
+        by: NodeId,
+        node: NodeId,
+        record: MemberRecord,
+    ) -> bool {
         if let Some(member) = self.members.known.get_mut(&node) {
-            let news = !record.addresses.is_empty() && member.record != record;
+            // Who is linked speaks for itself: others may know less, and tell it later.
+            let hearsay = member.link.is_some() && by != node;
+            let news = !hearsay && !record.addresses.is_empty() && member.record != record;
             if news {
                 member.record = record;
             }

@@ -164,7 +164,7 @@ impl Supernode {
     ) -> Result<(), Status> {
         match message {
             Message::Heartbeat(load) => return self.on_heartbeat(cx, node, load),
-            Message::Members(members) => return self.on_members(cx, members),
+            Message::Members(members) => return self.on_members(cx, node, members),
             Message::StoreLocation(store) => return self.on_store_location(cx, store),
             Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),
             Message::Locate(locate) => self.on_locate(cx, link, &locate),

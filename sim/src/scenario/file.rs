@@ -350,7 +350,11 @@ impl Scenario {
         let degree = (2..=DEGREE_MAX).contains(&p.degree);
         self.demand("degree", degree, "must be 2 to 16")?;
         self.demand("degree", p.degree < p.peers, "is more neighbours than there are peers")?;
-        self.demand("near", p.near < p.degree, "leaves no link out of the region: it must be less than the degree")?;
+        self.demand(
+            "near",
+            p.near < p.degree,
+            "leaves no link out of the region: it must be less than the degree",
+        )?;
         let trees = p.trees.is_none_or(|trees| (1..=TREES_MAX).contains(&trees));
         self.demand("trees", trees, "must be 1 to 32")?;
         let positive = |value: f64| value.is_finite() && value > 0.0;
