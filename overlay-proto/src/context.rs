@@ -7,9 +7,10 @@ use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::verify::Verify;
 use crate::identity::{Certificate, Contact, Identity};
 use crate::io::{Event, Output};
-use crate::links::Links;
+use crate::links::{self, Links};
 use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
+use crate::wire::message::is_news;
 use crate::wire::{Class, Message, Packet, TransportAddress, codec};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -133,10 +134,30 @@ impl Context {
     /// Sends a message. One that fits no frame is a bug of ours, found by the tests of its limits.
     pub fn send(&mut self, link: LinkId, message: impl Into<Message>) {
         let message = message.into();
-        match codec::encode(&message) {
-            Ok(frame) => self.send_frame(link, Class::Control, frame),
-            Err(error) => debug_assert!(false, "{}: {error}", message.name()),
+        self.broadcast(&[link], &message);
+    }
+
+    /// Sends the same message over several links. It is encoded once.
+    pub fn broadcast(&mut self, links: &[LinkId], message: &Message) {
+        if links.is_empty() {
+            return;
         }
+        let frame = match codec::encode(message) {
+            Ok(frame) => frame,
+            Err(error) => return debug_assert!(false, "{}: {error}", message.name()),
+        };
+        let Some((last, others)) = links.split_last() else { return };
+        for link in others {
+            self.send_encoded(*link, message, frame.clone());
+        }
+        self.send_encoded(*last, message, frame);
+    }
+
+    fn send_encoded(&mut self, link: LinkId, message: &Message, frame: Vec<u8>) {
+        if is_news(message.number()) {
+            links::note_told(self, link, &frame);
+        }
+        self.send_frame(link, Class::Control, frame);
     }
 
     pub fn send_packet(&mut self, link: LinkId, packet: Packet) {

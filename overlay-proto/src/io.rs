@@ -252,6 +252,12 @@ pub enum Event {
         /// Whether a standby took over.
         failover: bool,
     },
+    /// The link to the home is gone. The peer looks for another; until [`Event::LoggedIn`] what it
+    /// asks waits.
+    HomeLost {
+        /// Which.
+        home: NodeId,
+    },
     /// This peer has no session any more.
     LoggedOut {
         /// 200 if it wanted so.

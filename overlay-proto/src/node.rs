@@ -15,7 +15,7 @@ use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
 use crate::view::{ChildView, NeighbourView, PeerView, PlaceView, SupernodeView};
 use crate::wire::message::{HOMES_BY_DISTANCE, Hello, Unsupported};
-use crate::wire::{DecodeError, Frame, Message};
+use crate::wire::{DecodeError, Frame, Message, codec};
 use std::sync::Arc;
 
 /// What a node is made of.
@@ -208,6 +208,9 @@ impl Node {
     }
 
     fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Refusal> {
+        if codec::tells_news(&frame) {
+            links::note_heard(&mut self.cx, link, &frame);
+        }
         match Frame::decode(frame) {
             Ok(Frame::Packet(packet)) => match (&mut self.peer, &mut self.supernode) {
                 (_, Some(supernode)) if packet.is_escalated() => {
@@ -232,12 +235,28 @@ impl Node {
                 self.take_goodbye(link, goodbye.status);
                 Ok(())
             }
+            Ok(Frame::Message(Message::Resync(message))) => {
+                if links::begin_anew(&mut self.cx, link, &message) {
+                    self.tell_all(link);
+                }
+                Ok(())
+            }
             Ok(Frame::Message(Message::Hello(_))) => Err(Status::MALFORMED),
             Ok(Frame::Message(message)) => self.take_message(link, message),
             Err(DecodeError::UnknownMessage(number)) => return Err(Refusal::Unknown(number)),
             Err(_) => Err(Status::MALFORMED),
         }
         .map_err(Refusal::Fatal)
+    }
+
+    /// What the other end keeps of what we have told is not what we have told.
+    fn tell_all(&mut self, link: LinkId) {
+        if let Some(peer) = &mut self.peer {
+            peer.tell_all(&mut self.cx, link);
+        }
+        if let Some(supernode) = &mut self.supernode {
+            supernode.tell_all(&mut self.cx, link);
+        }
     }
 
     /// Each message belongs to one role; the answer to a look-up goes to whoever has asked.

@@ -116,6 +116,7 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::LoggedIn { home, failover } => {
             ApiEvent::LoggedIn { home: home.to_string(), failover: *failover }
         }
+        Event::HomeLost { home } => ApiEvent::HomeLost { home: home.to_string() },
         Event::LoggedOut { status } => ApiEvent::LoggedOut { status: *status },
         Event::NeighbourUp { node, .. } => ApiEvent::NeighbourUp { node: node.to_string() },
         Event::NeighbourDown { node, .. } => ApiEvent::NeighbourDown { node: node.to_string() },

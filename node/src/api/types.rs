@@ -166,6 +166,11 @@ pub enum ApiEvent {
         /// Whether a standby took over.
         failover: bool,
     },
+    /// The link to the home is gone; another home is being looked for.
+    HomeLost {
+        /// The former home's node id in hex.
+        home: String,
+    },
     /// Logged out.
     LoggedOut {
         /// 200 if it was wanted.

@@ -176,7 +176,10 @@ impl Output {
         match event {
             ApiEvent::Message(entry) => self.show(event, || message(entry)),
             ApiEvent::LoggedIn { home, failover: true } => {
-                self.note(&format!("the home was lost; on line at {} now", short(home)));
+                self.note(&format!("on line again at {}", short(home)));
+            }
+            ApiEvent::HomeLost { home } => {
+                self.note(&format!("the home {} is gone; looking for another", short(home)));
             }
             ApiEvent::LoggedOut { status } if *status != Status::OK => {
                 self.note(&format!("off line: {status}; {}", status.way_out()));

@@ -10,8 +10,6 @@ use crate::id::{LinkId, NodeId, ShortId};
 use crate::pace::Pace;
 use crate::status::Status;
 use crate::time::{Span, Time};
-use crate::wire::Message;
-use crate::wire::codec;
 use crate::wire::message::{FarEntry, Neighbourhood, Placed, Report, SlotReport};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,6 +146,17 @@ impl Peer {
         cx.send(link, Neighbourhood { whole: true, entries });
     }
 
+    /// Tells a node again all that it keeps of us.
+    pub fn tell_all(&mut self, cx: &mut Context, link: LinkId) {
+        if self.neighbours.iter().any(|near| near.link == link) {
+            self.introduce(cx, link);
+        }
+        if self.session.online() == Some(link) {
+            self.report_all(cx);
+            self.publish_now(cx);
+        }
+    }
+
     /// A neighbour has a new place. Believed only as its home signed it.
     pub(super) fn on_placed(
         &mut self,
@@ -156,7 +165,7 @@ impl Peer {
         placed: Placed,
     ) -> Result<(), Status> {
         let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) else {
-            self.early(link).placed = Some(placed);
+            self.early(cx, link).placed = Some(placed);
             return Ok(());
         };
         let Placed { coordinates, issuer } = placed;
@@ -193,7 +202,7 @@ impl Peer {
     /// A neighbour tells of its neighbours.
     pub(super) fn on_neighbourhood(
         &mut self,
-        cx: &Context,
+        cx: &mut Context,
         link: LinkId,
         news: Neighbourhood,
     ) -> Result<(), Status> {
@@ -203,7 +212,7 @@ impl Peer {
             return Err(Status::TOO_LARGE);
         }
         let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) else {
-            self.early(link).hood.push(news);
+            self.early(cx, link).hood.push(news);
             return Ok(());
         };
         if news.whole {
@@ -232,13 +241,17 @@ impl Peer {
     }
 
     /// Where what a node tells is kept until our home names it a neighbour, too.
-    fn early(&mut self, link: LinkId) -> &mut Early {
-        if self.early.len() >= EARLY_MAX && !self.early.contains_key(&link) {
-            self.early.pop_first();
+    fn early(&mut self, cx: &mut Context, link: LinkId) -> &mut Early {
+        if self.early.len() >= EARLY_MAX
+            && !self.early.contains_key(&link)
+            && let Some((forgotten, _)) = self.early.pop_first()
+        {
+            crate::links::miss(cx, forgotten);
         }
         let early = self.early.entry(link).or_default();
         if early.hood.len() >= EARLY_MAX {
             early.hood.clear();
+            crate::links::miss(cx, link);
         }
         early
     }
@@ -333,7 +346,7 @@ impl Peer {
                 None => vacant(slot, dead),
             })
             .collect();
-        broadcast(cx, &links, Neighbourhood { whole: false, entries }.into());
+        cx.broadcast(&links, &Neighbourhood { whole: false, entries }.into());
     }
 
     /// Our new place, to all neighbours; with our home's certificate to those that lack it.
@@ -349,9 +362,9 @@ impl Peer {
         let new: Vec<LinkId> = new.into_iter().map(links).collect();
         if !new.is_empty() {
             let issuer = self.place.issuer.clone();
-            broadcast(cx, &new, Placed { coordinates: coordinates.clone(), issuer }.into());
+            cx.broadcast(&new, &Placed { coordinates: coordinates.clone(), issuer }.into());
         }
-        broadcast(cx, &told, Placed { coordinates, issuer: None }.into());
+        cx.broadcast(&told, &Placed { coordinates, issuer: None }.into());
     }
 
     fn tell_home(&mut self, cx: &mut Context) {
@@ -395,17 +408,6 @@ fn entry(near: &Neighbour, trees: u32) -> FarEntry {
         labels: labels.unwrap_or_default(),
         dead_slots: near.dead.slots,
         dead_parents: near.dead.parents,
-    }
-}
-
-/// The same message for all: encoded once.
-fn broadcast(cx: &mut Context, links: &[LinkId], message: Message) {
-    if links.is_empty() {
-        return;
-    }
-    let Ok(frame) = codec::encode(&message) else { return };
-    for link in links {
-        cx.send_frame(*link, crate::wire::Class::Control, frame.clone());
     }
 }
 

@@ -237,7 +237,8 @@ impl Peer {
 
     pub(super) fn on_login_reply(&mut self, cx: &mut Context, link: LinkId, answer: LoginReply) {
         let asked = matches!(self.session, Session::Asking { link: l, .. } if l == link);
-        if !asked {
+        // What a standby says to our wish that it expects us may come after we have asked for more.
+        if !asked || answer.status == Status::ACCEPTED {
             return;
         }
         let Some(node) = cx.links.node_of(link) else { return };
@@ -288,6 +289,7 @@ impl Peer {
         }
         self.survey = Survey::default();
         cx.event(Event::LoggedIn { home, failover });
+        self.learn_hosts(cx, &answer.others);
         self.take_standbys(cx, answer.standbys);
         self.report_all(cx);
         self.publish_now(cx);
@@ -322,6 +324,7 @@ impl Peer {
                 self.hosts.failed(node);
                 self.attempts = 0;
                 self.session = Session::Seeking { retry_at: cx.now };
+                cx.event(Event::HomeLost { home: node });
                 self.seek(cx);
             }
             Session::Asking { link: used, .. } if used == link => self.retry(cx, Some(node)),

@@ -8,16 +8,21 @@ use crate::io::Event;
 
 impl Peer {
     pub(super) fn take_standbys(&mut self, cx: &mut Context, standbys: Vec<Contact>) {
+        self.learn_hosts(cx, &standbys);
+        self.standbys = standbys;
+        self.standbys.truncate(cx.config.standbys);
+        self.warm_up(cx);
+    }
+
+    /// Remembers supernodes for the day on which home and standbys are all gone.
+    pub(super) fn learn_hosts(&mut self, cx: &mut Context, contacts: &[Contact]) {
         let mut learnt = false;
-        for contact in &standbys {
+        for contact in contacts {
             learnt |= self.hosts.learn(contact, false);
         }
         if learnt {
             cx.event(Event::HostsChanged(self.hosts.contacts()));
         }
-        self.standbys = standbys;
-        self.standbys.truncate(cx.config.standbys);
-        self.warm_up(cx);
     }
 
     /// Links to every standby, and asks it to expect us.

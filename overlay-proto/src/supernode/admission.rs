@@ -16,6 +16,9 @@ use crate::wire::message::{Login, LoginReply, Logout, PeerContact};
 
 /// A supernode with this many peers more than twice the least loaded one sends newcomers there.
 const IMBALANCE: usize = 16;
+/// Supernodes named to a peer beside its standbys, to remember: should home and standbys all be
+/// gone, one of these is left unless most of the realm is.
+const OTHERS: usize = 5;
 /// Supernodes named to a peer that is sent elsewhere.
 const REDIRECTS: usize = 3;
 
@@ -46,7 +49,7 @@ impl Supernode {
         if !nearer.is_empty() {
             // The link stays: this one may turn out to be the nearest after all.
             let answer = self.terms(cx, Status::ASK_THERE, node);
-            cx.send(link, LoginReply { redirect: nearer, standbys: Vec::new(), ..answer });
+            cx.send(link, LoginReply { redirect: nearer, ..without_names(answer) });
             return Ok(());
         }
         if let Err((status, redirect)) = self.has_room(cx, node, &login) {
@@ -105,14 +108,17 @@ impl Supernode {
 
     fn terms(&self, cx: &Context, status: Status, node: NodeId) -> LoginReply {
         let small = |n: usize| u8::try_from(n).unwrap_or(u8::MAX);
+        let mut standbys = self.members.standbys(node, cx.config.standbys + OTHERS);
+        let others = standbys.split_off(standbys.len().min(cx.config.standbys));
         LoginReply {
             status,
             lease_secs: u16::try_from(cx.config.lease.as_millis() / 1_000).unwrap_or(u16::MAX),
-            standbys: self.members.standbys(node, cx.config.standbys),
+            standbys,
             redirect: Vec::new(),
             trees: small(self.tree_count(cx)),
             degree: small(cx.config.degree),
             near: small(cx.config.near),
+            others,
         }
     }
 
@@ -150,12 +156,8 @@ impl Supernode {
         redirect: Vec<Contact>,
     ) {
         self.counters.refused += 1;
-        let answer = LoginReply {
-            redirect,
-            standbys: Vec::new(),
-            lease_secs: 0,
-            ..self.terms(cx, status, node)
-        };
+        let terms = self.terms(cx, status, node);
+        let answer = LoginReply { redirect, lease_secs: 0, ..without_names(terms) };
         cx.send(link, answer);
         cx.hang_up(link);
         cx.event(Event::Refused { node, status });
@@ -198,6 +200,11 @@ impl Supernode {
             crate::links::dismiss(cx, link, Status::TIMEOUT);
         }
     }
+}
+
+/// The terms without standbys and others: for who gets no session.
+fn without_names(terms: LoginReply) -> LoginReply {
+    LoginReply { standbys: Vec::new(), others: Vec::new(), ..terms }
 }
 
 /// Chain, then possession of the device key on this very link.

@@ -258,6 +258,12 @@ impl Child {
             .map(|(slot, _)| slot)
     }
 
+    /// The child has missed what it was told: its place is issued again, with all its neighbours.
+    pub fn tell_all(&mut self) {
+        self.touched = true;
+        self.untold = self.seats().map(|(i, _)| i).collect();
+    }
+
     /// How to reach those neighbours that the child has not been told of.
     pub fn take_untold(&mut self) -> Vec<SlotContact> {
         let untold = std::mem::take(&mut self.untold);

@@ -16,6 +16,9 @@ const HALF_LIFE: Span = Span::secs(60);
 const SUPPRESS: usize = 5;
 /// Served again at so many points, in halves of the degree.
 const REUSE: usize = 2;
+/// No more points than this are held against anybody, in halves of the degree: whatever has been,
+/// two half-lives of quiet are enough to be served again.
+const CEILING: usize = 4 * REUSE;
 /// Links that a damped peer is given nevertheless.
 const LINKS_LEFT: usize = 2;
 /// Peers remembered. More are not damped: there is no flap worth it in such a storm.
@@ -42,7 +45,7 @@ impl Damping {
             return;
         }
         let record = self.records.entry(node).or_insert(Record { at: now, ..Record::default() });
-        record.points = record.points.saturating_add(links);
+        record.points = record.points.saturating_add(links).min(CEILING * degree / 2);
         record.damped |= 2 * record.points >= SUPPRESS * degree;
     }
 
@@ -91,6 +94,13 @@ mod tests {
         assert!(!after(&flaps, 40).holds(&NodeId([2; 32]), 8), "somebody else");
         assert!(after(&flaps, 60).holds(&PEER, 2));
         assert!(!after(&flaps, 120).holds(&PEER, 2));
+    }
+
+    #[test]
+    fn who_has_failed_for_long_is_served_again_after_two_quiet_half_lives() {
+        let losses: Vec<_> = (0..60).map(|n| (n, 8)).collect();
+        assert!(after(&losses, 100).holds(&PEER, 8));
+        assert!(!after(&losses, 180).holds(&PEER, 8));
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Supernode {
         let peers = (self.members.peers() + ours).max(1) as u64;
         let homes = self.members.weights(|load| load.children).into_iter();
         let strange = homes.filter(|(home, _, children)| {
-            let expected = by_chance * u64::from(*children) / peers;
+            let theirs = u64::from(*children) * degree.saturating_sub(near) as u64;
+            let expected = (by_chance * u64::from(*children) / peers).min(theirs);
             let there = links.get(home).copied().unwrap_or(0);
             let few = expected >= EXPECTED_MIN && share * there < expected;
             few || expected >= EXPECTED_MIN_OF_NONE && there == 0
@@ -85,16 +86,15 @@ impl Supernode {
 
     /// Takes a peer out of two links and asks `home` to splice it into one of its own.
     fn move_to(&mut self, cx: &mut Context, node: NodeId, home: NodeId, link: LinkId) {
-        let Some(child) = self.children.get(&node).filter(|child| child.free() == 0) else {
-            return;
-        };
+        let Some(child) = self.children.get(&node) else { return };
+        let given_up = LINKS_MOVED.saturating_sub(child.free());
         let (joiner, exclude) = (child.contact.clone(), child.linked());
         let mut spared = self.spared(cx, child, home);
-        if spared.len() < LINKS_MOVED {
+        if spared.len() < given_up {
             return;
         }
         let Some(id) = self.open_request(cx, RequestKind::Splice { child: node }) else { return };
-        for _ in 0..LINKS_MOVED {
+        for _ in 0..given_up {
             let cut = spared.swap_remove(cx.random_below(spared.len()));
             if let Some(child) = self.children.get_mut(&node) {
                 child.unseat(cut);
@@ -105,11 +105,17 @@ impl Supernode {
         cx.send(link, Splice { id, joiner, exclude });
     }
 
-    /// The neighbours that `child` can do without: those that are up, and not of `home`.
+    /// The neighbours that `child` can do without: those that are up, and not of `home`. Not the
+    /// near ones, unless it has no others.
     fn spared(&self, cx: &Context, child: &Child, home: NodeId) -> Vec<ShortId> {
-        let far = |node: &NodeId| cx.config.near == 0 || !self.children.contains_key(node);
         let up = child.seats().filter(|(_, seat)| seat.phase == Phase::Up);
-        let others = up.filter(|(_, seat)| seat.peer.home != home && far(&seat.peer.contact.node));
-        others.map(|(_, seat)| seat.peer.contact.node.short()).collect()
+        let others: Vec<NodeId> = up
+            .filter(|(_, seat)| seat.peer.home != home)
+            .map(|(_, seat)| seat.peer.contact.node)
+            .collect();
+        let near = |node: &&NodeId| cx.config.near > 0 && self.children.contains_key(node);
+        let (near, far): (Vec<&NodeId>, Vec<&NodeId>) = others.iter().partition(near);
+        let spared = if far.len() < LINKS_MOVED { near } else { far };
+        spared.into_iter().map(|node| node.short()).collect()
     }
 }

@@ -23,6 +23,7 @@ use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
+use crate::wire::message::Standbys;
 use child::Child;
 use damping::Damping;
 use directory::{Directory, Find};
@@ -132,10 +133,27 @@ impl Supernode {
                 if let Some(node) = self.child_of(cx, link) {
                     return self.on_child_message(cx, link, node, message);
                 }
-                // From a session that has just ended: late, not wrong.
+                // It believes in a session that there is none of: it shall log in again.
+                if matches!(message, Message::Report(_) | Message::Publish(_)) {
+                    links::dismiss(cx, link, Status::STALE);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Tells a node again all that it keeps of us.
+    pub fn tell_all(&mut self, cx: &mut Context, link: LinkId) {
+        if self.member_of(cx, link).is_some() {
+            self.send_members(cx, link);
+        } else if let Some(node) = self.child_of(cx, link) {
+            let standbys = self.members.standbys(node, cx.config.standbys);
+            cx.send(link, Standbys { standbys });
+            if let Some(child) = self.children.get_mut(&node) {
+                child.tell_all();
+                self.wake_by(cx.now);
+            }
+        }
     }
 
     fn on_child_message(

@@ -6,6 +6,7 @@ use crate::config::DEGREE_MAX;
 use crate::context::Context;
 use crate::coordinates::Coordinates;
 use crate::id::NodeId;
+use crate::links;
 use crate::status::Status;
 use crate::wire::message::{Assign, Report, SlotReport};
 
@@ -36,7 +37,8 @@ impl Supernode {
                 continue;
             }
             if !cx.issuers.know(coordinates.home) {
-                // A member that we have yet to hear of: its peers will move or be told again.
+                // A member that we have yet to hear of.
+                links::miss(cx, child.link);
                 continue;
             }
             cx.check_place(&coordinates)?;

@@ -63,7 +63,12 @@ impl Supernode {
         origin: Origin,
     ) {
         let short = joiner.contact.node.short();
-        let Some((node, other)) = self.cuttable(cx, short, exclude, reach) else {
+        let mut found = self.cuttable(cx, short, exclude, reach);
+        if found.is_none() && matches!(origin, Origin::There { .. }) {
+            // Whoever asks from elsewhere has no other choice.
+            found = self.cuttable(cx, short, exclude, Reach::Anywhere);
+        }
+        let Some((node, other)) = found else {
             return self.cut_ends(cx, &joiner, &origin, None);
         };
         if self.children.contains_key(&other.contact.node) {

@@ -165,9 +165,11 @@ impl Supernode {
         }
     }
 
-    /// The linked peer that has been here longest and is no root yet, else any linked one.
+    /// The linked peer that has been here longest and is no root yet, else any linked one. Who is
+    /// alone in the realm needs no link.
     fn stable_child(&self) -> Option<NodeId> {
-        let linked = self.children.iter().filter(|(_, child)| child.up() > 0);
+        let alone = self.children.len() + self.members.peers() == 1;
+        let linked = self.children.iter().filter(|(_, child)| alone || child.up() > 0);
         let rank = |node: &NodeId, child: &Child| (self.is_root(*node), child.since);
         linked.min_by_key(|(node, child)| rank(node, child)).map(|(node, _)| *node)
     }

@@ -4,7 +4,7 @@
 //! fixed layout (see [`packet`](super::packet)) so that a forwarder need not decode the payload.
 //! The first byte tells them apart. The driver adds the length before each frame.
 
-use super::message::Message;
+use super::message::{Message, is_news};
 use super::packet::{PACKET_MARK, Packet, PacketError};
 use crate::config::FRAME_BYTES_MAX;
 use serde::Serialize;
@@ -92,6 +92,11 @@ pub fn encode(message: &Message) -> Result<Vec<u8>, EncodeError> {
 pub fn decode_message(bytes: &[u8]) -> Result<Message, DecodeError> {
     let (number, body) = read_head(bytes)?;
     Message::read_body(number, body)
+}
+
+/// Whether the frame is a message of which the receiver keeps what it says.
+pub(crate) fn tells_news(frame: &[u8]) -> bool {
+    read_head(frame).is_ok_and(|(number, _)| is_news(number))
 }
 
 pub(super) fn write_head(number: u8, out: &mut Vec<u8>) {

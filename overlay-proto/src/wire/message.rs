@@ -46,6 +46,17 @@ positional! {
         pub answer: bool,
         /// What the link costs, as the asking end has measured it.
         pub cost: LinkCost,
+        /// The checksum of all news that the sender has told on this link (CRC-32 over its frames).
+        pub told: u32,
+    }
+}
+
+positional! {
+    /// News was missed on this link. First asked for, then done: what a node tells once and then
+    /// only changes of is told whole again.
+    pub struct Resync {
+        /// False: the sender has missed something. True: it begins anew, all it has told is void.
+        pub anew: bool,
     }
 }
 
@@ -152,6 +163,8 @@ positional! {
         pub degree: u8,
         /// Of them, those for near neighbours. If there are any, links cost by their time as well.
         pub near: u8,
+        /// More supernodes to remember, with status 200.
+        pub others: Vec<Contact>,
     }
 }
 
@@ -493,6 +506,16 @@ positional! {
     }
 }
 
+/// Numbers of the messages of which the receiver keeps what they say until it hears of a change:
+/// both ends see to it that none is missed. Assign, Report, Publish, Standbys, Placed,
+/// Neighbourhood, Members.
+const NEWS: [u8; 7] = [15, 16, 17, 20, 30, 31, 41];
+
+/// Whether a frame with this number tells news.
+pub(crate) fn is_news(number: u8) -> bool {
+    NEWS.contains(&number)
+}
+
 macro_rules! messages {
     ($($number:literal $variant:ident $doc:literal;)*) => {
         /// A message between two linked nodes.
@@ -533,6 +556,7 @@ messages! {
     2 KeepAlive "The link lives.";
     3 Goodbye "The link ends.";
     4 Unsupported "What was that?";
+    5 Resync "Tell me again.";
     10 Register "A new user.";
     11 RegisterReply "The new user's certificate.";
     12 Login "A new session.";

@@ -135,9 +135,10 @@ fn peer_messages() -> Vec<Message> {
             supernode: Some(supernode().into()),
         }
         .into(),
-        KeepAlive { seq: 70_000, answer: true, cost: LinkCost::HOP_ONLY }.into(),
+        KeepAlive { seq: 70_000, answer: true, cost: LinkCost::HOP_ONLY, told: 0xcbf4_3926 }.into(),
         Goodbye { status: Status::OVERLOADED }.into(),
         Unsupported { number: 77, status: Status::NOT_SERVED }.into(),
+        Resync { anew: false }.into(),
         Register {
             name: name("alice"),
             user: UserKey(key(3).public()),
@@ -170,6 +171,7 @@ fn peer_messages() -> Vec<Message> {
             trees: 8,
             degree: 8,
             near: 4,
+            others: vec![contact(9)],
         }
         .into(),
         Logout { record: Some(record()) }.into(),

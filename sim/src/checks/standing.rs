@@ -103,7 +103,7 @@ impl Standing {
         let stand = &mut self.stands[host as usize];
         match event {
             Event::LoggedIn { .. } => stand.logged_in = true,
-            Event::LoggedOut { .. } => stand.logged_in = false,
+            Event::HomeLost { .. } | Event::LoggedOut { .. } => stand.logged_in = false,
             Event::Placed { labels, neighbours, .. } => {
                 (stand.labels, stand.named) = (*labels, *neighbours);
             }

@@ -1,0 +1,72 @@
+//! Whether both ends of a link agree on what has been told over it.
+//!
+//! Places, neighbourhoods and reports are told once, and then only what changes. Each end keeps a
+//! running checksum of what it told and of what it heard, and every keep-alive compares them: its
+//! place in the stream is the same at both ends. An end that has missed something, by whatever
+//! mistake of a transport, a driver or our own, asks the other to tell all of it anew
+//! (anti-entropy: Demers et al., "Epidemic algorithms for replicated database maintenance", 1987).
+
+use crate::context::Context;
+use crate::id::LinkId;
+use crate::time::{Span, Time};
+use crate::wire::message::Resync;
+
+/// The two running checksums of one end: CRC-32 over the frames that tell news, in their order.
+/// They guard against mistakes, not against a liar, who would tell lies just as well.
+#[derive(Debug, Default)]
+pub(super) struct Step {
+    pub told: u32,
+    heard: u32,
+    /// When this end may be made to tell everything again.
+    anew_at: Time,
+}
+
+fn after(sum: u32, frame: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new_with_initial(sum);
+    hasher.update(frame);
+    hasher.finalize()
+}
+
+/// Counts news that goes out over `link`.
+pub(crate) fn note_told(cx: &mut Context, link: LinkId, frame: &[u8]) {
+    if let Some(link) = cx.links.by_id.get_mut(&link) {
+        link.step.told = after(link.step.told, frame);
+    }
+}
+
+/// Counts news that has come over `link`.
+pub(crate) fn note_heard(cx: &mut Context, link: LinkId, frame: &[u8]) {
+    if let Some(link) = cx.links.by_id.get_mut(&link) {
+        link.step.heard = after(link.step.heard, frame);
+    }
+}
+
+/// News that came over `link` could not be kept: it is wanted again.
+pub(crate) fn miss(cx: &mut Context, link: LinkId) {
+    note_heard(cx, link, b"missed");
+}
+
+/// The other end says what it has told so far. If that is not what came, it shall begin anew.
+pub(super) fn compare(cx: &mut Context, link: LinkId, told: u32) {
+    if cx.links.get(link).is_some_and(|link| link.step.heard != told) {
+        cx.send(link, Resync { anew: false });
+    }
+}
+
+/// Takes the wish for everything anew, or its fulfilment. True if this end is to tell everything.
+/// A wish soon after another is not heard: one question must not cost many answers.
+pub(crate) fn begin_anew(cx: &mut Context, link: LinkId, message: &Resync) -> bool {
+    let (now, pause) = (cx.now, Span(cx.config.keep_alive.0 / 2));
+    let Some(known) = cx.links.by_id.get_mut(&link) else { return false };
+    if message.anew {
+        known.step.heard = 0;
+        return false;
+    }
+    if now < known.step.anew_at {
+        return false;
+    }
+    known.step.anew_at = now + pause;
+    known.step.told = 0;
+    cx.send(link, Resync { anew: true });
+    true
+}
