@@ -3,7 +3,7 @@
 use super::Peer;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
-use crate::coordinates::{Coordinates, Label, LabelChanges, Labels, LinkCost};
+use crate::coordinates::{Coordinates, LabelChanges, Labels, LinkCost};
 use crate::footprint::{Heap, flat};
 use crate::forward::{DeadLinks, Hood, Near};
 use crate::id::{LinkId, NodeId, ShortId};
@@ -83,13 +83,8 @@ impl Neighbour {
             let Some(lost) = self.far.in_slot(slot) else { return false };
             let has_died = dead.slots != 0 && node != me;
             if has_died {
-                let labels = self.coordinates.iter().flat_map(|c| c.labels.iter());
-                let above = |(tree, label): (usize, Label)| {
-                    let parent = label.parent().is_some_and(|p| lost.labels.get(tree) == p);
-                    u32::from(parent) << tree
-                };
-                self.dead.slots |= 1 << slot;
-                self.dead.parents |= labels.enumerate().map(above).sum::<u32>();
+                let own = self.coordinates.as_ref().map(|c| c.labels.view()).unwrap_or_default();
+                self.dead.lose(slot, own, lost.labels);
             }
             // Else its home has another for it.
             self.far.remove(slot);
