@@ -19,8 +19,9 @@ impl Stage<'_> {
         let limit = self.now() + REST;
         loop {
             let issued = self.issued();
-            let flaws = self.flaws(&issued);
-            self.parts = Some(labels::parts(&issued));
+            let parts = labels::parts(&issued);
+            let flaws = self.flaws(&issued, parts);
+            self.parts = Some(parts);
             if flaws.is_empty() {
                 return Ok(());
             }
@@ -42,15 +43,18 @@ impl Stage<'_> {
         self.world.machine(self.population.host(user))?.place()
     }
 
-    fn flaws(&self, issued: &BTreeMap<NodeId, IssuedView>) -> Vec<(&'static str, String)> {
-        let trees = labels::flaws(issued, self.scenario.trees());
+    fn flaws(
+        &self,
+        issued: &BTreeMap<NodeId, IssuedView>,
+        parts: usize,
+    ) -> Vec<(&'static str, String)> {
+        let trees = labels::flaws(issued, self.scenario.trees(), parts);
         let trees = trees.into_iter().map(|flaw| (labels::CHECK, flaw));
         let places = self.live_users().into_iter().filter_map(|user| self.place(user));
         let beliefs = places.flat_map(|peer| {
             let forged = places::forged(&peer, issued);
             forged.into_iter().chain(places::stale(&peer, issued))
         });
-        let parts = labels::parts(issued);
         let split = (parts > 1).then(|| format!("the links fall into {parts} parts"));
         let split = split.map(|flaw| (labels::CHECK, flaw));
         split.into_iter().chain(trees).chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
