@@ -282,12 +282,12 @@ impl Peer {
             .collect()
     }
 
+    /// What the home issued last.
+    pub fn issued(&self) -> Option<IssuedView> {
+        self.place.coordinates.as_ref().map(issued)
+    }
+
     pub fn place_view(&self, cx: &Context) -> PlaceView {
-        let issued = |coordinates: &Coordinates| IssuedView {
-            seq: coordinates.seq,
-            slots: coordinates.slots.clone(),
-            labels: coordinates.labels.iter().collect(),
-        };
         let belief = |near: &Neighbour| BeliefView {
             slot: near.slot,
             node: near.node,
@@ -300,9 +300,17 @@ impl Peer {
         };
         PlaceView {
             node: cx.me,
-            issued: self.place.coordinates.as_ref().map(issued),
+            issued: self.issued(),
             neighbours: self.neighbours.iter().map(belief).collect(),
         }
+    }
+}
+
+fn issued(coordinates: &Coordinates) -> IssuedView {
+    IssuedView {
+        seq: coordinates.seq,
+        slots: coordinates.slots.clone(),
+        labels: coordinates.labels.iter().collect(),
     }
 }
 
