@@ -7,11 +7,13 @@ pub mod file;
 mod lives;
 pub mod play;
 pub mod population;
+mod processes;
 mod stage;
 pub mod step;
 mod steps;
 mod strain;
 mod tell;
+mod watch;
 
 pub use file::{Change, Scenario, ScenarioError, trees_by_size};
 pub use play::{Outcome, Progress, play};
