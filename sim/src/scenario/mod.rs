@@ -4,7 +4,9 @@ mod agree;
 pub mod asked;
 mod churn;
 pub mod file;
+mod limits;
 mod lives;
+pub mod load;
 pub mod play;
 pub mod population;
 mod processes;
@@ -15,6 +17,7 @@ mod strain;
 mod tell;
 mod watch;
 
-pub use file::{Change, Scenario, ScenarioError, trees_by_size};
+pub use file::{Scenario, trees_by_size};
+pub use load::{Change, ScenarioError};
 pub use play::{Outcome, Progress, play};
 pub use step::{Step, Under};
