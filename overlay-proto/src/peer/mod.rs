@@ -2,6 +2,7 @@
 
 mod delivery;
 mod enrolment;
+mod gossip;
 mod hosts;
 mod locate;
 mod location_cache;
@@ -26,9 +27,10 @@ use crate::time::Time;
 use crate::view::{BeliefView, IssuedView, NeighbourView, PeerView, PlaceView};
 use crate::wire::Message;
 use delivery::Delivery;
+use gossip::Gossip;
 use hosts::Hosts;
 use locate::{Errand, Lookups, Waiter};
-use neighbourhood::{Early, Gossip, Neighbour};
+use neighbourhood::{Early, Neighbour};
 use place::{Place, SlotState};
 use probe::Probes;
 use session::{Goal, Session};
