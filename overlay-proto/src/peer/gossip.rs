@@ -30,17 +30,17 @@ pub(crate) struct Gossip {
     /// Our own place is new: tell the neighbours.
     pub placed: bool,
     /// Our slots whose neighbour changed, or its labels in these trees: tell the neighbours.
-    pub(super) entries: BTreeMap<u8, u32>,
+    pub entries: BTreeMap<u8, u32>,
     /// Slots whose neighbour was lost without a goodbye, one bit each.
     dead: u16,
     /// Whether there are such, here or at a neighbour: that does not wait.
-    pub(super) urgent: bool,
+    pub urgent: bool,
     /// When news of neighbours may be told.
     around_pace: Pace,
     /// Slots that came up or went down: tell the home.
     pub slots: Vec<SlotReport>,
     /// Neighbours whose place is new: tell the home.
-    pub(super) around: BTreeSet<NodeId>,
+    pub around: BTreeSet<NodeId>,
 }
 
 impl Peer {

@@ -23,9 +23,9 @@ pub(crate) struct Neighbour {
     /// Its own neighbours, as it says.
     pub far: Hood,
     /// Which of its links have died since it was placed.
-    pub(super) dead: DeadLinks,
+    pub dead: DeadLinks,
     /// The home whose certificate it has been shown by us.
-    pub(super) shown: Option<NodeId>,
+    pub shown: Option<NodeId>,
     /// Whether it has said goodbye.
     pub leaving: bool,
 }
