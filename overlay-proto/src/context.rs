@@ -72,7 +72,8 @@ impl Context {
         }
     }
 
-    /// Bytes on the heap of links and certificates, without what waits for the driver.
+    /// Bytes on the heap of links, certificates and the queue to the driver, without the frames
+    /// that wait in it.
     pub fn heap(&self) -> usize {
         let outbox = self.out.capacity() * size_of::<Output>();
         outbox + self.links.heap() + self.issuers.heap() + self.listening.heap()

@@ -13,7 +13,7 @@ use crate::peer::Peer;
 use crate::status::Status;
 use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
-use crate::view::{ChildView, NeighbourView, PeerView, PlaceView, SupernodeView};
+use crate::view::{ChildView, IssuedView, NeighbourView, PeerView, PlaceView, SupernodeView};
 use crate::wire::message::{HOMES_BY_DISTANCE, Hello, Unsupported};
 use crate::wire::{DecodeError, Frame, Message, codec};
 use std::sync::Arc;
@@ -325,6 +325,11 @@ impl Node {
     /// The peer's place and what it believes of those around it, if the node has the role.
     pub fn place(&self) -> Option<PlaceView> {
         self.peer.as_ref().map(|peer| peer.place_view(&self.cx))
+    }
+
+    /// The place that its home issued last, if the node is a peer.
+    pub fn issued(&self) -> Option<IssuedView> {
+        self.peer.as_ref()?.issued()
     }
 
     /// The supernode role at a glance, if the node has it.

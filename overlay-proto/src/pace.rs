@@ -26,7 +26,7 @@ impl Pace {
     /// has passed since the one before.
     pub fn told(&mut self, now: Time, first: Span, most: Span) {
         let doubled = Span(2 * self.gap.0);
-        let busy = self.gap != Span::ZERO && now.since(self.told) < doubled;
+        let busy = now.since(self.told) < doubled;
         self.gap = if busy { doubled.min(most) } else { first };
         self.told = now;
         self.due = now + self.gap;

@@ -46,6 +46,8 @@ mod sown {
         LossUnreported,
         /// Who asks over a link whether it lives takes its own question for a sign of life.
         SilenceUnnoticed,
+        /// A node that has missed news does not ask for it.
+        MissUnnoticed,
         /// A place is believed whatever its signature.
         PlaceUnchecked,
         /// A neighbour's older place replaces its newer one.
@@ -79,6 +81,7 @@ mod sown {
             SeededBug::DegreeOffByOne,
             SeededBug::LossUnreported,
             SeededBug::SilenceUnnoticed,
+            SeededBug::MissUnnoticed,
             SeededBug::PlaceUnchecked,
             SeededBug::OlderPlaceWins,
             SeededBug::EpochIgnoredInDistance,

@@ -33,6 +33,16 @@ const HOMES: &str = "
     crash_supernodes = { count = 1, how = 'kill', under = { limit_secs = 60 } }
 ";
 
+/// Frames vanish, come twice and overtake each other.
+const CHAOS: &str = "
+    name = 'chaos'
+    population = { peers = 30, supernodes = 2, degree = 5, trees = 4, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    chaos = { lose = 0.08, duplicate = 0.03, reorder = 0.03, for_secs = 20, under = { limit_secs = 60 } }
+";
+
 /// One of these must show a mistake; without it, none may show anything. A single one would tie the
 /// test to the core's timing.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
@@ -51,6 +61,7 @@ fn expected(bug: SeededBug) -> (World, &'static str) {
     let (crash, homes) = (World::Scenario(CRASH), World::Scenario(HOMES));
     match bug {
         LabelNotReissued | OrphanKeepsLabel | SlotOfTheWrongEnd => (crash, "labels"),
+        MissUnnoticed => (World::Scenario(CHAOS), "places"),
         EpochIgnoredInChoice | TwoRootsAccepted => (homes, "labels"),
         DegreeOffByOne => (crash, "degree"),
         LossUnreported | SilenceUnnoticed => (crash, "liveness"),
@@ -84,7 +95,7 @@ fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static 
 #[test]
 fn nothing_is_found_where_no_mistake_is_made() {
     let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
-    for world in [CRASH, HOMES].map(World::Scenario).into_iter().chain(liars) {
+    for world in [CRASH, HOMES, CHAOS].map(World::Scenario).into_iter().chain(liars) {
         for seed in SEEDS {
             let (checks, found) = found(world, seed, None);
             assert!(checks.is_empty(), "{world:?}, seed {seed}: {found:#?}");

@@ -43,16 +43,9 @@ impl LabelTable {
     pub fn push(&mut self) {
         self.rows += 1;
         let cells = self.rows * self.trees;
-        // Rows are few and stay long: no room beyond them.
         match &mut self.cells {
-            Cells::Hops(labels) => {
-                labels.reserve_exact(cells - labels.len());
-                labels.resize(cells, HopLabel::NONE);
-            }
-            Cells::Costs(labels) => {
-                labels.reserve_exact(cells - labels.len());
-                labels.resize(cells, Label::NONE);
-            }
+            Cells::Hops(labels) => extend_to(labels, cells, HopLabel::NONE),
+            Cells::Costs(labels) => extend_to(labels, cells, Label::NONE),
         }
     }
 
@@ -69,30 +62,25 @@ impl LabelTable {
         if tree >= self.trees {
             self.reshape(tree + 1);
         }
-        if label.as_hops().is_none() {
-            self.allow_costs();
-        }
         let cell = row * self.trees + tree;
         match (&mut self.cells, label.as_hops()) {
             (Cells::Hops(labels), Some(label)) => labels[cell] = label,
             (Cells::Costs(labels), _) => labels[cell] = label,
-            (Cells::Hops(_), None) => unreachable!("costs have just been allowed"),
+            (Cells::Hops(labels), None) => {
+                let mut costs: Vec<Label> = labels.iter().map(|hops| Label::from(*hops)).collect();
+                costs[cell] = label;
+                self.cells = Cells::Costs(costs);
+            }
         }
     }
 
     /// Puts the last row in the place of this one.
     pub fn swap_remove(&mut self, row: usize) {
         let Some(last) = self.rows.checked_sub(1).filter(|last| row <= *last) else { return };
-        let moved = last * self.trees..(last + 1) * self.trees;
+        let (row, cells) = (row * self.trees, last * self.trees);
         match &mut self.cells {
-            Cells::Hops(labels) => {
-                labels.copy_within(moved, row * self.trees);
-                labels.truncate(last * self.trees);
-            }
-            Cells::Costs(labels) => {
-                labels.copy_within(moved, row * self.trees);
-                labels.truncate(last * self.trees);
-            }
+            Cells::Hops(labels) => fill_from_behind(labels, row, cells),
+            Cells::Costs(labels) => fill_from_behind(labels, row, cells),
         }
         self.rows = last;
     }
@@ -110,12 +98,18 @@ impl LabelTable {
         self.trees = trees;
         self.cells = hops.map_or(Cells::Costs(cells), Cells::Hops);
     }
+}
 
-    fn allow_costs(&mut self) {
-        if let Cells::Hops(labels) = &self.cells {
-            self.cells = Cells::Costs(labels.iter().map(|label| Label::from(*label)).collect());
-        }
-    }
+/// Brings the labels up to so many. Rows are few and stay long: no room beyond them.
+fn extend_to<L: Clone>(labels: &mut Vec<L>, cells: usize, none: L) {
+    labels.reserve_exact(cells - labels.len());
+    labels.resize(cells, none);
+}
+
+/// Puts the row that begins at the cell `last` and ends the table where another begins.
+fn fill_from_behind<L: Copy>(labels: &mut Vec<L>, row: usize, last: usize) {
+    labels.copy_within(last.., row);
+    labels.truncate(last);
 }
 
 impl Heap for LabelTable {

@@ -47,6 +47,17 @@ pub struct DeadLinks {
 }
 
 impl DeadLinks {
+    /// Notes the loss of the neighbour in `slot`, which is below [`DEGREE_MAX`]: what lies below it
+    /// is cut off, and so is what lies above in the trees in which it stood above. `own` are the
+    /// labels of the node whose links these are, `lost` those that the neighbour had.
+    pub fn lose(&mut self, slot: u8, own: LabelsRef<'_>, lost: LabelsRef<'_>) {
+        self.slots |= 1 << slot;
+        for (tree, label) in own.iter().enumerate() {
+            let stood_above = label.parent().is_some_and(|parent| lost.get(tree) == parent);
+            self.parents |= u32::from(stood_above) << tree;
+        }
+    }
+
     /// Whether the next hop of `tree` from `here` to `there` is dead.
     pub(super) fn block(self, tree: usize, here: Label, there: Label) -> bool {
         match here.slot_toward(there) {

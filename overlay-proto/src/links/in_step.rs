@@ -48,7 +48,8 @@ pub(crate) fn miss(cx: &mut Context, link: LinkId) {
 
 /// The other end says what it has told so far. If that is not what came, it shall begin anew.
 pub(super) fn compare(cx: &mut Context, link: LinkId, told: u32) {
-    if cx.links.get(link).is_some_and(|link| link.step.heard != told) {
+    let missed = cx.links.get(link).is_some_and(|link| link.step.heard != told);
+    if missed && !seeded!(MissUnnoticed) {
         cx.send(link, Resync { anew: false });
     }
 }
@@ -69,4 +70,71 @@ pub(crate) fn begin_anew(cx: &mut Context, link: LinkId, message: &Resync) -> bo
     known.step.told = 0;
     cx.send(link, Resync { anew: true });
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+    use crate::id::NodeId;
+    use crate::io::{Command, Input};
+    use crate::testing::{Net, Realm};
+    use crate::time::Span;
+    use crate::wire::codec;
+    use crate::wire::message::Resync;
+
+    /// Of what the peers believe of each other: how much is what was issued last, and how much not.
+    fn beliefs(net: &Net, users: &[NodeId]) -> (usize, usize) {
+        let places = users.iter().filter_map(|user| net.nodes[user].place());
+        let beliefs = places.flat_map(|place| place.neighbours);
+        let labels = |node: NodeId| net.nodes[&node].issued().map(|issued| issued.labels);
+        let (right, wrong): (Vec<_>, Vec<_>) = beliefs.partition(|belief| {
+            belief.issued.as_ref().map(|issued| issued.labels.clone()) == labels(belief.node)
+        });
+        (right.len(), wrong.len())
+    }
+
+    fn online(net: &mut Net, realm: &mut Realm, users: std::ops::Range<u8>) -> Vec<NodeId> {
+        let users: Vec<NodeId> = users.map(|n| net.add(realm.user(n))).collect();
+        users.iter().for_each(|user| _ = net.ask(*user, Command::Login));
+        users
+    }
+
+    #[test]
+    fn what_was_lost_on_the_way_is_told_again() {
+        let [report, placed, neighbourhood] = [16, 30, 31];
+        for lost in [report, placed, neighbourhood] {
+            let mut realm = Realm::new(Config::default());
+            let mut net = Net::new();
+            let supernode = realm.supernode(0);
+            net.add(supernode);
+            net.losing = Some(lost);
+            let users = online(&mut net, &mut realm, 0..5);
+            net.run(Span::secs(4));
+            net.losing = None;
+            let whole = |net: &Net| {
+                let labelled = |user: &NodeId| net.peer(*user).labels == net.peer(*user).trees;
+                beliefs(net, &users) == (20, 0) && users.iter().all(labelled)
+            };
+            assert!(!whole(&net), "{lost}: it was needed");
+            net.run(Span::secs(20));
+            assert!(whole(&net), "{lost}: {:?}", beliefs(&net, &users));
+        }
+    }
+
+    #[test]
+    fn who_asks_for_everything_all_the_time_does_not_get_it_each_time() {
+        let mut realm = Realm::new(Config::default());
+        let mut net = Net::new();
+        let supernode = realm.supernode(0);
+        net.add(supernode);
+        let users = online(&mut net, &mut realm, 0..2);
+        net.run(Span::secs(10));
+        let (node, link) = (users[0], net.link_of(users[0]));
+        let wish = Resync { anew: false };
+        let frame = codec::encode(&wish.into()).expect("short");
+        net.input(node, Input::Received { link, frame: frame.clone() });
+        let once = net.nodes[&node].digest();
+        net.input(node, Input::Received { link, frame });
+        assert_eq!(net.nodes[&node].digest(), once, "the second wish changes nothing");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod enrolment;
+mod gossip;
 mod hosts;
 mod locate;
 mod location_cache;
@@ -26,9 +27,10 @@ use crate::time::Time;
 use crate::view::{BeliefView, IssuedView, NeighbourView, PeerView, PlaceView};
 use crate::wire::Message;
 use delivery::Delivery;
+use gossip::Gossip;
 use hosts::Hosts;
 use locate::{Errand, Lookups, Waiter};
-use neighbourhood::{Early, Gossip, Neighbour};
+use neighbourhood::{Early, Neighbour};
 use place::{Place, SlotState};
 use probe::Probes;
 use session::{Goal, Session};
@@ -282,12 +284,12 @@ impl Peer {
             .collect()
     }
 
+    /// What the home issued last.
+    pub fn issued(&self) -> Option<IssuedView> {
+        self.place.coordinates.as_ref().map(issued)
+    }
+
     pub fn place_view(&self, cx: &Context) -> PlaceView {
-        let issued = |coordinates: &Coordinates| IssuedView {
-            seq: coordinates.seq,
-            slots: coordinates.slots.clone(),
-            labels: coordinates.labels.iter().collect(),
-        };
         let belief = |near: &Neighbour| BeliefView {
             slot: near.slot,
             node: near.node,
@@ -300,9 +302,17 @@ impl Peer {
         };
         PlaceView {
             node: cx.me,
-            issued: self.place.coordinates.as_ref().map(issued),
+            issued: self.issued(),
             neighbours: self.neighbours.iter().map(belief).collect(),
         }
+    }
+}
+
+fn issued(coordinates: &Coordinates) -> IssuedView {
+    IssuedView {
+        seq: coordinates.seq,
+        slots: coordinates.slots.clone(),
+        labels: coordinates.labels.iter().collect(),
     }
 }
 

@@ -41,7 +41,7 @@ impl Supernode {
             self.unissued.insert(*node);
             // A label ends in the parent's slot: it may be another one, or nobody's.
             self.stale.extend(child.seats().map(|(_, seat)| seat.peer.contact.node));
-            self.stale.append(&mut std::mem::take(&mut child.parted).into_iter().collect());
+            self.stale.extend(std::mem::take(&mut child.parted));
         }
         let resting = |node: &NodeId| self.children.get(node).is_some_and(|c| now < c.relabel_at);
         let mut queue: VecDeque<NodeId> =

@@ -12,6 +12,8 @@ mod nearest;
 mod place;
 mod planner;
 mod registry;
+mod replicas;
+mod scaffold;
 mod splice;
 mod trees;
 

@@ -72,8 +72,8 @@ impl Supernode {
         let slots = child.slot_ids();
         let held = child.coordinates.as_ref();
         let same = held.is_some_and(|held| {
-            let labelled = held.labels.placed() == child.labels.placed();
-            let told = held.labels == child.labels || seeded!(LabelNotReissued) && labelled;
+            let told = held.labels == child.labels
+                || seeded!(LabelNotReissued) && held.labels.placed() == child.labels.placed();
             told && held.slots == slots && held.home == cx.me
         });
         // Above what any former home issued, also when the peer did not say what that was.

@@ -174,10 +174,23 @@ impl Supernode {
     /// to the links each has.
     fn splice_in(&mut self, cx: &mut Context, node: NodeId, supply: &Supply) {
         let Some(child) = self.children.get(&node) else { return };
+        let (exclude, reach) = (child.linked(), self.reach(cx, child));
+        let there = reach.draw(cx, supply.links_here, &supply.links_there);
+        self.splice_at(cx, node, there, exclude, reach);
+    }
+
+    /// Puts a peer into a link that this supernode cuts, or the one at the other end of `there`.
+    pub(super) fn splice_at(
+        &mut self,
+        cx: &mut Context,
+        node: NodeId,
+        there: Option<LinkId>,
+        exclude: Vec<ShortId>,
+        reach: Reach,
+    ) {
+        let Some(child) = self.children.get(&node) else { return };
         let joiner = PeerContact { contact: child.contact.clone(), home: cx.me };
-        let exclude = child.linked();
-        let reach = self.reach(cx, child);
-        let Some(there) = reach.draw(cx, supply.links_here, &supply.links_there) else {
+        let Some(there) = there else {
             self.reserve(cx, node, 2);
             return self.cut(cx, joiner, &exclude, reach, Origin::Here { child: node });
         };

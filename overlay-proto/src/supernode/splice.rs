@@ -64,9 +64,14 @@ impl Supernode {
     ) {
         let short = joiner.contact.node.short();
         let mut found = self.cuttable(cx, short, exclude, reach);
-        if found.is_none() && matches!(origin, Origin::There { .. }) {
+        if let Origin::There { .. } = origin {
+            // A way between the two homes for a way between the two homes would be no gain.
+            let back = |found: &(NodeId, PeerContact)| found.1.home == joiner.home;
+            if found.as_ref().is_some_and(back) {
+                found = self.cuttable(cx, short, exclude, reach).or(found);
+            }
             // Whoever asks from elsewhere has no other choice.
-            found = self.cuttable(cx, short, exclude, Reach::Anywhere);
+            found = found.or_else(|| self.cuttable(cx, short, exclude, Reach::Anywhere));
         }
         let Some((node, other)) = found else {
             return self.cut_ends(cx, &joiner, &origin, None);

@@ -49,6 +49,11 @@ impl Trees {
         (root.child == child).then(|| Label::root(root.epoch))
     }
 
+    /// The epoch of `tree`'s root, if that is one of our peers.
+    pub fn root_epoch(&self, tree: usize) -> Option<Epoch> {
+        self.roots.get(&tree).map(|root| root.epoch)
+    }
+
     /// What this supernode tells the others of its roots.
     pub fn claims(&self) -> Vec<RootClaim> {
         let claim = |(tree, root): (&usize, &Root)| {

@@ -10,6 +10,7 @@ use crate::io::{Command, Event, Input, Output, Reply, StoreAnswer, StoreRequest}
 use crate::node::Setup;
 use crate::time::{Span, Time};
 use crate::wire::TransportAddress;
+use crate::wire::codec::decode_message;
 use std::collections::{BTreeMap, BTreeSet};
 
 const LATENCY: Span = Span::millis(10);
@@ -20,6 +21,8 @@ pub(crate) struct Net {
     pub nodes: BTreeMap<NodeId, Node>,
     pub events: Vec<(NodeId, Event)>,
     pub replies: BTreeMap<CommandId, Reply>,
+    /// Messages of this number vanish on their way.
+    pub losing: Option<u8>,
     /// Whether the registrar's store answers that it has failed.
     pub store_fails: bool,
     queue: BTreeMap<(Time, u64), (NodeId, Input)>,
@@ -36,6 +39,7 @@ impl Net {
             nodes: BTreeMap::new(),
             events: Vec::new(),
             replies: BTreeMap::new(),
+            losing: None,
             store_fails: false,
             queue: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -166,6 +170,7 @@ impl Net {
                     self.later(from, Input::LinkDown { link });
                 }
             }
+            Output::Send { frame, .. } if self.loses(&frame) => {}
             Output::Send { link, frame, .. } => {
                 if let Some((a, b)) = self.links.get(&link).copied() {
                     let other = if a == from { b } else { a };
@@ -181,6 +186,11 @@ impl Net {
             }
             Output::Event(event) => self.events.push((from, event)),
         }
+    }
+
+    fn loses(&self, frame: &[u8]) -> bool {
+        let number = decode_message(frame).map(|message| message.number());
+        self.losing.is_some() && number.ok() == self.losing
     }
 
     fn store(&mut self, request: StoreRequest) -> StoreAnswer {

@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod hops;
 pub mod labels;
 pub mod liveness;
+pub mod losses;
 mod path;
 pub mod places;
 pub mod presence;

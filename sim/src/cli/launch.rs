@@ -1,6 +1,7 @@
 //! `sim launch`: a real local network of processes.
 
 use super::display::Display;
+use super::interrupt::INTERRUPTED;
 use super::json;
 use anyhow::Context;
 use clap::Args;
@@ -14,8 +15,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Findings shown; the rest are counted.
 const FINDINGS_SHOWN: usize = 20;
-/// As a shell tells of a program that Ctrl-C has ended.
-const INTERRUPTED: u8 = 130;
 
 /// Options of `sim launch`.
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use super::design::{Design, Step, Survivors};
 use super::graph::{Graph, Node};
 use super::tree;
-use overlay_proto::coordinates::{Label, Labels, LinkCost};
+use overlay_proto::coordinates::{Labels, LinkCost};
 use overlay_proto::forward::{DeadLinks, Decision, Hood, Near, decide};
 use overlay_proto::id::{IndexKey, LinkId, NodeId, ShortId};
 use overlay_proto::wire::packet::Destination;
@@ -47,15 +47,10 @@ impl<'a> Trellis<'a> {
     /// As `Neighbour::learn` of the core notes them.
     fn dead_links(&self, node: Node) -> DeadLinks {
         let mut dead = DeadLinks::default();
-        let near = self.graph.neighbours(node).iter().enumerate();
+        let own = self.labels[node as usize].view();
+        let near = (0..).zip(self.graph.neighbours(node));
         for (slot, lost) in near.filter(|(_, near)| !self.survivors.has(**near)) {
-            dead.slots |= 1 << slot;
-            let above = |(tree, label): (usize, Label)| {
-                let theirs = self.labels[*lost as usize].get(tree);
-                u32::from(label.parent() == Some(theirs)) << tree
-            };
-            let labels = &self.labels[node as usize];
-            dead.parents |= labels.iter().enumerate().map(above).sum::<u32>();
+            dead.lose(slot, own, self.labels[*lost as usize].view());
         }
         dead
     }

@@ -64,7 +64,8 @@ fn plainer(scenario: &Scenario) -> Vec<Scenario> {
         changed(scenario, |cut| cut.network = Default::default()),
         changed(scenario, |cut| {
             cut.population.degree = degree;
-            cut.population.near = p.near.min(degree);
+            // One link out of the region is left.
+            cut.population.near = p.near.min(degree.saturating_sub(1));
         }),
     ]
 }
@@ -140,6 +141,15 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
 mod tests {
     use super::*;
     use crate::explore::draw::draw;
+
+    #[test]
+    fn the_degree_falls_with_all_links_but_one_in_the_region() {
+        let mut scenario = draw(0);
+        (scenario.population.degree, scenario.population.near) = (6, 5);
+        let cuts = smaller(&scenario);
+        let lower = cuts.iter().map(|cut| (cut.population.degree, cut.population.near));
+        assert!(lower.into_iter().any(|cut| cut == (5, 4)));
+    }
 
     #[test]
     fn cuts_can_be_played_and_come_to_an_end() {

@@ -2,7 +2,6 @@
 
 use crate::world::World;
 use overlay_proto::Node;
-use overlay_proto::coordinates::Label;
 use overlay_proto::forward::{DeadLinks, Hood, Near};
 use overlay_proto::id::ShortId;
 use std::collections::{HashMap, HashSet};
@@ -74,12 +73,7 @@ impl Noticed {
 fn losses(near: &Near<'_>, lives: impl Fn(ShortId) -> bool) -> DeadLinks {
     let mut dead = near.dead;
     for lost in near.far.iter().filter(|far| !lives(far.node)) {
-        let above = |(tree, label): (usize, Label)| {
-            let parent = label.parent().is_some_and(|parent| lost.labels.get(tree) == parent);
-            u32::from(parent) << tree
-        };
-        dead.slots |= 1 << lost.slot;
-        dead.parents |= near.labels.iter().enumerate().map(above).sum::<u32>();
+        dead.lose(lost.slot, near.labels, lost.labels);
     }
     dead
 }
@@ -87,7 +81,7 @@ fn losses(near: &Near<'_>, lives: impl Fn(ShortId) -> bool) -> DeadLinks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use overlay_proto::coordinates::{Epoch, Labels, LinkCost};
+    use overlay_proto::coordinates::{Epoch, Label, Labels, LinkCost};
     use overlay_proto::id::{LinkId, NodeId};
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::stage::{Interrupted, Stage};
 use crate::checks::{labels, places};
+use overlay_proto::Node;
 use overlay_proto::id::NodeId;
 use overlay_proto::time::Span;
 use overlay_proto::view::{IssuedView, PlaceView};
@@ -9,8 +10,9 @@ use std::collections::BTreeMap;
 
 /// Between two looks.
 const LOOK: Span = Span::secs(1);
-/// Labels come to rest within this: a change is told each second, and crosses a tree in a dozen.
-const REST: Span = Span::secs(30);
+/// Labels come to rest within this: parts that have just met are mixed for up to a minute, then a
+/// change is told each second, and crosses a tree in a dozen.
+const REST: Span = Span::secs(90);
 
 impl Stage<'_> {
     /// Waits until labels and beliefs agree; what still does not after a while is found.
@@ -19,8 +21,9 @@ impl Stage<'_> {
         let limit = self.now() + REST;
         loop {
             let issued = self.issued();
-            let flaws = self.flaws(&issued);
-            self.parts = Some(labels::parts(&issued));
+            let parts = labels::parts(&issued);
+            let flaws = self.flaws(&issued, parts);
+            self.parts = Some(parts);
             if flaws.is_empty() {
                 return Ok(());
             }
@@ -34,23 +37,30 @@ impl Stage<'_> {
 
     /// What homes have issued to each live peer.
     fn issued(&self) -> BTreeMap<NodeId, IssuedView> {
-        let places = self.live_users().into_iter().filter_map(|user| self.place(user));
-        places.filter_map(|peer| Some((peer.node, peer.issued?))).collect()
+        let nodes = self.live_users().into_iter().filter_map(|user| self.node_of(user));
+        nodes.filter_map(|node| Some((node.id(), node.issued()?))).collect()
+    }
+
+    fn node_of(&self, user: usize) -> Option<&Node> {
+        self.world.machine(self.population.host(user))
     }
 
     fn place(&self, user: usize) -> Option<PlaceView> {
-        self.world.machine(self.population.host(user))?.place()
+        self.node_of(user)?.place()
     }
 
-    fn flaws(&self, issued: &BTreeMap<NodeId, IssuedView>) -> Vec<(&'static str, String)> {
-        let trees = labels::flaws(issued, self.scenario.trees());
+    fn flaws(
+        &self,
+        issued: &BTreeMap<NodeId, IssuedView>,
+        parts: usize,
+    ) -> Vec<(&'static str, String)> {
+        let trees = labels::flaws(issued, self.scenario.trees(), parts);
         let trees = trees.into_iter().map(|flaw| (labels::CHECK, flaw));
         let places = self.live_users().into_iter().filter_map(|user| self.place(user));
         let beliefs = places.flat_map(|peer| {
             let forged = places::forged(&peer, issued);
             forged.into_iter().chain(places::stale(&peer, issued))
         });
-        let parts = labels::parts(issued);
         let split = (parts > 1).then(|| format!("the links fall into {parts} parts"));
         let split = split.map(|flaw| (labels::CHECK, flaw));
         split.into_iter().chain(trees).chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()

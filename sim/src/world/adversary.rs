@@ -1,11 +1,12 @@
 //! Nodes that do not do as they should: their core stays as it is, what it sends is bent on its
 //! way out.
 
+use super::passage::packet_of;
 use super::{Machine, World};
 use overlay_proto::config::TREES_MAX;
 use overlay_proto::coordinates::{Label, LabelChanges, Labels};
 use overlay_proto::id::{LinkId, NodeId};
-use overlay_proto::wire::packet::{PACKET_MARK, Packet};
+use overlay_proto::wire::packet::PACKET_MARK;
 use overlay_proto::wire::{Message, codec};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -101,8 +102,7 @@ impl<M: Machine> World<M> {
 }
 
 fn is_foreign(frame: &[u8], me: NodeId) -> bool {
-    frame.first() == Some(&PACKET_MARK)
-        && Packet::parse(frame.to_vec()).is_ok_and(|packet| packet.source() != me)
+    packet_of(frame).is_some_and(|packet| packet.source() != me)
 }
 
 /// The same message with labels that are as good as can be; `None` for any other message.

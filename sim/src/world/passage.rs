@@ -24,12 +24,13 @@ pub struct Passage {
 /// The packet in an input, if there is one.
 pub(super) fn packet_in(input: &Input) -> Option<Packet> {
     match input {
-        Input::Received { frame, .. } => parse(frame),
+        Input::Received { frame, .. } => packet_of(frame),
         _ => None,
     }
 }
 
-fn parse(frame: &[u8]) -> Option<Packet> {
+/// The packet that a frame carries, if it does.
+pub(super) fn packet_of(frame: &[u8]) -> Option<Packet> {
     let is_packet = frame.first() == Some(&PACKET_MARK);
     is_packet.then(|| Packet::parse(frame.to_vec()).ok()).flatten()
 }
@@ -38,7 +39,7 @@ impl<M: Machine> World<M> {
     /// Notes a packet among the outputs of a host. `came` is the one that it was just given.
     pub(super) fn note_passage(&mut self, host: u32, came: Option<&Packet>, output: &Output) {
         let Output::Send { link, frame, .. } = output else { return };
-        let (Some(went), Some(at)) = (parse(frame), self.links.find(*link)) else { return };
+        let (Some(went), Some(at)) = (packet_of(frame), self.links.find(*link)) else { return };
         let same = |came: &&Packet| {
             (came.source(), came.destination(), came.payload())
                 == (went.source(), went.destination(), went.payload())

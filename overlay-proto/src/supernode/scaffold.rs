@@ -1,0 +1,225 @@
+//! The scaffold: every supernode linked to every other, by heartbeats; members tell each other of
+//! members.
+
+use super::members::{Member, contact};
+use super::{Supernode, nearest};
+use crate::config::{ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, TREES_MAX};
+use crate::context::Context;
+use crate::id::{LinkId, NodeId};
+use crate::identity::{Certificate, Contact};
+use crate::io::Event;
+use crate::status::Status;
+use crate::time::Span;
+use crate::wire::message::{Heartbeat, MemberRecord, Members as MembersMessage};
+use std::sync::Arc;
+
+/// A member that cannot be reached is dialled again after this long, with jitter.
+const REDIAL: Span = Span::secs(2);
+/// The end that does not dial waits this long for the one that does.
+const DIAL_GRACE: Span = Span::secs(1);
+
+impl Supernode {
+    /// A link to another supernode has been greeted.
+    pub(super) fn member_ready(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        node: NodeId,
+        certificate: Arc<Certificate>,
+    ) {
+        let seed = self.members.seeds.remove(&node);
+        let addresses = seed.map(|(contact, _)| contact.addresses).unwrap_or_default();
+        let record = MemberRecord { certificate, addresses, registrar: false };
+        if !self.members.known.contains_key(&node) {
+            // Its own word follows on this link.
+            self.learn_member(cx, node, node, record);
+        }
+        if let Some(member) = self.members.known.get_mut(&node) {
+            let was_down = member.link.is_none();
+            member.link = Some(link);
+            member.heard = cx.now;
+            if was_down {
+                member.up_since = cx.now;
+                self.members.changed_at = cx.now;
+                cx.event(Event::MemberUp { node });
+                self.members.moved = true;
+            }
+        }
+        self.send_members(cx, link);
+        let load = self.load();
+        cx.send(link, load);
+    }
+
+    pub(super) fn send_members(&mut self, cx: &mut Context, link: LinkId) {
+        let mut members = self.members.records();
+        members.extend(self.own_record(cx));
+        for part in members.chunks(MEMBERS_PER_MESSAGE) {
+            cx.send(link, MembersMessage { members: part.to_vec() });
+        }
+    }
+
+    /// Members for an enrolling supernode to begin with, this one first.
+    pub(super) fn member_records(&self, cx: &Context) -> Vec<MemberRecord> {
+        self.own_record(cx)
+            .into_iter()
+            .chain(self.members.records())
+            .take(MEMBERS_PER_MESSAGE)
+            .collect()
+    }
+
+    fn own_record(&self, cx: &Context) -> Option<MemberRecord> {
+        let keys = cx.identity.supernode.as_ref()?;
+        Some(MemberRecord {
+            certificate: keys.certificate.clone(),
+            addresses: cx.listening.iter().take(ADDRESSES_MAX).cloned().collect(),
+            registrar: keys.registrar.is_some(),
+        })
+    }
+
+    pub(super) fn on_members(
+        &mut self,
+        cx: &mut Context,
+        by: NodeId,
+        message: MembersMessage,
+    ) -> Result<(), Status> {
+        if message.members.len() > MEMBERS_PER_MESSAGE {
+            return Err(Status::TOO_LARGE);
+        }
+        let mut learnt = false;
+        for record in message.members {
+            let node = NodeId(record.certificate.subject.0);
+            if node == cx.me || record.addresses.len() > ADDRESSES_MAX {
+                continue;
+            }
+            cx.learn_issuer(&record.certificate)?;
+            learnt |= self.learn_member(cx, by, node, record);
+        }
+        if learnt {
+            cx.event(Event::HostsChanged(self.members.contacts()));
+        }
+        Ok(())
+    }
+
+    /// Learns of a member or its addresses, as supernode `by` tells. True if that is news.
+    fn learn_member(
+        &mut self,
+        cx: &Context,
+        by: NodeId,
+        node: NodeId,
+        record: MemberRecord,
+    ) -> bool {
+        if let Some(member) = self.members.known.get_mut(&node) {
+            // Who is linked speaks for itself: others may know less, and tell it later.
+            let hearsay = member.link.is_some() && by != node;
+            let news = !hearsay && !record.addresses.is_empty() && member.record != record;
+            if news {
+                member.record = record;
+            }
+            return news;
+        }
+        if self.members.known.len() >= MEMBERS_MAX {
+            return false;
+        }
+        let dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
+        let load = Heartbeat {
+            children: 0,
+            free_slots: 0,
+            links: 0,
+            draining: false,
+            rtts: Vec::new(),
+            roots: Vec::new(),
+        };
+        let rtts = Vec::new();
+        let (up_since, heard) = (cx.now, cx.now);
+        let member = Member { record, link: None, up_since, heard, load, rtts, dial_at };
+        self.members.known.insert(node, member);
+        self.wake_by(dial_at);
+        true
+    }
+
+    pub(super) fn on_heartbeat(
+        &mut self,
+        cx: &Context,
+        node: NodeId,
+        mut load: Heartbeat,
+    ) -> Result<(), Status> {
+        if load.roots.len() > TREES_MAX || load.rtts.len() > MEMBERS_MAX {
+            return Err(Status::TOO_LARGE);
+        }
+        if let Some(member) = self.members.known.get_mut(&node) {
+            member.heard = cx.now;
+            let told = std::mem::take(&mut load.rtts);
+            if !told.is_empty() {
+                member.rtts = told;
+            }
+            member.load = load;
+        }
+        Ok(())
+    }
+
+    /// The link to a member is gone; whether the member is, a new dial will show.
+    pub(super) fn member_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
+        let Some(member) = self.members.known.get_mut(&node) else { return };
+        if member.link != Some(link) {
+            return;
+        }
+        member.link = None;
+        member.dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
+        let dial_at = member.dial_at;
+        self.members.changed_at = cx.now;
+        self.members.lost_at = Some(cx.now);
+        self.members.moved = true;
+        cx.event(Event::MemberDown { node });
+        self.wake_by(dial_at);
+    }
+
+    /// Tells the members that we live; gives up those that do not; dials those we lack.
+    pub(super) fn tend_members(&mut self, cx: &mut Context) {
+        let mut load = self.load();
+        if cx.config.near > 0 && self.heartbeats.is_multiple_of(nearest::RTTS_EVERY) {
+            load.rtts = self.member_rtts(cx);
+        }
+        self.heartbeats += 1;
+        for (_, link, _) in self.members.weights(|_| 0) {
+            cx.send(link, load.clone());
+        }
+        let silent: Vec<LinkId> = self
+            .members
+            .alive()
+            .filter(|(_, member)| cx.now.since(member.heard) >= cx.config.member_dead_after)
+            .filter_map(|(_, member)| member.link)
+            .collect();
+        silent.into_iter().for_each(|link| crate::links::dismiss(cx, link, Status::TIMEOUT));
+    }
+
+    pub(super) fn dial_members(&mut self, cx: &mut Context) {
+        let mut due: Vec<Contact> = Vec::new();
+        for (node, member) in &mut self.members.known {
+            if member.link.is_none() && cx.now >= member.dial_at && !cx.links.has(*node) {
+                member.dial_at = cx.now + REDIAL + cx.jitter(REDIAL);
+                due.push(contact(&member.record));
+            }
+        }
+        for (node, (contact, dial_at)) in &mut self.members.seeds {
+            if cx.now >= *dial_at && !cx.links.has(*node) {
+                *dial_at = cx.now + REDIAL + cx.jitter(REDIAL);
+                due.push(contact.clone());
+            }
+        }
+        due.iter().filter(|contact| !contact.addresses.is_empty()).for_each(|contact| {
+            cx.dial(contact);
+        });
+    }
+
+    fn load(&self) -> Heartbeat {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Heartbeat {
+            children: count(self.children.len()),
+            free_slots: count(self.children.values().map(|child| self.offered(child)).sum()),
+            links: count(self.children.values().map(|child| child.up()).sum()),
+            draining: false,
+            rtts: Vec::new(),
+            roots: self.trees.claims(),
+        }
+    }
+}
