@@ -248,7 +248,10 @@ impl Supernode {
     /// record may have gone with its home, and it is published again.
     fn judge_now(&self, cx: &Context, found: &[Found]) -> Status {
         match judge(found) {
-            Status::UNKNOWN_NAME if self.members.have_shrunk(cx) => Status::NO_ROUTE,
+            // Also of who was withdrawn on our side of a partition and lives on the other.
+            Status::UNKNOWN_NAME | Status::OFFLINE if self.members.are_unsettled(cx) => {
+                Status::NO_ROUTE
+            }
             status => status,
         }
     }

@@ -17,11 +17,11 @@ pub(crate) struct Members {
     /// Contacts from the start of which no certificate is known yet.
     pub(super) seeds: BTreeMap<NodeId, (Contact, Time)>,
     /// When this supernode started.
-    started: Time,
+    pub(super) started: Time,
     /// When the set of live members changed last.
     pub changed_at: Time,
-    /// When one of them was lost last.
-    pub(super) lost_at: Option<Time>,
+    /// When one of them was lost, or came after the start, last.
+    pub(super) unsettled_at: Option<Time>,
     /// Whether the set has changed since the last round.
     pub(super) moved: bool,
 }
@@ -53,7 +53,7 @@ impl Members {
             seeds: seeds.map(|contact| (contact.node, (contact.clone(), now))).collect(),
             started: now,
             changed_at: now,
-            lost_at: None,
+            unsettled_at: None,
             moved: false,
         }
     }
@@ -66,10 +66,10 @@ impl Members {
         self.alive().map(|(node, _)| *node)
     }
 
-    /// Whether a member was lost a while ago. Who has lost its home or its replicas with it has
+    /// Whether a member was lost, or has come back, a while ago. Who has lost its home or its replicas with it has
     /// published its location again within two renewals.
-    pub fn have_shrunk(&self, cx: &Context) -> bool {
-        self.lost_at.is_some_and(|lost| cx.now.since(lost) < Span(2 * cx.config.renew.0))
+    pub fn are_unsettled(&self, cx: &Context) -> bool {
+        self.unsettled_at.is_some_and(|at| cx.now.since(at) < Span(2 * cx.config.renew.0))
     }
 
     /// For how long a live member, or this supernode itself, has been up as far as it knows.

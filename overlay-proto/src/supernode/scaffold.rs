@@ -40,6 +40,11 @@ impl Supernode {
             member.heard = cx.now;
             if was_down {
                 member.up_since = cx.now;
+                // Back from the other side of a partition, or new: what it keeps is on its way.
+                let seasoned = cx.now.since(self.members.started) >= Span(2 * cx.config.renew.0);
+                if seasoned {
+                    self.members.unsettled_at = Some(cx.now);
+                }
                 self.members.changed_at = cx.now;
                 cx.event(Event::MemberUp { node });
                 self.members.moved = true;
@@ -167,7 +172,7 @@ impl Supernode {
         member.dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
         let dial_at = member.dial_at;
         self.members.changed_at = cx.now;
-        self.members.lost_at = Some(cx.now);
+        self.members.unsettled_at = Some(cx.now);
         self.members.moved = true;
         cx.event(Event::MemberDown { node });
         self.wake_by(dial_at);

@@ -14,6 +14,10 @@ use std::collections::BinaryHeap;
 /// for the news to get around.
 const NOTICED_SECS: f64 = 15.0;
 
+/// Supernodes that were apart dial each other again within this. Until then each side honestly says
+/// that those on the other are off line.
+const MEET: Span = Span::secs(5);
+
 impl Stage<'_> {
     /// One fault, from its first moment until all is whole after it.
     pub(super) fn strain(&mut self, fault: &Step) -> Result<(), Interrupted> {
@@ -22,6 +26,7 @@ impl Stage<'_> {
                 let (end, hosts) = (self.begin("partition", for_secs), share);
                 let hosts = self.draw_hosts(hosts, supernodes_too);
                 self.while_ailing(&hosts, end, &under, |ailment| ailment.side = 1)?;
+                self.wait(self.now() + MEET)?;
                 ("partition", under)
             }
             Step::OneWay { share, for_secs, under } => {
