@@ -33,7 +33,7 @@ const HOMES: &str = "
     crash_supernodes = { count = 1, how = 'kill', under = { limit_secs = 60 } }
 ";
 
-/// Frames vanish, come twice and overtake each other.
+/// Frames vanish, come twice and overtake each other; what was missed shows at the next keep-alives.
 const CHAOS: &str = "
     name = 'chaos'
     population = { peers = 30, supernodes = 2, degree = 5, trees = 4, arrive_over_secs = 10 }
@@ -41,6 +41,8 @@ const CHAOS: &str = "
     settle = { limit_secs = 60 }
     [[step]]
     chaos = { lose = 0.08, duplicate = 0.03, reorder = 0.03, for_secs = 20, under = { limit_secs = 60 } }
+    [[step]]
+    messages = { per_peer = 1, over_secs = 60 }
 ";
 
 /// One of these must show a mistake; without it, none may show anything. A single one would tie the
