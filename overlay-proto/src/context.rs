@@ -140,14 +140,11 @@ impl Context {
 
     /// Sends the same message over several links. It is encoded once.
     pub fn broadcast(&mut self, links: &[LinkId], message: &Message) {
-        if links.is_empty() {
-            return;
-        }
+        let Some((last, others)) = links.split_last() else { return };
         let frame = match codec::encode(message) {
             Ok(frame) => frame,
             Err(error) => return debug_assert!(false, "{}: {error}", message.name()),
         };
-        let Some((last, others)) = links.split_last() else { return };
         for link in others {
             self.send_encoded(*link, message, frame.clone());
         }

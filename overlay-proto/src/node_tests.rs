@@ -25,11 +25,7 @@ fn world(supernodes: u8, peers: u8) -> (Net, Realm, Vec<NodeId>, Vec<NodeId>) {
         })
         .collect();
     net.run(Span::secs(5));
-    let users: Vec<NodeId> = (0..peers).map(|n| net.add(realm.user(n))).collect();
-    for user in &users {
-        let reply = net.ask(*user, Command::Login);
-        assert!(matches!(reply, Reply::LoggedIn { .. }), "{reply:?}");
-    }
+    let users = net.log_in(&mut realm, 0..peers);
     net.run(Span::secs(20));
     (net, realm, supers, users)
 }

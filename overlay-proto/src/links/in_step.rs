@@ -76,7 +76,7 @@ pub(crate) fn begin_anew(cx: &mut Context, link: LinkId, message: &Resync) -> bo
 mod tests {
     use crate::Config;
     use crate::id::NodeId;
-    use crate::io::{Command, Input};
+    use crate::io::Input;
     use crate::testing::{Net, Realm};
     use crate::time::Span;
     use crate::wire::codec;
@@ -93,22 +93,21 @@ mod tests {
         (right.len(), wrong.len())
     }
 
-    fn online(net: &mut Net, realm: &mut Realm, users: std::ops::Range<u8>) -> Vec<NodeId> {
-        let users: Vec<NodeId> = users.map(|n| net.add(realm.user(n))).collect();
-        users.iter().for_each(|user| _ = net.ask(*user, Command::Login));
-        users
+    /// A network of a supernode and nobody else.
+    fn empty() -> (Net, Realm) {
+        let (mut net, mut realm) = (Net::new(), Realm::new(Config::default()));
+        let supernode = realm.supernode(0);
+        net.add(supernode);
+        (net, realm)
     }
 
     #[test]
     fn what_was_lost_on_the_way_is_told_again() {
         let [report, placed, neighbourhood] = [16, 30, 31];
         for lost in [report, placed, neighbourhood] {
-            let mut realm = Realm::new(Config::default());
-            let mut net = Net::new();
-            let supernode = realm.supernode(0);
-            net.add(supernode);
+            let (mut net, mut realm) = empty();
             net.losing = Some(lost);
-            let users = online(&mut net, &mut realm, 0..5);
+            let users = net.log_in(&mut realm, 0..5);
             net.run(Span::secs(4));
             net.losing = None;
             let whole = |net: &Net| {
@@ -123,11 +122,8 @@ mod tests {
 
     #[test]
     fn who_asks_for_everything_all_the_time_does_not_get_it_each_time() {
-        let mut realm = Realm::new(Config::default());
-        let mut net = Net::new();
-        let supernode = realm.supernode(0);
-        net.add(supernode);
-        let users = online(&mut net, &mut realm, 0..2);
+        let (mut net, mut realm) = empty();
+        let users = net.log_in(&mut realm, 0..2);
         net.run(Span::secs(10));
         let (node, link) = (users[0], net.link_of(users[0]));
         let wish = Resync { anew: false };

@@ -1,6 +1,7 @@
 //! Which supernodes there are: what this one knows of the others. (Full list: the realm's size is
 //! bounded by [`MEMBERS_MAX`](crate::config::MEMBERS_MAX).)
 
+use super::trees::newest_by;
 use crate::context::Context;
 use crate::coordinates::Epoch;
 use crate::id::{LinkId, NodeId};
@@ -17,7 +18,7 @@ pub(crate) struct Members {
     /// Contacts from the start of which no certificate is known yet.
     pub(super) seeds: BTreeMap<NodeId, (Contact, Time)>,
     /// When this supernode started.
-    pub(super) started: Time,
+    started: Time,
     /// When the set of live members changed last.
     pub changed_at: Time,
     /// When one of them was lost, or came after the start, last.
@@ -45,6 +46,11 @@ pub(crate) fn contact(record: &MemberRecord) -> Contact {
     Contact { node: NodeId(record.certificate.subject.0), addresses: record.addresses.clone() }
 }
 
+/// So long after a change of members locations are being published again: two renewals.
+fn settling(cx: &Context) -> Span {
+    Span(2 * cx.config.renew.0)
+}
+
 impl Members {
     pub fn new(seeds: &[Contact], me: NodeId, now: Time) -> Members {
         let seeds = seeds.iter().filter(|contact| contact.node != me);
@@ -66,10 +72,20 @@ impl Members {
         self.alive().map(|(node, _)| *node)
     }
 
-    /// Whether a member was lost, or has come back, a while ago. Who has lost its home or its replicas with it has
-    /// published its location again within two renewals.
+    /// Whether a member was lost, or has come back, a while ago. Who has lost its home or its
+    /// replicas with it has published its location again within two renewals.
     pub fn are_unsettled(&self, cx: &Context) -> bool {
-        self.unsettled_at.is_some_and(|at| cx.now.since(at) < Span(2 * cx.config.renew.0))
+        self.unsettled_at.is_some_and(|at| cx.now.since(at) < settling(cx))
+    }
+
+    /// A member's link is up. After the start it is one that comes back from the other side of a
+    /// partition, or a new one: what it keeps is on its way.
+    pub(super) fn came(&mut self, cx: &Context) {
+        self.changed_at = cx.now;
+        self.moved = true;
+        if cx.now.since(self.started) >= settling(cx) {
+            self.unsettled_at = Some(cx.now);
+        }
     }
 
     /// For how long a live member, or this supernode itself, has been up as far as it knows.
@@ -105,7 +121,7 @@ impl Members {
             let claim = member.load.roots.iter().find(of_tree)?;
             Some((*node, member.link?, claim.epoch))
         });
-        claims.reduce(|a, b| if b.2.is_newer_than(a.2) { b } else { a })
+        newest_by(claims, |(.., epoch)| *epoch)
     }
 
     /// The number of the last tree that a live member has a root of, and one.

@@ -12,6 +12,7 @@
 use super::Supernode;
 use super::child::{Child, Phase};
 use super::planner::Reach;
+use super::trees::newest_by;
 use crate::context::Context;
 use crate::coordinates::Epoch;
 use crate::id::{LinkId, NodeId, ShortId};
@@ -103,12 +104,13 @@ impl Supernode {
             let lacks = |(tree, _, epoch): &&(usize, Home, Epoch)| {
                 child.labels.get(*tree).epoch().is_none_or(|held| epoch.is_newer_than(held))
             };
-            let settled = cx.now.since(child.since) >= SETTLED && child.up() > 0;
-            let lacking: Vec<Home> =
-                newest.iter().filter(lacks).map(|(_, home, _)| *home).collect();
-            lacking.first().copied().filter(|_| settled && 2 * lacking.len() >= newest.len())
+            let mut lacking = newest.iter().filter(lacks);
+            let (_, home, _) = lacking.next()?;
+            (2 * (1 + lacking.count()) >= newest.len()).then_some(*home)
         };
-        self.children.iter().filter_map(|(node, child)| Some((*node, missed(child)?))).collect()
+        let settled = |child: &Child| cx.now.since(child.since) >= SETTLED && child.up() > 0;
+        let children = self.children.iter().filter(|(_, child)| settled(child));
+        children.filter_map(|(node, child)| Some((*node, missed(child)?))).collect()
     }
 
     /// The home that says to have the newest root of `tree`.
@@ -117,8 +119,7 @@ impl Supernode {
         let own = self.trees.root_epoch(tree).map(|epoch| (us, epoch));
         let theirs = self.members.newest_claim(tree);
         let theirs = theirs.map(|(node, link, epoch)| (Home { node, link: Some(link) }, epoch));
-        let both = own.into_iter().chain(theirs);
-        both.reduce(|a, b| if b.1.is_newer_than(a.1) { b } else { a })
+        newest_by(own.into_iter().chain(theirs), |(_, epoch)| *epoch)
     }
 
     /// The homes to which less than one in `share` of the links by chance leads.

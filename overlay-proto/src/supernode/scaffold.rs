@@ -40,14 +40,8 @@ impl Supernode {
             member.heard = cx.now;
             if was_down {
                 member.up_since = cx.now;
-                // Back from the other side of a partition, or new: what it keeps is on its way.
-                let seasoned = cx.now.since(self.members.started) >= Span(2 * cx.config.renew.0);
-                if seasoned {
-                    self.members.unsettled_at = Some(cx.now);
-                }
-                self.members.changed_at = cx.now;
+                self.members.came(cx);
                 cx.event(Event::MemberUp { node });
-                self.members.moved = true;
             }
         }
         self.send_members(cx, link);

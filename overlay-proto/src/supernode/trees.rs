@@ -27,9 +27,13 @@ pub(crate) struct Trees {
     epochs: Vec<Option<Epoch>>,
 }
 
-/// The newest epoch that any of these is.
+/// The first of those with the newest epoch.
+pub(super) fn newest_by<T>(all: impl Iterator<Item = T>, epoch: impl Fn(&T) -> Epoch) -> Option<T> {
+    all.reduce(|a, b| if epoch(&b).is_newer_than(epoch(&a)) { b } else { a })
+}
+
 fn newest(epochs: impl Iterator<Item = Epoch>) -> Option<Epoch> {
-    epochs.reduce(|a, b| if b.is_newer_than(a) { b } else { a })
+    newest_by(epochs, |epoch| *epoch)
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -12,6 +12,7 @@ use crate::time::{Span, Time};
 use crate::wire::TransportAddress;
 use crate::wire::codec::decode_message;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 const LATENCY: Span = Span::millis(10);
 
@@ -104,6 +105,16 @@ impl Net {
     /// Peers logged in anywhere.
     pub fn peers_of_supernodes(&self) -> usize {
         self.nodes.values().filter_map(Node::supernode_view).map(|view| view.children).sum()
+    }
+
+    /// Users of these numbers start and log in, one after the other.
+    pub fn log_in(&mut self, realm: &mut Realm, users: Range<u8>) -> Vec<NodeId> {
+        let users: Vec<NodeId> = users.map(|n| self.add(realm.user(n))).collect();
+        for user in &users {
+            let reply = self.ask(*user, Command::Login);
+            assert!(matches!(reply, Reply::LoggedIn { .. }), "{reply:?}");
+        }
+        users
     }
 
     /// Some link of a node.

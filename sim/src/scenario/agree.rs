@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 
 /// Between two looks.
 const LOOK: Span = Span::secs(1);
-/// Labels come to rest within this: parts that have just met are mixed for up to a minute, then a
-/// change is told each second, and crosses a tree in a dozen.
-const REST: Span = Span::secs(90);
+/// Labels come to rest within this: a change is told each second, and crosses a tree in a dozen.
+const REST: Span = Span::secs(30);
 
 impl Stage<'_> {
     /// Waits until labels and beliefs agree; what still does not after a while is found.
