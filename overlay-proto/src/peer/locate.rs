@@ -51,6 +51,8 @@ pub(super) enum Waiter {
     Lookup(CommandId),
     /// Something to be sent there.
     Errand(Errand),
+    /// A device that looks for the others of its user.
+    OwnDevices,
 }
 
 /// What is to be sent to a user.
@@ -125,6 +127,7 @@ impl Peer {
                 (Waiter::Errand(errand), Some(whereabouts)) => {
                     self.located(cx, errand, whereabouts);
                 }
+                (Waiter::OwnDevices, _) => self.ask_own_devices(cx, &found),
                 (waiter, _) => self.not_located(cx, waiter, status),
             }
         }
@@ -144,6 +147,8 @@ impl Peer {
                 self.text_waits(cx, id);
             }
             Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
+            // The next try is due anyway.
+            Waiter::OwnDevices => {}
             Waiter::Errand(Errand::Ping(command) | Errand::Trace(command))
             | Waiter::Lookup(command) => reply(cx, command, Reply::Failed { status }),
         }
