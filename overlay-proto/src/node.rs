@@ -304,6 +304,12 @@ impl Node {
         }
     }
 
+    /// Its keys, for tests that abuse them.
+    #[cfg(test)]
+    pub(crate) fn clone_identity(&self) -> Arc<Identity> {
+        self.cx.identity.clone()
+    }
+
     /// A hash over all that the node knows. Equal before and after an input that was refused.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();

@@ -335,3 +335,6 @@ impl Heap for Devices {
         self.list.heap() + self.asked.heap()
     }
 }
+
+#[cfg(test)]
+mod tests;

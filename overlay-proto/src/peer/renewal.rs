@@ -193,3 +193,6 @@ impl Peer {
 fn is_later(new: &Certificate, held: &Certificate) -> bool {
     new.not_after > held.not_after
 }
+
+#[cfg(test)]
+mod tests;
