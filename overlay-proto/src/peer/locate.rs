@@ -106,6 +106,10 @@ impl Peer {
             member.is_ok_and(|member| member.name == question.name)
         };
         let mut found: Vec<Found> = answer.found.into_iter().filter(believed).collect();
+        for found in &mut found {
+            // The index says how much is left; how much there was at most, the device has signed.
+            found.lease_ms = found.lease_ms.min(1_000 * u64::from(found.record.lease_secs));
+        }
         found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));
         let status = match (answer.status, found.is_empty()) {
             (Status::OK, true) => Status::UNPROVEN,

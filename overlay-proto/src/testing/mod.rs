@@ -11,6 +11,7 @@ use crate::node::Setup;
 use crate::time::{Span, Time};
 use crate::wire::TransportAddress;
 use crate::wire::codec::decode_message;
+use crate::wire::packet::PACKET_MARK;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -26,6 +27,9 @@ pub(crate) struct Net {
     pub losing: Option<u8>,
     /// Number and length of each message sent.
     pub sent: Vec<(u8, usize)>,
+    /// Whether packets are kept back, and those that were.
+    pub hold_packets: bool,
+    pub held: Vec<Vec<u8>>,
     /// Nothing passes between these nodes and the others.
     pub island: BTreeSet<NodeId>,
     /// Whether the registrar's store answers that it has failed.
@@ -48,6 +52,8 @@ impl Net {
             replies: BTreeMap::new(),
             losing: None,
             sent: Vec::new(),
+            hold_packets: false,
+            held: Vec::new(),
             island: BTreeSet::new(),
             store_fails: false,
             queue: BTreeMap::new(),
@@ -208,6 +214,9 @@ impl Net {
                 }
             }
             Output::Send { frame, .. } if self.loses(&frame) => {}
+            Output::Send { frame, .. } if self.hold_packets && frame[0] == PACKET_MARK => {
+                self.held.push(frame);
+            }
             Output::Send { link, frame, .. } => {
                 if let Ok(message) = decode_message(&frame) {
                     self.sent.push((message.number(), frame.len()));

@@ -46,7 +46,7 @@ positional! {
         pub hops: u8,
         /// Whether it came over the scaffold.
         pub escalated: bool,
-        /// The recipient device's signature over sender's node and id.
+        /// The recipient device's signature over sender's node and all of the above.
         pub signature: Signature,
     }
 }
