@@ -4,9 +4,10 @@
 //! At peer `x`, for destination `d`: over live neighbours `y` and their neighbours `z`, take the
 //! `y` with the smallest cost to `z` plus tree distance from `z` to `d`; ties toward the deeper
 //! common prefix, and what is still equal is spread over the flows, so that it is not always the
-//! first neighbour that carries it (the highest random weight of RFC 2991). Each hop shortens that estimate by its own cost unless some label or link was stale;
-//! then the packet is stuck: it gives up the tree that led there and goes on by the others, listing
-//! where it has been. When no tree is left it searches depth first.
+//! first neighbour that carries it (the highest random weight of RFC 2991). Each hop shortens that
+//! estimate by its own cost unless some label or link was stale; then the packet is stuck: it gives
+//! up the tree that led there and goes on by the others, listing where it has been. When no tree is
+//! left it searches depth first.
 
 mod hood;
 

@@ -92,7 +92,8 @@ impl Stage<'_> {
 
     fn tell_of_walks(&self, figures: &mut Figures) {
         if let Some(survey) = &self.survey {
-            (figures.stretch_mean, figures.stretch_p95) =
+            figures.stretch_mean = survey.stretch_of_means;
+            (figures.stretch_pairs_mean, figures.stretch_p95) =
                 (survey.stretch.mean(), survey.stretch.quantile(0.95));
             figures.load_max_over_mean = survey.load_max_over_mean();
             figures.walks_delivered = survey.delivered();
