@@ -15,6 +15,7 @@ mod registry;
 mod replicas;
 mod scaffold;
 mod splice;
+mod swapping;
 mod trees;
 
 use crate::context::Context;
@@ -212,6 +213,7 @@ impl Supernode {
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
             self.mix(cx);
+            self.improve(cx);
             self.expire_directory(cx);
             self.drop_strangers(cx);
         }

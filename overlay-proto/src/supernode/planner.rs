@@ -20,7 +20,7 @@ const BACKOFF: Span = Span::secs(1);
 /// Failures in a row after which it does not matter where a link leads.
 const INDIFFERENT_AFTER: u32 = 2;
 /// A region of fewer peers than this many times the degree is no region: all links are alike.
-const REGION_MIN: usize = 4;
+pub(super) const REGION_MIN: usize = 4;
 /// Failures in a row after which a peer with a single free slot is content with it for long.
 const PATIENT_AFTER: u32 = 4;
 const BACKOFF_LONG: Span = Span::secs(8);

@@ -58,6 +58,10 @@ pub struct Figures {
     /// Of the same ratios: 95th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stretch_p95: Option<f64>,
+    /// Share of the peers that have fewer links within their region than the realm wants, at the
+    /// end; only where it wants any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near_lacking_share: Option<f64>,
     /// Of those walks, how many the busiest peer has forwarded, over the mean of all peers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_max_over_mean: Option<f64>,

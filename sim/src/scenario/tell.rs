@@ -3,7 +3,7 @@
 use super::stage::Stage;
 use crate::checks::delivery::{Message, Told};
 use crate::checks::{Era, Findings};
-use crate::measure::upkeep;
+use crate::measure::{regions, upkeep};
 use crate::report::{Figures, Sample, moore, process};
 use overlay_proto::wire::Class;
 use std::time::Duration;
@@ -112,6 +112,9 @@ impl Stage<'_> {
             figures.links_changed_per_leave = Some(each.links);
             figures.labels_changed_per_leave = Some(each.labels);
         }
+        let near = self.scenario.population.near;
+        let lacking = || regions::lacking_near(&self.world, &self.population, near);
+        figures.near_lacking_share = (near > 0).then(lacking).flatten();
         figures.stale_addresses_share = upkeep::stale_addresses(&self.world, &self.population);
         figures.state_bytes_per_peer = upkeep::state_bytes(&self.world, &self.population);
     }
