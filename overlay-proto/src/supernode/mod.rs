@@ -3,6 +3,7 @@
 mod admission;
 mod child;
 mod damping;
+mod departure;
 mod directory;
 mod escalation;
 mod labels;
@@ -26,6 +27,7 @@ use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use crate::wire::message::Standbys;
+use admission::gate::Gate;
 use child::Child;
 use damping::Damping;
 use directory::{Directory, Find};
@@ -44,6 +46,9 @@ const STRANGER_PATIENCE: u64 = 4;
 pub(crate) struct Supernode {
     /// Boxed: large, and the map keeps a third of its room free.
     children: BTreeMap<NodeId, Box<Child>>,
+    gate: Gate,
+    /// The supernodes with the fewest peers, and how many they have, fewest first.
+    elsewhere: Vec<(u32, Contact)>,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -82,6 +87,8 @@ impl Supernode {
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
             children: BTreeMap::new(),
+            gate: Gate::new(cx),
+            elsewhere: Vec::new(),
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -208,6 +215,7 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
+            self.look_elsewhere();
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

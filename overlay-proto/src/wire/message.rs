@@ -2,7 +2,7 @@
 
 use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
 use crate::encoding::positional::positional;
-use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
+use crate::id::{Cookie, IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{Certificate, Contact, DeviceChain, Signature, Ticket};
 use crate::location::LocationRecord;
 use crate::name::Name;
@@ -133,6 +133,8 @@ positional! {
         pub rtts: Vec<Rtt>,
         /// The device key's signature over the transcript.
         pub proof: Signature,
+        /// What the supernode gave out when it put this peer off.
+        pub cookie: Option<Cookie> = None,
     }
 }
 
@@ -165,6 +167,11 @@ positional! {
         pub near: u8,
         /// More supernodes to remember, with status 200.
         pub others: Vec<Contact>,
+        /// With status 429 or 503: seconds to wait before asking here again. With zero and a
+        /// cookie: ask at once, on this link.
+        pub retry_after_secs: u16 = 0,
+        /// With status 503: what to show when asking again, so that the wait counts.
+        pub cookie: Option<Cookie> = None,
     }
 }
 

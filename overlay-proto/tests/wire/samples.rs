@@ -1,7 +1,7 @@
 //! One value of every message, made of fixed keys and times, so that its bytes never change.
 
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
-use overlay_proto::id::{IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
+use overlay_proto::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
     Certificate, Contact, DeviceChain, Domain, Role, SecretKey, Ticket, Validity,
@@ -161,6 +161,7 @@ fn peer_messages() -> Vec<Message> {
             warm: false,
             rtts: vec![Rtt { node: node(5), micros: 1_500 }],
             proof: signature(Domain::Login, 4),
+            cookie: Some(Cookie([7; 36])),
         }
         .into(),
         LoginReply {
@@ -172,6 +173,8 @@ fn peer_messages() -> Vec<Message> {
             degree: 8,
             near: 4,
             others: vec![contact(9)],
+            retry_after_secs: 3,
+            cookie: Some(Cookie([7; 36])),
         }
         .into(),
         Logout { record: Some(record()) }.into(),
