@@ -214,8 +214,9 @@ fn later_fields_are_skipped_and_missing_ones_refused() {
 /// How many of a frame's last fields a sender of the first version leaves out.
 fn appended(head: &[u8]) -> usize {
     match head {
-        [0x82, 12] => 1, // Login: cookie
-        [0x82, 13] => 2, // LoginReply: retry_after_secs, cookie
+        [0x82, 12] => 1,       // Login: cookie
+        [0x82, 13] => 2,       // LoginReply: retry_after_secs, cookie
+        [0x82, 0x18, 40] => 1, // Heartbeat: line_secs
         _ => 0,
     }
 }

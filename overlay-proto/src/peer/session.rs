@@ -180,11 +180,13 @@ impl Peer {
         self.wake_by(retry_at);
     }
 
-    /// A supernode has no time now. It has said when it will; with a long wait before us, we may
-    /// ask one of those that it named meanwhile.
+    /// A supernode has no time now. It has said when it will; if it has no room either, we may ask
+    /// one of those that it named meanwhile.
     fn put_off(&mut self, cx: &mut Context, node: NodeId, answer: &LoginReply) {
         let secs = answer.retry_after_secs;
-        let elsewhere = secs >= WORTH_ASKING_ELSEWHERE && !answer.redirect.is_empty();
+        // Who has a place in a line keeps it: places at several are places that nobody takes.
+        let placed = answer.cookie.is_some() || secs < WORTH_ASKING_ELSEWHERE;
+        let elsewhere = !placed && !answer.redirect.is_empty();
         if elsewhere && self.patience.takes_quick_try(cx.now) {
             answer.redirect.iter().for_each(|contact| self.hosts.prefer(contact.node));
             let wait = self.patience.after_redirect(cx);

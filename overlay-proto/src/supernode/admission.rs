@@ -30,6 +30,8 @@ const IMBALANCE: usize = 16;
 const OTHERS: usize = 5;
 /// Supernodes named to a peer that is sent elsewhere.
 const REDIRECTS: usize = 3;
+/// Seconds, beside half of the wait here, that another line must be shorter.
+const MUCH_LESS_SECS: u16 = 2;
 /// Seconds until a supernode without room may be asked again: within a lease some peer has left.
 const FULL_AGAIN_SECS: u16 = 20;
 
@@ -48,7 +50,8 @@ impl Supernode {
             return Ok(());
         }
         let asker = self.asker(link, node, &login);
-        if let Err(later) = self.gate.pass(cx, node, remote, asker) {
+        let shorter = |secs| shorter_lines(&self.shorter, secs).next().is_some();
+        if let Err(later) = self.gate.pass(cx, node, remote, asker, shorter) {
             self.put_off(cx, link, node, later);
             return Ok(());
         }
@@ -182,17 +185,23 @@ impl Supernode {
         self.elsewhere.iter().map(|(_, contact)| contact.clone()).collect()
     }
 
-    /// Looks anew which supernodes have the fewest peers: once a heartbeat, not for each refusal.
-    pub(super) fn look_elsewhere(&mut self) {
+    /// Looks anew which supernodes have the fewest peers, and which the shortest lines: once a
+    /// heartbeat, not for each refusal.
+    pub(super) fn look_elsewhere(&mut self, cx: &Context) {
         self.elsewhere = self.members.least_loaded();
         self.elsewhere.truncate(REDIRECTS);
+        self.shorter = self.members.shorter_lines(self.gate.line_secs(cx));
+        self.shorter.truncate(REDIRECTS);
     }
 
     /// Not now. Nothing is kept of it; unless it may ask again at once, its link ends, too.
     fn put_off(&mut self, cx: &mut Context, link: LinkId, node: NodeId, later: Later) {
         let Later { status, secs, cookie } = later;
         let at_once = secs == 0 && cookie.is_some();
-        let redirect = if at_once { Vec::new() } else { self.others_to_ask() };
+        let redirect = match status.is_redirect() {
+            true => shorter_lines(&self.shorter, secs).cloned().collect(),
+            false => Vec::new(),
+        };
         cx.send(link, LoginReply { redirect, retry_after_secs: secs, cookie, ..nothing(status) });
         if !at_once {
             self.counters.refused += 1;
@@ -220,6 +229,12 @@ impl Supernode {
 /// The terms without standbys and others: for who gets no session.
 fn without_names(terms: LoginReply) -> LoginReply {
     LoginReply { standbys: Vec::new(), others: Vec::new(), ..terms }
+}
+
+/// The supernodes where one who has to wait so long here would wait much less.
+fn shorter_lines(lines: &[(u16, Contact)], secs: u16) -> impl Iterator<Item = &Contact> {
+    let shorter = lines.iter().filter(move |(there, _)| there + MUCH_LESS_SECS <= secs / 2);
+    shorter.map(|(_, contact)| contact)
 }
 
 /// An answer without terms: for who gets no session. It costs no look at the members.

@@ -49,6 +49,8 @@ pub(crate) struct Supernode {
     gate: Gate,
     /// The supernodes with the fewest peers, and how many they have, fewest first.
     elsewhere: Vec<(u32, Contact)>,
+    /// The supernodes with shorter lines than ours, and how many seconds one waits there.
+    shorter: Vec<(u16, Contact)>,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -89,6 +91,7 @@ impl Supernode {
             children: BTreeMap::new(),
             gate: Gate::new(cx),
             elsewhere: Vec::new(),
+            shorter: Vec::new(),
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -215,7 +218,7 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
-            self.look_elsewhere();
+            self.look_elsewhere(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

@@ -45,7 +45,7 @@ impl Supernode {
             }
         }
         self.send_members(cx, link);
-        let load = self.load();
+        let load = self.load(cx);
         cx.send(link, load);
     }
 
@@ -127,6 +127,7 @@ impl Supernode {
             draining: false,
             rtts: Vec::new(),
             roots: Vec::new(),
+            line_secs: 0,
         };
         let rtts = Vec::new();
         let (up_since, heard) = (cx.now, cx.now);
@@ -174,7 +175,7 @@ impl Supernode {
 
     /// Tells the members that we live; gives up those that do not; dials those we lack.
     pub(super) fn tend_members(&mut self, cx: &mut Context) {
-        let mut load = self.load();
+        let mut load = self.load(cx);
         if cx.config.near > 0 && self.heartbeats.is_multiple_of(nearest::RTTS_EVERY) {
             load.rtts = self.member_rtts(cx);
         }
@@ -210,7 +211,7 @@ impl Supernode {
         });
     }
 
-    fn load(&self) -> Heartbeat {
+    fn load(&self, cx: &Context) -> Heartbeat {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Heartbeat {
             children: count(self.children.len()),
@@ -219,6 +220,7 @@ impl Supernode {
             draining: false,
             rtts: Vec::new(),
             roots: self.trees.claims(),
+            line_secs: self.gate.line_secs(cx),
         }
     }
 }

@@ -346,6 +346,8 @@ positional! {
         pub rtts: Vec<Rtt>,
         /// The roots that it has appointed.
         pub roots: Vec<RootClaim>,
+        /// Seconds that a newcomer has to wait there for its log-in.
+        pub line_secs: u16 = 0,
     }
 }
 

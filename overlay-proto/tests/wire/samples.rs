@@ -215,6 +215,7 @@ fn scaffold_messages() -> Vec<Message> {
             draining: false,
             rtts: vec![Rtt { node: node(8), micros: 40_000 }],
             roots: vec![RootClaim { tree: 3, epoch: Epoch(7), root: node(4).short() }],
+            line_secs: 12,
         }
         .into(),
         Members { members: vec![member()] }.into(),

@@ -13,6 +13,7 @@ pub mod places;
 pub mod presence;
 pub mod promise;
 pub mod standing;
+pub mod storm;
 
 pub use degree::Degree;
 pub use delivery::{Delivery, Era};
@@ -21,6 +22,7 @@ pub use liveness::Liveness;
 pub use presence::Presence;
 pub use promise::Promise;
 pub use standing::Standing;
+pub use storm::Storm;
 
 use overlay_proto::time::Time;
 use std::fmt;

@@ -133,6 +133,9 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Adversaries { share, rate, for_secs, under, .. } => {
             with(under, vec![for_secs, share, rate])
         }
+        Step::Outage(outage) => {
+            with(&mut outage.under, vec![&mut outage.supernodes, &mut outage.users])
+        }
         Step::CrashSupernodes { under, .. } | Step::Restart { under } => with(under, Vec::new()),
     }
 }

@@ -1,10 +1,12 @@
 //! The world of one scenario with everybody who watches it.
 
 use super::asked::Asked;
-use super::file::Scenario;
+use super::file::{Scenario, span};
 use super::play::Progress;
 use super::population::Population;
-use crate::checks::{Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, Standing};
+use crate::checks::{
+    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, Standing, Storm,
+};
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
 use crate::world::{MemoVerifier, Realm, Sighting, World};
@@ -52,6 +54,9 @@ pub(super) struct Stage<'a> {
     pub(super) presence: Presence,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
+    pub(super) storm: Storm,
+    /// The supernodes that each user's device remembers, by their numbers.
+    pub(super) caches: Vec<Vec<u16>>,
     /// What the script itself found wrong.
     pub(super) findings: Findings,
     pub(super) verifier: Arc<MemoVerifier>,
@@ -104,6 +109,8 @@ impl<'a> Stage<'a> {
             tree_steps: Vec::new(),
             children_soft: children,
             children_hard: children + children / 4,
+            logins_per_second: scenario.supernode.logins_per_second,
+            login_ramp: span(scenario.supernode.login_ramp_secs),
             verifier: verifier.clone(),
             #[cfg(feature = "seeded-bugs")]
             seeded_bug: scenario.seeded_bug,
@@ -111,9 +118,11 @@ impl<'a> Stage<'a> {
         };
         let mut network = dice(scenario.seed, Dice::Network);
         let places = Places::new(scenario.latency(), &mut network);
+        let mut world = World::new(places, scenario.transport());
+        world.set_work(scenario.work(), verifier.clone());
         Stage {
             scenario,
-            world: World::new(places, scenario.transport()),
+            world,
             population: Population::new(spec.supernodes, spec.peers),
             delivery: Delivery::default(),
             degree: Degree::new(spec.degree, hosts),
@@ -122,6 +131,8 @@ impl<'a> Stage<'a> {
             presence: Presence::default(),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
+            storm: Storm::default(),
+            caches: vec![Vec::new(); spec.peers],
             findings: Findings::default(),
             verifier,
             escalations: 0,

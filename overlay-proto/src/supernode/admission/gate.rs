@@ -47,7 +47,7 @@ pub(super) enum Asker {
 /// Not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Later {
-    /// 503, or 429 for who asks too often.
+    /// 503; 429 for who asks too often; 302 for who would wait less elsewhere.
     pub status: Status,
     /// Seconds to wait. Zero: the cookie may be shown at once, on this link.
     pub secs: u16,
@@ -81,13 +81,15 @@ impl Gate {
         }
     }
 
-    /// Lets a log-in be looked at, or says when to come again.
+    /// Lets a log-in be looked at, or says when to come again. `shorter` says whether there is
+    /// another supernode at which one waits much less than so many seconds.
     pub(super) fn pass(
         &mut self,
         cx: &mut Context,
         node: NodeId,
         remote: Option<Remote>,
         asker: Asker,
+        shorter: impl FnOnce(u16) -> bool,
     ) -> Result<(), Later> {
         if seeded!(EverybodyAtOnce) {
             return Ok(());
@@ -118,8 +120,17 @@ impl Gate {
         Err(match asker {
             Asker::Known => Later { status, secs: 1, cookie },
             Asker::ForLater => Later { status, secs: STANDBY_AGAIN_SECS, cookie },
-            Asker::Stranger(_) => self.put_off(cx, node, remote, rate, waited),
+            // Who goes elsewhere takes no place here.
+            Asker::Stranger(_) if shorter(self.line_secs(cx)) => {
+                Later { status: Status::ASK_THERE, secs: self.line_secs(cx), cookie }
+            }
+            Asker::Stranger(_) => self.put_off(cx, node, remote, waited),
         })
+    }
+
+    /// Seconds that the next one in the line has to wait.
+    pub fn line_secs(&self, cx: &Context) -> u16 {
+        secs(self.line.since(cx.now))
     }
 
     /// A log-in that was looked at has proved nothing.
@@ -145,26 +156,31 @@ impl Gate {
         Err(Later { status: Status::TOO_MANY, secs: secs(wait).max(1), cookie: None })
     }
 
-    /// The next place in the line.
+    /// How long the next one in the line has to wait.
+    fn next_in_line(&mut self, cx: &mut Context) -> Span {
+        // Reckoned with what can be done by then: after a start that is more than now.
+        let up = self.line.max(cx.now).since(self.started);
+        let per_second = OVERBOOKED * u64::from(rate(cx, up).per_second);
+        let next = self.line.max(cx.now) + Span((100 * 1_000_000 / per_second).max(1));
+        let wait = next.since(cx.now);
+        if wait <= LINE_MAX {
+            self.line = next;
+            return wait;
+        }
+        // Nobody knows when their turn comes; at least they do not all come back at once.
+        Span(LINE_MAX.0 / 2) + cx.jitter(Span(LINE_MAX.0 / 2))
+    }
+
+    /// Puts somebody into the line, or has it show at once that it is no crowd of one.
     fn put_off(
         &mut self,
         cx: &mut Context,
         node: NodeId,
         remote: Option<Remote>,
-        rate: Rate,
         waited: Option<Time>,
     ) -> Later {
-        let pace = Span(100 * 1_000_000 / (OVERBOOKED * u64::from(rate.per_second)).max(1));
-        let next = self.line.max(cx.now) + pace;
-        let mut wait = next.since(cx.now);
-        if wait <= LINE_MAX {
-            self.line = next;
-        } else {
-            // Nobody knows when their turn comes; at least they do not all come back at once.
-            wait = Span(LINE_MAX.0 / 2) + cx.jitter(Span(LINE_MAX.0 / 2));
-        }
-        let at_once = waited.is_none() && wait < Span::secs(1);
-        let secs = if at_once { 0 } else { secs(wait).max(1) };
+        let at_once = waited.is_none() && self.line_secs(cx) == 0;
+        let secs = if at_once { 0 } else { secs(self.next_in_line(cx)).max(1) };
         let cookie = self.cookies.write(cx, node, remote, waited.unwrap_or(cx.now));
         Later { status: Status::OVERLOADED, secs, cookie: Some(cookie) }
     }
