@@ -44,8 +44,10 @@ pub const DEGREE_MAX: usize = 16;
 pub const HOP_LIMIT: u8 = 64;
 /// Nodes a stuck packet may list as visited: no more than the hop limit lets it visit.
 pub const VISITED_MAX: usize = 64;
-/// Links on which nothing but a greeting has come, in total. More are hung up at once.
-pub const STRANGERS_MAX: usize = 64;
+/// Links that have come to a node and on which nothing has been said yet. More crowd out the oldest
+/// of who has the most. A greeting takes a tenth of a second and a transport some 2,500 handshakes a
+/// second, so so many are under way at most; each costs a kilobyte here and a connection.
+pub const STRANGERS_MAX: usize = 256;
 /// Addresses, and keys, whose log-ins a supernode reckons up. Who has been quiet for a while needs
 /// no entry; beyond this the one that has been quiet longest is forgotten (96 bytes each).
 pub const BUDGETS_MAX: usize = 4_096;

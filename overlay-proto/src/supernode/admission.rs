@@ -17,10 +17,10 @@ use crate::identity::{Contact, Domain, Member};
 use crate::io::Event;
 use crate::location::index_key;
 use crate::peer::survey::MEASURED_MAX;
+use crate::remote::Remote;
 use crate::status::Status;
 use crate::time::Span;
 use crate::wire::message::{Login, LoginReply, PeerContact};
-use budgets::Remote;
 use gate::{Asker, Later};
 
 /// A supernode with this many peers more than twice the least loaded one sends newcomers there.
@@ -49,7 +49,7 @@ impl Supernode {
             self.refuse(cx, link, node, status, redirect);
             return Ok(());
         }
-        let asker = self.asker(link, node, &login);
+        let asker = self.asker(cx, link, node, &login);
         let shorter = |secs| shorter_lines(&self.shorter, secs).next().is_some();
         if let Err(later) = self.gate.pass(cx, node, remote, asker, shorter) {
             self.put_off(cx, link, node, later);
@@ -81,10 +81,11 @@ impl Supernode {
         Ok(())
     }
 
-    fn asker(&self, link: LinkId, node: NodeId, login: &Login) -> Asker {
+    fn asker(&self, cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Asker {
+        let is_ours = self.children.contains_key(&node) || self.gate.expects(cx, node);
         if login.warm {
             Asker::ForLater
-        } else if self.children.contains_key(&node) || self.warm.contains(&link) {
+        } else if is_ours || self.warm.contains(&link) {
             Asker::Known
         } else {
             Asker::Stranger(login.cookie)

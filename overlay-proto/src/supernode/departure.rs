@@ -26,6 +26,7 @@ impl Supernode {
         let around = child.seats().map(|(_, seat)| seat.peer.contact.node);
         self.stale.extend(around.filter(|other| self.children.contains_key(other)));
         if status != Status::OK {
+            self.gate.expect(cx, node);
             self.damping.lost(node, child.seats().count(), cx.config.degree, cx.now);
             self.withdraw(cx, child.key, node);
         }

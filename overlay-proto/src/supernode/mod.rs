@@ -219,6 +219,7 @@ impl Supernode {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
             self.look_elsewhere(cx);
+            self.gate.tend(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

@@ -10,9 +10,9 @@
 //! just come, so that a crowd of newcomers does not push back those before them. It does not tell
 //! members from strangers: nothing does, before a signature is checked.
 
-use super::budgets::Remote;
 use crate::context::Context;
 use crate::id::{Cookie, NodeId};
+use crate::remote::Remote;
 use crate::time::{Span, Time};
 use rand::Rng;
 use std::fmt;

@@ -7,12 +7,14 @@
 //! is one moment in time: when the next one's turn is. The peer carries its place in a cookie.
 
 use super::bucket::{Bucket, Rate};
-use super::budgets::{Budgets, Remote, key_of};
+use super::budgets::{Budgets, key_of};
 use super::cookie::Cookies;
 use crate::context::Context;
 use crate::id::{Cookie, NodeId};
+use crate::remote::Remote;
 use crate::status::Status;
 use crate::time::{Span, Time};
+use std::collections::BTreeMap;
 
 /// The longest wait that anybody is told: the lease of a session. Later, too, everybody who can be
 /// served by then has been.
@@ -36,7 +38,7 @@ const STANDBY_AGAIN_SECS: u16 = 10;
 /// Who asks, as far as can be told for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
-    /// One of our peers, or one that has proved itself on this very link and expects us to stand by.
+    /// One of our peers within its lease, or one that has proved itself on this very link and expects us to stand by.
     Known,
     /// Anybody else, and what it was given when it was put off.
     Stranger(Option<Cookie>),
@@ -64,6 +66,8 @@ pub(crate) struct Gate {
     cookies: Cookies,
     keys: Budgets<u64>,
     addresses: Budgets<Remote>,
+    /// Peers of ours whose links have ended, until their leases do.
+    expected: BTreeMap<NodeId, Time>,
     started: Time,
 }
 
@@ -77,6 +81,7 @@ impl Gate {
             cookies: Cookies::default(),
             keys: Budgets::new(KEY_RATE),
             addresses: Budgets::new(of_address),
+            expected: BTreeMap::new(),
             started: cx.now,
         }
     }
@@ -111,6 +116,7 @@ impl Gate {
         };
         if self.bucket.has(needed) {
             self.bucket.take(rate, 1);
+            self.expected.remove(&node);
             if asker != Asker::Known {
                 self.charge(cx, node, remote, 1);
             }
@@ -126,6 +132,24 @@ impl Gate {
             }
             Asker::Stranger(_) => self.put_off(cx, node, remote, waited),
         })
+    }
+
+    /// A peer of ours has lost its link: it is expected back until its lease ends. No more are than
+    /// there are peers at most.
+    pub fn expect(&mut self, cx: &Context, node: NodeId) {
+        if self.expected.len() < cx.config.children_hard {
+            self.expected.insert(node, cx.now + cx.config.lease);
+        }
+    }
+
+    /// Whether a peer of ours is expected back.
+    pub fn expects(&self, cx: &Context, node: NodeId) -> bool {
+        self.expected.get(&node).is_some_and(|until| cx.now < *until)
+    }
+
+    /// Forgets whose leases have ended.
+    pub fn tend(&mut self, cx: &Context) {
+        self.expected.retain(|_, until| cx.now < *until);
     }
 
     /// Seconds that the next one in the line has to wait.
