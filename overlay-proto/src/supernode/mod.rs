@@ -4,6 +4,7 @@ mod admission;
 mod child;
 mod children;
 mod damping;
+mod departure;
 mod directory;
 mod escalation;
 mod labels;
@@ -31,6 +32,7 @@ use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use crate::wire::message::Standbys;
+use admission::gate::Gate;
 use children::Children;
 use damping::Damping;
 use directory::{Directory, Find};
@@ -51,6 +53,11 @@ const STRANGER_PATIENCE: u64 = 4;
 #[derive(Debug)]
 pub(crate) struct Supernode {
     children: Children,
+    gate: Gate,
+    /// The supernodes with the fewest peers, and how many they have, fewest first.
+    elsewhere: Vec<(u32, Contact)>,
+    /// The supernodes with shorter lines than ours, and how many seconds one waits there.
+    shorter: Vec<(u16, Contact)>,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -92,6 +99,9 @@ impl Supernode {
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
             children: Children::default(),
+            gate: Gate::new(cx),
+            elsewhere: Vec::new(),
+            shorter: Vec::new(),
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -247,6 +257,8 @@ impl Supernode {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
             self.tell_revocations_to_all(cx);
+            self.look_elsewhere(cx);
+            self.gate.tend(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

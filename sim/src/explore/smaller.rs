@@ -137,6 +137,9 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
             let more = vec![&mut revoke.over_secs, &mut revoke.share, &mut revoke.cut_off];
             with(&mut revoke.under, more)
         }
+        Step::Outage(outage) => {
+            with(&mut outage.under, vec![&mut outage.supernodes, &mut outage.users])
+        }
         Step::CrashSupernodes { under, .. } | Step::Restart { under } => with(under, Vec::new()),
     }
 }

@@ -15,6 +15,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("partition", include_str!("../../scenarios/partition.toml")),
     ("flap", include_str!("../../scenarios/flap.toml")),
     ("revoke", include_str!("../../scenarios/revoke.toml")),
+    ("outage2007", include_str!("../../scenarios/outage2007.toml")),
+    ("outage2010", include_str!("../../scenarios/outage2010.toml")),
 ];
 
 /// Settings that replace those of the file.

@@ -1,11 +1,11 @@
 //! The world of one scenario with everybody who watches it.
 
 use super::asked::Asked;
-use super::file::Scenario;
+use super::file::{Scenario, span};
 use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
-    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, ShutOut, Standing,
+    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, ShutOut, Standing, Storm,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -60,6 +60,9 @@ pub(super) struct Stage<'a> {
     pub(super) shut_out: ShutOut,
     /// When the last that were cut off from a revocation were back.
     pub(super) healed: Option<Time>,
+    pub(super) storm: Storm,
+    /// The supernodes that each user's device remembers, by their numbers.
+    pub(super) caches: Vec<Vec<u16>>,
     /// What the script itself found wrong.
     pub(super) findings: Findings,
     pub(super) verifier: Arc<MemoVerifier>,
@@ -112,6 +115,8 @@ impl<'a> Stage<'a> {
             tree_steps: Vec::new(),
             children_soft: children,
             children_hard: children + children / 4,
+            logins_per_second: scenario.supernode.logins_per_second,
+            login_ramp: span(scenario.supernode.login_ramp_secs),
             verifier: verifier.clone(),
             #[cfg(feature = "seeded-bugs")]
             seeded_bug: scenario.seeded_bug,
@@ -119,9 +124,11 @@ impl<'a> Stage<'a> {
         };
         let mut network = dice(scenario.seed, Dice::Network);
         let places = Places::new(scenario.latency(), &mut network);
+        let mut world = World::new(places, scenario.transport());
+        world.set_work(scenario.work(), verifier.clone());
         Stage {
             scenario,
-            world: World::new(places, scenario.transport()),
+            world,
             population: Population::new(spec.supernodes, spec.peers),
             delivery: Delivery::default(),
             degree: Degree::new(spec.degree, hosts),
@@ -132,6 +139,8 @@ impl<'a> Stage<'a> {
             standing: Standing::new(spec.degree, trees, hosts),
             shut_out: ShutOut::default(),
             healed: None,
+            storm: Storm::default(),
+            caches: vec![Vec::new(); spec.peers],
             findings: Findings::default(),
             verifier,
             escalations: 0,

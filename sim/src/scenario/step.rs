@@ -1,6 +1,7 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
 use super::revoke::Revocations;
+use super::storm::Outage;
 use crate::world::{Crash, Mischief};
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +148,8 @@ pub enum Step {
     },
     /// The registrar shuts users out, who must be gone everywhere within the deadline.
     Revoke(Revocations),
+    /// Supernodes end, users crash and come back, and all want to log in at once.
+    Outage(Outage),
     /// All supernodes and users that are down start again: the supernodes at their old addresses.
     Restart {
         /// What is asked until everybody is whole again.
@@ -299,6 +302,7 @@ impl Step {
             }
             Step::Churn(churn) => churn.check(),
             Step::Revoke(revoke) => revoke.check(),
+            Step::Outage(outage) => outage.check(),
             Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
             fault => fault.check_fault(),
         }
