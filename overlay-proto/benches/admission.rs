@@ -57,25 +57,28 @@ impl Bench {
     fn new(logins_per_second: u32, gap: Span) -> Bench {
         let (root, registrar, device) = (key(1, 0), key(2, 0), key(3, 0));
         let realm = RealmId(root.public());
-        let issue = |role, subject| {
-            Certificate::issue(&root, realm, role, subject, None, 1, validity())
-        };
+        let issue =
+            |role, subject| Certificate::issue(&root, realm, role, subject, None, 1, validity());
         let certificate = issue(Role::Registrar, registrar.public());
         let keys = SupernodeKeys {
             certificate: Arc::new(issue(Role::Supernode, device.public())),
             registrar: Some(RegistrarKeys { key: registrar, certificate: certificate.clone() }),
             root: None,
         };
-        let identity =
-            Arc::new(Identity { realm, device, user: None, supernode: Some(keys) });
+        let identity = Arc::new(Identity { realm, device, user: None, supernode: Some(keys) });
         let config = Config {
             logins_per_second,
             children_soft: 1_000_000,
             children_hard: 1_000_000,
             ..Config::default()
         };
-        let setup =
-            Setup { config: Arc::new(config), identity, hosts: Vec::new(), seed: [1; 32], wall: WALL };
+        let setup = Setup {
+            config: Arc::new(config),
+            identity,
+            hosts: Vec::new(),
+            seed: [1; 32],
+            wall: WALL,
+        };
         let supernode = Node::new(setup, Time(0));
         let registrar = key(2, 0);
         let now = Time(60_000_000);

@@ -54,6 +54,11 @@ impl Liveness {
         self.leaving.insert(host);
     }
 
+    /// A host is nobody's: it gets nothing, and may say so.
+    pub fn is_nobodys(&mut self, host: u32) {
+        self.leaving.insert(host);
+    }
+
     /// From now on a log-in may take longer than its command waits, if it succeeds in the end.
     pub fn expects_a_storm(&mut self) {
         self.stormy = true;

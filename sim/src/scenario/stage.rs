@@ -16,6 +16,7 @@ use overlay_proto::time::Time;
 use overlay_proto::{Config, Node};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -55,6 +56,8 @@ pub(super) struct Stage<'a> {
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
     pub(super) storm: Storm,
+    /// Of all log-ins, those that were granted during a flood.
+    pub(super) flooded: Option<Range<usize>>,
     /// The supernodes that each user's device remembers, by their numbers.
     pub(super) caches: Vec<Vec<u16>>,
     /// What the script itself found wrong.
@@ -132,6 +135,7 @@ impl<'a> Stage<'a> {
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
             storm: Storm::default(),
+            flooded: None,
             caches: vec![Vec::new(); spec.peers],
             findings: Findings::default(),
             verifier,

@@ -130,6 +130,12 @@ impl Stage<'_> {
     }
 
     fn tell_of_storm(&self, figures: &mut Figures) {
+        if let Some(flooded) = self.flooded.clone() {
+            let logins = Sample::millis(&self.liveness.logins()[flooded.clone()]);
+            figures.flood_logins = Some(flooded.len());
+            (figures.flood_login_ms_p50, figures.flood_login_ms_p99) =
+                (logins.quantile(0.5), logins.quantile(0.99));
+        }
         let Some(storm) = self.storm.figures(&self.series) else { return };
         [figures.storm_secs_to_50, figures.storm_secs_to_99, figures.storm_secs_to_100] =
             storm.secs_to;
