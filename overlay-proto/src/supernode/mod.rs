@@ -2,6 +2,7 @@
 
 mod admission;
 mod child;
+mod children;
 mod damping;
 mod departure;
 mod directory;
@@ -13,9 +14,13 @@ mod nearest;
 mod place;
 mod planner;
 mod registry;
+pub(crate) mod relay;
 mod replicas;
+mod revocation;
+mod revoker;
 mod scaffold;
 mod splice;
+mod swapping;
 mod trees;
 
 use crate::context::Context;
@@ -28,12 +33,15 @@ use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use crate::wire::message::Standbys;
 use admission::gate::Gate;
-use child::Child;
+use children::Children;
 use damping::Damping;
 use directory::{Directory, Find};
 use members::Members;
 use mixing::Mixing;
 use registry::Pending;
+use relay::Relays;
+use revocation::Spread;
+use revoker::Desk;
 use splice::Request;
 use std::collections::{BTreeMap, BTreeSet};
 use trees::Trees;
@@ -44,13 +52,12 @@ const STRANGER_PATIENCE: u64 = 4;
 /// The role that a certificate of the realm's root gives.
 #[derive(Debug)]
 pub(crate) struct Supernode {
-    /// Boxed: large, and the map keeps a third of its room free.
-    children: BTreeMap<NodeId, Box<Child>>,
     gate: Gate,
     /// The supernodes with the fewest peers, and how many they have, fewest first.
     elsewhere: Vec<(u32, Contact)>,
     /// The supernodes with shorter lines than ours, and how many seconds one waits there.
     shorter: Vec<(u16, Contact)>,
+    children: Children,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -65,6 +72,9 @@ pub(crate) struct Supernode {
     finds: BTreeMap<u64, Find>,
     requests: BTreeMap<u64, Request>,
     pending: BTreeMap<StoreId, Pending>,
+    spread: Spread,
+    desk: Desk,
+    relays: Relays,
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
@@ -88,10 +98,10 @@ impl Supernode {
         let plan_at = cx.now + cx.jitter(cx.config.plan);
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
-            children: BTreeMap::new(),
             gate: Gate::new(cx),
             elsewhere: Vec::new(),
             shorter: Vec::new(),
+            children: Children::default(),
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -103,6 +113,9 @@ impl Supernode {
             finds: BTreeMap::new(),
             requests: BTreeMap::new(),
             pending: BTreeMap::new(),
+            spread: Spread::default(),
+            desk: Desk::default(),
+            relays: Relays::default(),
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
@@ -121,6 +134,7 @@ impl Supernode {
 
     pub fn on_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
         self.warm.remove(&link);
+        self.forget_bearer(link);
         self.member_link_down(cx, link, node);
         if self.children.get(&node).is_some_and(|child| child.link == link) {
             self.child_gone(cx, node, Status::TIMEOUT);
@@ -138,6 +152,8 @@ impl Supernode {
             Message::Login(login) => return self.on_login(cx, link, login),
             Message::Register(register) => self.on_register(cx, link, register),
             Message::Enroll(enroll) => self.on_enroll(cx, link, &enroll),
+            Message::JoinDevice(ask) => self.on_join_device(cx, link, ask),
+            Message::JoinDeviceReply(reply) => self.on_join_device_reply(cx, link, reply),
             message => {
                 if let Some(node) = self.member_of(cx, link) {
                     return self.on_member_message(cx, link, node, message);
@@ -180,6 +196,8 @@ impl Supernode {
             Message::Publish(publish) => return self.on_publish(cx, node, publish),
             Message::Lookup(lookup) => self.on_lookup(cx, link, &lookup),
             Message::Logout(logout) => self.on_logout(cx, node, logout),
+            Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
+            Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
             _ => {}
         }
         Ok(())
@@ -206,6 +224,26 @@ impl Supernode {
             Message::Relink(relink) => self.on_relink(cx, link, relink),
             Message::RelinkReply(reply) => self.on_relink_reply(cx, reply),
             Message::Release(release) => self.on_release(&release),
+            Message::Expel(expel) => self.on_expel(cx, &expel),
+            message => return self.on_word_of_revocations(cx, link, message),
+        }
+        Ok(())
+    }
+
+    /// What supernodes tell each other of who is out, and ask a registrar.
+    fn on_word_of_revocations(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        message: Message,
+    ) -> Result<(), Status> {
+        match message {
+            Message::RevocationsKnown(known) => return self.on_revocations_known(cx, link, &known),
+            Message::RevocationsWanted(wanted) => self.on_revocations_wanted(cx, link, &wanted),
+            Message::Revocations(part) => return self.on_revocations(cx, link, part),
+            Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
+            Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
+            Message::RegistrarReply(reply) => self.on_registrar_reply(cx, link, reply),
             _ => {}
         }
         Ok(())
@@ -220,10 +258,12 @@ impl Supernode {
             self.tend_members(cx);
             self.look_elsewhere(cx);
             self.gate.tend(cx);
+            self.tell_revocations_to_all(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
             self.mix(cx);
+            self.improve(cx);
             self.expire_directory(cx);
             self.drop_strangers(cx);
         }
@@ -236,6 +276,7 @@ impl Supernode {
             self.fill_slots(cx);
             self.relabel(cx);
             self.issue_places(cx);
+            self.children.settle();
         }
         self.wake_at = self.plan_at.min(self.heartbeat_at);
     }

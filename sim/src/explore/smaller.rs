@@ -137,6 +137,10 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Outage(outage) => {
             with(&mut outage.under, vec![&mut outage.supernodes, &mut outage.users])
         }
+        Step::Revoke(revoke) => {
+            let more = vec![&mut revoke.over_secs, &mut revoke.share, &mut revoke.cut_off];
+            with(&mut revoke.under, more)
+        }
         Step::CrashSupernodes { under, .. } | Step::Restart { under } => with(under, Vec::new()),
     }
 }

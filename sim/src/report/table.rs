@@ -39,8 +39,9 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     row("hops", f.hops_mean.map(|v| format!("{v:.2}")), hops);
     row("hops, 99 %", f.hops_p99.map(|v| format!("{v:.0}")), note());
     row("shortest way there is", f.hops_graph_mean.map(|v| format!("{v:.2}")), note());
+    row("latency over direct", f.stretch_mean.map(|v| format!("{v:.2}")), note());
     let p95 = f.stretch_p95.map_or(note(), |v| format!("95 % within {v:.2}"));
-    row("latency over direct", f.stretch_mean.map(|v| format!("{v:.2}")), p95);
+    row("the same, pair by pair", f.stretch_pairs_mean.map(|v| format!("{v:.2}")), p95);
     let load = f.load_max_over_mean.map(|v| format!("{v:.2}"));
     row("busiest peer over mean", load, note());
     row("escalations", Some(f.escalations.to_string()), note());
@@ -54,6 +55,10 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     let after = f.hops_mean_after_repair.map_or(note(), |hops| format!("{hops:.2} hops"));
     row("delivered after repair", share(f.delivered_after_repair), after);
     row("repair", ms(f.repair_ms_p50), p99(f.repair_ms_p99));
+    let sought = f.revoked_sought.map_or(note(), |v| format!("looked for {v} times"));
+    row("revoked", f.revoked.map(|v| v.to_string()), sought);
+    row("shut out after", ms(f.shut_out_ms_p50), p99(f.shut_out_ms_p99));
+    row("the same from a heal", ms(f.shut_out_healed_ms_p50), p99(f.shut_out_healed_ms_p99));
     let fresh = f.labels_fresh_seconds.map(|secs| format!("{secs:.1} s"));
     row("labels fresh again after", fresh, note());
     storm_rows(f, &mut row);

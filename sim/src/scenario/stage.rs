@@ -5,7 +5,7 @@ use super::file::{Scenario, span};
 use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
-    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, Standing, Storm,
+    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, ShutOut, Standing, Storm,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -22,6 +22,9 @@ use std::sync::atomic::AtomicBool;
 
 /// Pairs of peers that a survey walks, at least: shares are then known to a few parts in 10,000.
 const SURVEY_PAIRS: usize = 20_000;
+/// The same at the end, for each peer: the busiest of many is told from chance only if the mean peer
+/// forwards about a dozen.
+const SURVEYS_EACH: usize = 2;
 
 /// The run was asked to stop.
 #[derive(Debug)]
@@ -60,6 +63,9 @@ pub(super) struct Stage<'a> {
     pub(super) flooded: Option<Range<usize>>,
     /// The supernodes that each user's device remembers, by their numbers.
     pub(super) caches: Vec<Vec<u16>>,
+    pub(super) shut_out: ShutOut,
+    /// When the last that were cut off from a revocation were back.
+    pub(super) healed: Option<Time>,
     /// What the script itself found wrong.
     pub(super) findings: Findings,
     pub(super) verifier: Arc<MemoVerifier>,
@@ -137,6 +143,8 @@ impl<'a> Stage<'a> {
             storm: Storm::default(),
             flooded: None,
             caches: vec![Vec::new(); spec.peers],
+            shut_out: ShutOut::default(),
+            healed: None,
             findings: Findings::default(),
             verifier,
             escalations: 0,
@@ -214,7 +222,7 @@ impl<'a> Stage<'a> {
     /// Walks over the network as it stands at the end.
     pub(super) fn survey_the_end(&mut self) {
         let ground = Ground::new(&self.world, &self.population);
-        let pairs = ground.peers().max(SURVEY_PAIRS);
+        let pairs = SURVEY_PAIRS.max(SURVEYS_EACH * ground.peers());
         self.survey = Some(ground.survey(pairs, &mut self.survey_dice));
     }
 

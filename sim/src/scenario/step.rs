@@ -1,6 +1,7 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
 use super::flood::Flood;
+use super::revoke::Revocations;
 use super::storm::Outage;
 use crate::world::{Crash, Mischief};
 use serde::{Deserialize, Serialize};
@@ -150,6 +151,8 @@ pub enum Step {
     Flood(Flood),
     /// Supernodes end, users crash and come back, and all want to log in at once.
     Outage(Outage),
+    /// The registrar shuts users out, who must be gone everywhere within the deadline.
+    Revoke(Revocations),
     /// All supernodes and users that are down start again: the supernodes at their old addresses.
     Restart {
         /// What is asked until everybody is whole again.
@@ -268,7 +271,7 @@ fn half() -> f64 {
 /// A number that cannot be: its key and why.
 pub(super) type Flaw = (&'static str, &'static str);
 
-fn demand(key: &'static str, holds: bool, reason: &'static str) -> Result<(), Flaw> {
+pub(super) fn demand(key: &'static str, holds: bool, reason: &'static str) -> Result<(), Flaw> {
     if holds { Ok(()) } else { Err((key, reason)) }
 }
 
@@ -303,6 +306,7 @@ impl Step {
             Step::Churn(churn) => churn.check(),
             Step::Flood(flood) => flood.check(),
             Step::Outage(outage) => outage.check(),
+            Step::Revoke(revoke) => revoke.check(),
             Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
             fault => fault.check_fault(),
         }

@@ -3,7 +3,7 @@
 use super::stage::Stage;
 use crate::checks::delivery::{Message, Told};
 use crate::checks::{Era, Findings};
-use crate::measure::upkeep;
+use crate::measure::{regions, upkeep};
 use crate::report::{Figures, Sample, moore, process};
 use overlay_proto::wire::Class;
 use std::time::Duration;
@@ -17,6 +17,7 @@ impl Stage<'_> {
         findings.extend(self.hops.verdict());
         findings.extend(self.promise.verdict());
         findings.extend(self.presence.verdict());
+        findings.extend(self.shut_out.verdict());
         if figures.partial {
             return findings;
         }
@@ -57,6 +58,7 @@ impl Stage<'_> {
         self.tell_of_upkeep(&mut figures);
         self.tell_of_waits(&mut figures);
         self.tell_of_storm(&mut figures);
+        self.tell_of_outcasts(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
     }
@@ -94,7 +96,8 @@ impl Stage<'_> {
 
     fn tell_of_walks(&self, figures: &mut Figures) {
         if let Some(survey) = &self.survey {
-            (figures.stretch_mean, figures.stretch_p95) =
+            figures.stretch_mean = survey.stretch_of_means;
+            (figures.stretch_pairs_mean, figures.stretch_p95) =
                 (survey.stretch.mean(), survey.stretch.quantile(0.95));
             figures.load_max_over_mean = survey.load_max_over_mean();
             figures.walks_delivered = survey.delivered();
@@ -113,6 +116,9 @@ impl Stage<'_> {
             figures.links_changed_per_leave = Some(each.links);
             figures.labels_changed_per_leave = Some(each.labels);
         }
+        let near = self.scenario.population.near;
+        let lacking = || regions::lacking_near(&self.world, &self.population, near);
+        figures.near_lacking_share = (near > 0).then(lacking).flatten();
         figures.stale_addresses_share = upkeep::stale_addresses(&self.world, &self.population);
         figures.state_bytes_per_peer = upkeep::state_bytes(&self.world, &self.population);
     }
@@ -151,6 +157,18 @@ impl Stage<'_> {
         figures.supernode_signatures_per_login = (self.storm.logins() > 0)
             .then(|| self.world.signatures_worked_on() as f64 / self.storm.logins() as f64);
         figures.storm_warning_secs = storm.warning_secs;
+    }
+
+    fn tell_of_outcasts(&self, figures: &mut Figures) {
+        let Some(healed) = self.healed else { return };
+        let (reached, beyond) = self.shut_out.waits(healed);
+        let (reached, beyond) = (Sample::millis(&reached), Sample::millis(&beyond));
+        let (outcasts, sought) = self.shut_out.counts();
+        (figures.revoked, figures.revoked_sought) = (Some(outcasts), Some(sought));
+        (figures.shut_out_ms_p50, figures.shut_out_ms_p99) =
+            (reached.quantile(0.5), reached.quantile(0.99));
+        (figures.shut_out_healed_ms_p50, figures.shut_out_healed_ms_p99) =
+            (beyond.quantile(0.5), beyond.quantile(0.99));
     }
 
     fn tell_of_effort(&self, figures: &mut Figures, wall: Duration) {

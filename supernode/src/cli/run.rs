@@ -22,6 +22,10 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let _lock = folder.lock()?;
     let code = args.registration.registration_code;
     let store = open_store(folder, &identity, code.clone()).await?;
+    let mut lists = folder.revocations();
+    if let Some(store) = &store {
+        lists.extend(store.revocations().await.map_err(|error| Failure::local(error.to_string()))?);
+    }
     let identity = Arc::new(identity);
     let handle = driver::start(Options {
         identity: identity.clone(),
@@ -31,6 +35,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         store: store.clone().map(|store| store as Arc<dyn Store>),
     })
     .await?;
+    handle.recall(lists, Vec::new()).await;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), None);
     let realm = identity.realm.to_string();

@@ -27,11 +27,11 @@ const OVERBOOKED: u64 = 125;
 const EARLY: Span = Span::secs(2);
 /// The smallest bucket, in log-ins: a few peers that start at once are no storm.
 const BURST_MIN: u32 = 16;
-/// What one key may ask for. An honest device logs in once, and once more at each of its standbys
+/// What one key may ask for under load. An honest device logs in once, and once more at each of its standbys
 /// when its link flaps.
 const KEY_RATE: Rate = Rate { per_second: 1, burst: 64 };
-/// What a log-in that proves nothing costs its key: no honest device makes one, so it is a minute
-/// until the next.
+/// What a log-in that proves nothing costs its key: no honest device makes one, so under load it is
+/// a minute until the next.
 const KEY_PENALTY: u32 = 128;
 /// Places in the line that one key gets in half a minute without showing the one it has.
 const PLACES_OF_KEY: u16 = 4;
@@ -120,7 +120,11 @@ impl Gate {
             Asker::Known => (1 - i64::from(rate.burst), None),
             Asker::ForLater => (half, None),
             Asker::Stranger(cookie) => {
-                self.afford(cx, node, remote.filter(|_| !self.bucket.has(half)))?;
+                // Budgets share out what is scarce. In quiet times everybody is looked at, and
+                // told what is wrong.
+                if !self.bucket.has(half) {
+                    self.afford(cx, node, remote)?;
+                }
                 let read = |cookie| self.cookies.read(&cookie, node, remote, cx.now);
                 match cookie.and_then(read) {
                     // Not its turn yet: its place is as good as it was.
