@@ -36,9 +36,9 @@ fixed_bytes! {
 }
 
 fixed_bytes! {
-    /// What a busy supernode gives to who has to wait, and alone can check: since when it waits, in
-    /// four bytes, and a keyed hash.
-    pub struct Cookie([u8; 36]);
+    /// What a busy supernode gives to who has to wait, and alone can check: since when it waits and
+    /// when its turn comes, in four bytes each, and a keyed hash.
+    pub struct Cookie([u8; 40]);
 }
 
 /// Where a user's location record lives in the index: a hash of realm and canonical name.

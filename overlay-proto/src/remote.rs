@@ -32,6 +32,18 @@ impl Remote {
             _ => Some(Remote::Other(leading(address.as_str().as_bytes()))),
         }
     }
+
+    /// Bytes that stand for it, and for no other.
+    pub fn bytes(self) -> [u8; 9] {
+        let (kind, value) = match self {
+            Remote::V4(ip) => (1, u64::from(ip.to_bits())),
+            Remote::V6(network) => (2, network),
+            Remote::Other(hash) => (3, hash),
+        };
+        let mut bytes = [kind; 9];
+        bytes[1..].copy_from_slice(&value.to_be_bytes());
+        bytes
+    }
 }
 
 /// The start of the hash of some bytes.

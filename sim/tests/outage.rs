@@ -39,3 +39,12 @@ fn most_supernodes_die_while_half_the_clients_come_back_and_nobody_is_lost() {
     let fewest = outcome.record.series.moments().iter().filter(|m| m.here > 0);
     assert_eq!(fewest.map(|moment| moment.supernodes).min(), Some(1), "four of five end");
 }
+
+#[test]
+fn a_flood_of_forged_log_ins_delays_the_honest_and_keeps_none_out() {
+    let outcome = outcome("flood", 100, 2);
+    let figures = &outcome.figures;
+    assert_eq!(figures.flood_logins, Some(50), "all that came back meanwhile got in meanwhile");
+    let p99 = figures.flood_login_ms_p99.expect("they were timed");
+    assert!(p99 < 40_000.0, "{p99} ms");
+}

@@ -4,6 +4,7 @@ mod bucket;
 mod budgets;
 mod cookie;
 pub(crate) mod gate;
+mod sketch;
 #[cfg(test)]
 mod tests;
 

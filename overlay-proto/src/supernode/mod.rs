@@ -52,12 +52,12 @@ const STRANGER_PATIENCE: u64 = 4;
 /// The role that a certificate of the realm's root gives.
 #[derive(Debug)]
 pub(crate) struct Supernode {
-    children: Children,
     gate: Gate,
     /// The supernodes with the fewest peers, and how many they have, fewest first.
     elsewhere: Vec<(u32, Contact)>,
     /// The supernodes with shorter lines than ours, and how many seconds one waits there.
     shorter: Vec<(u16, Contact)>,
+    children: Children,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -98,10 +98,10 @@ impl Supernode {
         let plan_at = cx.now + cx.jitter(cx.config.plan);
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
-            children: Children::default(),
             gate: Gate::new(cx),
             elsewhere: Vec::new(),
             shorter: Vec::new(),
+            children: Children::default(),
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -256,9 +256,9 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
-            self.tell_revocations_to_all(cx);
             self.look_elsewhere(cx);
             self.gate.tend(cx);
+            self.tell_revocations_to_all(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

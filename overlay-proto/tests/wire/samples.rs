@@ -163,7 +163,7 @@ fn peer_messages() -> Vec<Message> {
             warm: false,
             rtts: vec![Rtt { node: node(5), micros: 1_500 }],
             proof: signature(Domain::Login, 4),
-            cookie: Some(Cookie([7; 36])),
+            cookie: Some(Cookie([7; 40])),
         }
         .into(),
         LoginReply {
@@ -176,7 +176,7 @@ fn peer_messages() -> Vec<Message> {
             near: 4,
             others: vec![contact(9)],
             retry_after_secs: 3,
-            cookie: Some(Cookie([7; 36])),
+            cookie: Some(Cookie([7; 40])),
         }
         .into(),
         Logout { record: Some(record()) }.into(),

@@ -54,6 +54,11 @@ impl Liveness {
         self.leaving.insert(host);
     }
 
+    /// A host is nobody's: it gets nothing, and may say so.
+    pub fn is_nobodys(&mut self, host: u32) {
+        self.leaving.insert(host);
+    }
+
     /// From now on a log-in may take longer than its command waits, if it succeeds in the end.
     pub fn expects_a_storm(&mut self) {
         self.stormy = true;
@@ -85,12 +90,12 @@ impl Liveness {
             }
             (Some(Asked::Lookup), Reply::Located { elapsed, .. }) => self.lookups.push(*elapsed),
             (Some(Asked::Send(_)), _) | (Some(Asked::Register), Reply::Registered { .. }) => {}
-            (Some(Asked::Logout | Asked::Revoke), Reply::Done) | (Some(Asked::Seek), _) => {}
             (Some(Asked::Login), Reply::Failed { status })
                 if self.stormy && PUT_OFF.contains(status) =>
             {
                 self.waiting.insert(host);
             }
+            (Some(Asked::Logout | Asked::Revoke), Reply::Done) | (Some(Asked::Seek), _) => {}
             // What it was about when it was told to leave is over.
             (Some(Asked::Login | Asked::Lookup | Asked::Register), Reply::Failed { .. })
                 if self.leaving.contains(&host) => {}

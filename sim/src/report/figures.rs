@@ -230,6 +230,16 @@ pub struct Figures {
     /// The longest time for which anything has waited for a supernode's core.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storm_line_secs_max: Option<f64>,
+    /// From the command to the session, of those who came back during a flood of log-ins that prove
+    /// nothing: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood_login_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood_login_ms_p99: Option<f64>,
+    /// Those who came back meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood_logins: Option<usize>,
     /// Signatures that supernodes checked and made in the whole run, by sessions given, where their
     /// work takes time.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -92,6 +92,8 @@ fn storm_rows(f: &Figures, row: &mut impl FnMut(&'static str, Option<String>, St
         and("all after", secs(f.storm_secs_to_100))
     );
     row("half logged in again after", secs(f.storm_secs_to_50), all);
+    let p99 = f.flood_login_ms_p99.map_or(String::new(), |v| format!("99 % within {v:.0} ms"));
+    row("log-in during the flood", f.flood_login_ms_p50.map(|v| format!("{v:.0} ms")), p99);
     let useful = f.storm_goodput_min.map(|v| format!("{:.0} % of the capacity", 100.0 * v));
     let peak = f.storm_logins_per_second_peak.map(|v| format!("{v:.0}"));
     row("log-ins a second, at most", peak, and("never below", useful));

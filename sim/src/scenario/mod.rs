@@ -4,6 +4,7 @@ mod agree;
 pub mod asked;
 mod churn;
 pub mod file;
+mod flood;
 mod limits;
 mod lives;
 pub mod load;
@@ -20,6 +21,7 @@ mod tell;
 mod watch;
 
 pub use file::{Scenario, trees_by_size};
+pub use flood::Flood;
 pub use load::{Change, ScenarioError};
 pub use play::{Outcome, Progress, play};
 pub use revoke::Revocations;

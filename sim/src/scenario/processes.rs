@@ -156,6 +156,19 @@ impl Stage<'_> {
         self.degree.started(host);
     }
 
+    /// Starts a node that shows a certificate which nobody of the realm has signed.
+    pub(super) fn start_attacker(&mut self) -> u32 {
+        let name = self.population.name(0).clone();
+        let identity = self.realm.impostor(&name);
+        let hosts = self.invited_to();
+        self.population.came_back(None);
+        let (_, host) = self.start(identity, hosts);
+        self.standing.make_room(host);
+        self.degree.started(host);
+        self.liveness.is_nobodys(host);
+        host
+    }
+
     /// A few supernodes, each equally likely.
     fn invited_to(&mut self) -> Vec<Contact> {
         let mut order: Vec<usize> = (0..self.supernodes.len()).collect();

@@ -16,6 +16,7 @@ use overlay_proto::time::Time;
 use overlay_proto::{Config, Node};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -57,12 +58,14 @@ pub(super) struct Stage<'a> {
     pub(super) presence: Presence,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
+    pub(super) storm: Storm,
+    /// Of all log-ins, those that were granted during a flood.
+    pub(super) flooded: Option<Range<usize>>,
+    /// The supernodes that each user's device remembers, by their numbers.
+    pub(super) caches: Vec<Vec<u16>>,
     pub(super) shut_out: ShutOut,
     /// When the last that were cut off from a revocation were back.
     pub(super) healed: Option<Time>,
-    pub(super) storm: Storm,
-    /// The supernodes that each user's device remembers, by their numbers.
-    pub(super) caches: Vec<Vec<u16>>,
     /// What the script itself found wrong.
     pub(super) findings: Findings,
     pub(super) verifier: Arc<MemoVerifier>,
@@ -137,10 +140,11 @@ impl<'a> Stage<'a> {
             presence: Presence::default(),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
+            storm: Storm::default(),
+            flooded: None,
+            caches: vec![Vec::new(); spec.peers],
             shut_out: ShutOut::default(),
             healed: None,
-            storm: Storm::default(),
-            caches: vec![Vec::new(); spec.peers],
             findings: Findings::default(),
             verifier,
             escalations: 0,

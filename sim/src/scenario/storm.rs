@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outage {
-    /// Share of the live supernodes that end, 0 to 1. With 1 all of them; with less the first,
+    /// Share of the live supernodes that end, 0 to 1. Default 0. With 1 all of them; with less the first,
     /// which is the realm's root machine, stays.
+    #[serde(default)]
     pub supernodes: f64,
     /// Share of the live users that crash and come back, 0 to 1. Default 0.
     #[serde(default)]
@@ -28,6 +29,13 @@ pub struct Outage {
     /// Without it they stay away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_after_secs: Option<f64>,
+    /// Log-ins of users that crash and come back at random, from the beginning and for `load_secs`
+    /// more after the last blow: a share of what the live supernodes can look at. Default 0.
+    #[serde(default)]
+    pub load: f64,
+    /// See `load`. Default 60.
+    #[serde(default = "a_minute")]
+    pub load_secs: f64,
     /// `vanish` (silence) or `kill` (connections are reset).
     pub how: Crash,
     /// What is asked meanwhile, and the limit for everybody to be back.
@@ -39,16 +47,25 @@ fn half_a_minute() -> f64 {
     30.0
 }
 
+fn a_minute() -> f64 {
+    60.0
+}
+
 impl Outage {
     pub(super) fn check(&self) -> Result<(), Flaw> {
         share("supernodes", self.supernodes)?;
         share("users", self.users)?;
         natural("over_secs", self.over_secs)?;
+        natural("load", self.load)?;
+        natural("load_secs", self.load_secs)?;
         natural("away_secs", self.away_secs)?;
         natural("back_after_secs", self.back_after_secs.unwrap_or(0.0))?;
         self.under.check()
     }
 }
+
+/// How long a user of the usual coming and going is away.
+const LOAD_AWAY: Span = Span::secs(2);
 
 /// What happens to whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,8 +115,23 @@ impl Stage<'_> {
         if let Some(after) = outage.back_after_secs {
             blows.push((begun + over + span(after), Blow::SupernodesBack));
         }
+        self.load(outage, begun, &mut blows);
         blows.sort_unstable();
         blows
+    }
+
+    /// The usual coming and going beside the blows.
+    fn load(&mut self, outage: &Outage, begun: Time, blows: &mut Vec<(Time, Blow)>) {
+        let last = blows.iter().map(|(at, _)| *at).max().unwrap_or(begun);
+        let lasts = last.since(begun) + span(outage.load_secs);
+        let able = self.storm.capacity(self.scenario.capacity(), begun);
+        let count = outage.load * able * lasts.0 as f64 / 1e6;
+        for _ in 0..count as usize {
+            let at = self.moment(begun, lasts);
+            let user = self.dice.random_range(0..self.population.users());
+            blows.push((at, Blow::EndUser(user)));
+            blows.push((at + LOAD_AWAY, Blow::ReturnUser(user)));
+        }
     }
 
     fn moment(&mut self, from: Time, within: Span) -> Time {
@@ -113,8 +145,16 @@ impl Stage<'_> {
                 self.world.crash(&[host], how);
                 self.storm.supernode_ended(host);
             }
-            Blow::EndUser(user) => self.end_users(&[user], how),
-            Blow::ReturnUser(user) => self.return_user(user),
+            Blow::EndUser(user) => {
+                if self.world.is_alive(self.population.host(user)) {
+                    self.end_users(&[user], how);
+                }
+            }
+            Blow::ReturnUser(user) => {
+                if !self.world.is_alive(self.population.host(user)) {
+                    self.return_user(user);
+                }
+            }
             Blow::SupernodesBack => self.restart_supernodes(),
         }
     }

@@ -57,8 +57,8 @@ impl Stage<'_> {
         self.tell_of_walks(&mut figures);
         self.tell_of_upkeep(&mut figures);
         self.tell_of_waits(&mut figures);
-        self.tell_of_outcasts(&mut figures);
         self.tell_of_storm(&mut figures);
+        self.tell_of_outcasts(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
     }
@@ -135,19 +135,13 @@ impl Stage<'_> {
         figures.lookup_ms_p50 = Sample::millis(self.liveness.lookups()).quantile(0.5);
     }
 
-    fn tell_of_outcasts(&self, figures: &mut Figures) {
-        let Some(healed) = self.healed else { return };
-        let (reached, beyond) = self.shut_out.waits(healed);
-        let (reached, beyond) = (Sample::millis(&reached), Sample::millis(&beyond));
-        let (outcasts, sought) = self.shut_out.counts();
-        (figures.revoked, figures.revoked_sought) = (Some(outcasts), Some(sought));
-        (figures.shut_out_ms_p50, figures.shut_out_ms_p99) =
-            (reached.quantile(0.5), reached.quantile(0.99));
-        (figures.shut_out_healed_ms_p50, figures.shut_out_healed_ms_p99) =
-            (beyond.quantile(0.5), beyond.quantile(0.99));
-    }
-
     fn tell_of_storm(&self, figures: &mut Figures) {
+        if let Some(flooded) = self.flooded.clone() {
+            let logins = Sample::millis(&self.liveness.logins()[flooded.clone()]);
+            figures.flood_logins = Some(flooded.len());
+            (figures.flood_login_ms_p50, figures.flood_login_ms_p99) =
+                (logins.quantile(0.5), logins.quantile(0.99));
+        }
         let Some(storm) = self.storm.figures(&self.series) else { return };
         [figures.storm_secs_to_50, figures.storm_secs_to_99, figures.storm_secs_to_100] =
             storm.secs_to;
@@ -163,6 +157,18 @@ impl Stage<'_> {
         figures.supernode_signatures_per_login = (self.storm.logins() > 0)
             .then(|| self.world.signatures_worked_on() as f64 / self.storm.logins() as f64);
         figures.storm_warning_secs = storm.warning_secs;
+    }
+
+    fn tell_of_outcasts(&self, figures: &mut Figures) {
+        let Some(healed) = self.healed else { return };
+        let (reached, beyond) = self.shut_out.waits(healed);
+        let (reached, beyond) = (Sample::millis(&reached), Sample::millis(&beyond));
+        let (outcasts, sought) = self.shut_out.counts();
+        (figures.revoked, figures.revoked_sought) = (Some(outcasts), Some(sought));
+        (figures.shut_out_ms_p50, figures.shut_out_ms_p99) =
+            (reached.quantile(0.5), reached.quantile(0.99));
+        (figures.shut_out_healed_ms_p50, figures.shut_out_healed_ms_p99) =
+            (beyond.quantile(0.5), beyond.quantile(0.99));
     }
 
     fn tell_of_effort(&self, figures: &mut Figures, wall: Duration) {

@@ -1,7 +1,7 @@
 //! A place in the line that the supernode need not remember: the peer carries it.
 //!
-//! A cookie says since when a node has been waiting, and only this supernode can have written it: a
-//! keyed hash over node, address and that time (as IKEv2's cookie, RFC 7296, section 2.6, and the
+//! A cookie says since when a node has been waiting and when its turn comes, and only this supernode can have written it: a
+//! keyed hash over node, address and these times (as IKEv2's cookie, RFC 7296, section 2.6, and the
 //! cookie of DTLS 1.3's HelloRetryRequest, RFC 9147, section 5.1).
 //!
 //! What it buys here is less than there. The transport has shown already that the address answers
@@ -24,6 +24,15 @@ const KEY_LIFE: Span = Span::secs(600);
 
 const _: () = assert!(KEY_LIFE.0 > LIFE.0);
 
+/// A place in the line, to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Since when its bearer has been waiting.
+    pub since: Time,
+    /// When its turn comes.
+    pub due: Time,
+}
+
 /// The keys of the cookies. Drawn when the first is needed.
 #[derive(Default)]
 pub(super) struct Cookies {
@@ -37,34 +46,33 @@ struct Keys {
 }
 
 impl Cookies {
-    /// A cookie for a node that has been waiting since then.
+    /// A cookie for a node with this place.
     pub fn write(
         &mut self,
         cx: &mut Context,
         node: NodeId,
         remote: Option<Remote>,
-        since: Time,
+        place: Place,
     ) -> Cookie {
         let keys = self.keys(cx);
-        seal(&keys.current, node, remote, secs(since))
+        seal(&keys.current, node, remote, [secs(place.since), secs(place.due)])
     }
 
-    /// Since when a node has been waiting, if the cookie is ours, its, and not too old.
+    /// The place of a node, if the cookie is ours, its, and not too old.
     pub fn read(
         &self,
         cookie: &Cookie,
         node: NodeId,
         remote: Option<Remote>,
         now: Time,
-    ) -> Option<Time> {
+    ) -> Option<Place> {
         let keys = self.keys.as_ref()?;
-        let mut since = [0; 4];
-        since.copy_from_slice(&cookie.0[..4]);
-        let since = u32::from_be_bytes(since);
-        let is_ours = |key| same(&seal(key, node, remote, since), cookie);
-        let at = Time(u64::from(since) * 1_000_000);
-        let is_fresh = at <= now && now.since(at) <= LIFE;
-        (is_fresh && (is_ours(&keys.current) || is_ours(&keys.former))).then_some(at)
+        let times = [number(cookie, 0), number(cookie, 4)];
+        let is_ours = |key| same(&seal(key, node, remote, times), cookie);
+        let [since, due] = times.map(|secs| Time(u64::from(secs) * 1_000_000));
+        let is_fresh = since <= now && now.since(since.max(due)) <= LIFE;
+        let good = is_fresh && (is_ours(&keys.current) || is_ours(&keys.former));
+        good.then_some(Place { since, due })
     }
 
     fn keys(&mut self, cx: &mut Context) -> &Keys {
@@ -85,23 +93,25 @@ impl Cookies {
     }
 }
 
+/// The four bytes of a cookie from there on.
+fn number(cookie: &Cookie, at: usize) -> u32 {
+    let mut bytes = [0; 4];
+    bytes.copy_from_slice(&cookie.0[at..at + 4]);
+    u32::from_be_bytes(bytes)
+}
+
 fn secs(at: Time) -> u32 {
     u32::try_from(at.0 / 1_000_000).unwrap_or(u32::MAX)
 }
 
-fn seal(key: &[u8; 32], node: NodeId, remote: Option<Remote>, since: u32) -> Cookie {
-    let (kind, address) = match remote {
-        None => (0, 0),
-        Some(Remote::V4(ip)) => (1, u64::from(ip.to_bits())),
-        Some(Remote::V6(network)) => (2, network),
-        Some(Remote::Other(hash)) => (3, hash),
-    };
-    let since = since.to_be_bytes();
+fn seal(key: &[u8; 32], node: NodeId, remote: Option<Remote>, times: [u32; 2]) -> Cookie {
+    let address = remote.map_or([0; 9], Remote::bytes);
+    let mut cookie = [0; 40];
+    cookie[..4].copy_from_slice(&times[0].to_be_bytes());
+    cookie[4..8].copy_from_slice(&times[1].to_be_bytes());
     let mut hasher = blake3::Hasher::new_keyed(key);
-    hasher.update(&node.0).update(&[kind]).update(&address.to_be_bytes()).update(&since);
-    let mut cookie = [0; 36];
-    cookie[..4].copy_from_slice(&since);
-    cookie[4..].copy_from_slice(hasher.finalize().as_bytes());
+    hasher.update(&node.0).update(&address).update(&cookie[..8]);
+    cookie[8..].copy_from_slice(hasher.finalize().as_bytes());
     Cookie(cookie)
 }
 
@@ -109,7 +119,7 @@ fn seal(key: &[u8; 32], node: NodeId, remote: Option<Remote>, since: u32) -> Coo
 fn same(ours: &Cookie, theirs: &Cookie) -> bool {
     let hash = |cookie: &Cookie| {
         let mut bytes = [0; 32];
-        bytes.copy_from_slice(&cookie.0[4..]);
+        bytes.copy_from_slice(&cookie.0[8..]);
         blake3::Hash::from_bytes(bytes)
     };
     hash(ours) == hash(theirs)

@@ -8,12 +8,14 @@
 
 use super::bucket::{Bucket, Rate};
 use super::budgets::{Budgets, key_of};
-use super::cookie::Cookies;
+use super::cookie::{Cookies, Place};
+use super::sketch::Sketch;
 use crate::context::Context;
 use crate::id::{Cookie, NodeId};
 use crate::remote::Remote;
 use crate::status::Status;
 use crate::time::{Span, Time};
+use rand::Rng;
 use std::collections::BTreeMap;
 
 /// The longest wait that anybody is told: the lease of a session. Later, too, everybody who can be
@@ -21,17 +23,26 @@ use std::collections::BTreeMap;
 const LINE_MAX: Span = Span::secs(60);
 /// More are told to come than can be served, in percent: some have found another home by then.
 const OVERBOOKED: u64 = 125;
+/// Who comes so much before its turn is served: places are told in whole seconds.
+const EARLY: Span = Span::secs(2);
 /// The smallest bucket, in log-ins: a few peers that start at once are no storm.
 const BURST_MIN: u32 = 16;
-/// What one key may ask for. An honest device logs in once, and once more at each of its standbys
+/// What one key may ask for under load. An honest device logs in once, and once more at each of its standbys
 /// when its link flaps.
-const KEY_RATE: Rate = Rate { per_second: 1, burst: 8 };
+const KEY_RATE: Rate = Rate { per_second: 1, burst: 64 };
+/// What a log-in that proves nothing costs its key: no honest device makes one, so under load it is
+/// a minute until the next.
+const KEY_PENALTY: u32 = 128;
+/// Places in the line that one key gets in half a minute without showing the one it has.
+const PLACES_OF_KEY: u16 = 4;
+/// Places in the line that one address gets in half a minute, at least.
+const PLACES_OF_ADDRESS_MIN: u16 = 16;
 /// The share of all log-ins, one in so many, that one address gets under load.
 const ADDRESS_SHARE: u32 = 8;
 /// Seconds for which an address may save up its share.
 const ADDRESS_BURST: u32 = 4;
-/// What a log-in costs, in tokens of its key and its address, that proves nothing.
-const PENALTY: u32 = 16;
+/// What a log-in that proves nothing costs its address: there may be others behind it.
+const ADDRESS_PENALTY: u32 = 16;
 /// Seconds until a standby may be asked again that had no time.
 const STANDBY_AGAIN_SECS: u16 = 10;
 
@@ -66,6 +77,8 @@ pub(crate) struct Gate {
     cookies: Cookies,
     keys: Budgets<u64>,
     addresses: Budgets<Remote>,
+    /// Places given to keys and to addresses lately, once there is a line.
+    places: Option<(Sketch, Sketch)>,
     /// Peers of ours whose links have ended, until their leases do.
     expected: BTreeMap<NodeId, Time>,
     started: Time,
@@ -81,6 +94,7 @@ impl Gate {
             cookies: Cookies::default(),
             keys: Budgets::new(KEY_RATE),
             addresses: Budgets::new(of_address),
+            places: None,
             expected: BTreeMap::new(),
             started: cx.now,
         }
@@ -102,14 +116,23 @@ impl Gate {
         let rate = rate(cx, cx.now.since(self.started));
         self.bucket.fill(rate, cx.now);
         let half = i64::from(rate.burst / 2);
-        let (needed, waited) = match asker {
+        let (needed, place) = match asker {
             Asker::Known => (1 - i64::from(rate.burst), None),
             Asker::ForLater => (half, None),
             Asker::Stranger(cookie) => {
-                self.afford(cx, node, remote.filter(|_| !self.bucket.has(half)))?;
+                // Budgets share out what is scarce. In quiet times everybody is looked at, and
+                // told what is wrong.
+                if !self.bucket.has(half) {
+                    self.afford(cx, node, remote)?;
+                }
                 let read = |cookie| self.cookies.read(&cookie, node, remote, cx.now);
                 match cookie.and_then(read) {
-                    Some(since) => (1, Some(since)),
+                    // Not its turn yet: its place is as good as it was.
+                    Some(place) if place.due > cx.now + EARLY => {
+                        let secs = secs(place.due.since(cx.now));
+                        return Err(Later { status: Status::OVERLOADED, secs, cookie });
+                    }
+                    Some(place) => (1, Some(place)),
                     None => (half, None),
                 }
             }
@@ -118,7 +141,7 @@ impl Gate {
             self.bucket.take(rate, 1);
             self.expected.remove(&node);
             if asker != Asker::Known {
-                self.charge(cx, node, remote, 1);
+                self.charge(cx, node, remote, [1, 1]);
             }
             return Ok(());
         }
@@ -130,7 +153,7 @@ impl Gate {
             Asker::Stranger(_) if shorter(self.line_secs(cx)) => {
                 Later { status: Status::ASK_THERE, secs: self.line_secs(cx), cookie }
             }
-            Asker::Stranger(_) => self.put_off(cx, node, remote, waited),
+            Asker::Stranger(_) => self.put_off(cx, node, remote, place),
         })
     }
 
@@ -159,13 +182,13 @@ impl Gate {
 
     /// A log-in that was looked at has proved nothing.
     pub(super) fn blame(&mut self, cx: &Context, node: NodeId, remote: Option<Remote>) {
-        self.charge(cx, node, remote, PENALTY);
+        self.charge(cx, node, remote, [KEY_PENALTY, ADDRESS_PENALTY]);
     }
 
-    fn charge(&mut self, cx: &Context, node: NodeId, remote: Option<Remote>, tokens: u32) {
-        self.keys.take(key_of(node), tokens, cx.now);
+    fn charge(&mut self, cx: &Context, node: NodeId, remote: Option<Remote>, tokens: [u32; 2]) {
+        self.keys.take(key_of(node), tokens[0], cx.now);
         if let Some(remote) = remote {
-            self.addresses.take(remote, tokens, cx.now);
+            self.addresses.take(remote, tokens[1], cx.now);
         }
     }
 
@@ -191,8 +214,24 @@ impl Gate {
             self.line = next;
             return wait;
         }
-        // Nobody knows when their turn comes; at least they do not all come back at once.
-        Span(LINE_MAX.0 / 2) + cx.jitter(Span(LINE_MAX.0 / 2))
+        without_a_place(cx)
+    }
+
+    /// Whether key and address have had as many places in the line as they get without showing one.
+    fn has_had_enough(&mut self, cx: &mut Context, node: NodeId, remote: Option<Remote>) -> bool {
+        let now = cx.now;
+        let (keys, addresses) = self.places.get_or_insert_with(|| {
+            let mut sketch = || {
+                let mut key = [0; 32];
+                cx.rng.fill_bytes(&mut key);
+                Sketch::new(key, now)
+            };
+            (sketch(), sketch())
+        });
+        let share = Sketch::in_window(cx.config.logins_per_second / ADDRESS_SHARE);
+        let of_key = keys.count(&node.0, now);
+        let of_address = remote.map_or(0, |remote| addresses.count(&remote.bytes(), now));
+        of_key > PLACES_OF_KEY || of_address > share.max(PLACES_OF_ADDRESS_MIN)
     }
 
     /// Puts somebody into the line, or has it show at once that it is no crowd of one.
@@ -201,13 +240,25 @@ impl Gate {
         cx: &mut Context,
         node: NodeId,
         remote: Option<Remote>,
-        waited: Option<Time>,
+        place: Option<Place>,
     ) -> Later {
-        let at_once = waited.is_none() && self.line_secs(cx) == 0;
-        let secs = if at_once { 0 } else { secs(self.next_in_line(cx)).max(1) };
-        let cookie = self.cookies.write(cx, node, remote, waited.unwrap_or(cx.now));
-        Later { status: Status::OVERLOADED, secs, cookie: Some(cookie) }
+        let status = Status::OVERLOADED;
+        if place.is_none() && self.has_had_enough(cx, node, remote) {
+            return Later { status, secs: secs(without_a_place(cx)), cookie: None };
+        }
+        let at_once = place.is_none() && self.line_secs(cx) == 0;
+        let wait = if at_once { Span::ZERO } else { self.next_in_line(cx) };
+        let since = place.map_or(cx.now, |place| place.since);
+        let place = Place { since, due: cx.now + wait };
+        let cookie = Some(self.cookies.write(cx, node, remote, place));
+        Later { status, secs: if at_once { 0 } else { secs(wait).max(1) }, cookie }
     }
+}
+
+/// The wait of who has no place: nobody knows when their turn comes; at least they do not all come
+/// back at once.
+fn without_a_place(cx: &mut Context) -> Span {
+    Span(LINE_MAX.0 / 2) + cx.jitter(Span(LINE_MAX.0 / 2))
 }
 
 /// What the bucket gets so long after the start.
