@@ -247,6 +247,7 @@ impl Supernode {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
             self.tell_revocations_to_all(cx);
+            self.free_slots_of_expelled(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
