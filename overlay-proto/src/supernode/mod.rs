@@ -259,6 +259,7 @@ impl Supernode {
             self.look_elsewhere(cx);
             self.gate.tend(cx);
             self.tell_revocations_to_all(cx);
+            self.free_slots_of_expelled(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

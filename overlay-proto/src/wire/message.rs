@@ -628,10 +628,8 @@ positional! {
 }
 
 positional! {
-    /// Tells `child`'s home that its neighbour `node` was shut out: the slot is free at once.
+    /// A home has shut a peer out: no other home's peers shall have it as a neighbour.
     pub struct Expel {
-        /// Whose slot.
-        pub child: NodeId,
         /// Who was shut out.
         pub node: ShortId,
     }

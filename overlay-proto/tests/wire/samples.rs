@@ -299,7 +299,7 @@ fn identity_messages() -> Vec<Message> {
             chain: Some(Arc::new(chain())),
         }
         .into(),
-        Expel { child: node(6), node: node(4).short() }.into(),
+        Expel { node: node(4).short() }.into(),
     ]
 }
 
