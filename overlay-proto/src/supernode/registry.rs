@@ -120,7 +120,7 @@ impl Supernode {
             }
             _ => None,
         };
-        if certificates.is_none() {
+        if certificates.is_none() && answer != StoreAnswer::Waiting {
             self.counters.refused += 1;
         }
         RegisterReply {
@@ -157,7 +157,9 @@ fn status_of(answer: StoreAnswer, taken: Status) -> Status {
     match answer {
         StoreAnswer::Granted { .. } => Status::OK,
         StoreAnswer::Taken => taken,
-        StoreAnswer::WrongCode => Status::FORBIDDEN,
+        StoreAnswer::WrongCode | StoreAnswer::Denied => Status::FORBIDDEN,
+        StoreAnswer::Waiting => Status::ACCEPTED,
+        StoreAnswer::Full => Status::TOO_MANY,
         StoreAnswer::Failed => Status::STORE_FAILED,
     }
 }

@@ -1,4 +1,4 @@
-use super::args::{InitArgs, JoinArgs, Place, Registration, SupernodeArgs};
+use super::args::{InitArgs, JoinArgs, Place, Registration, Storage, SupernodeArgs};
 use super::*;
 use clap::CommandFactory;
 use overlay_node::data::Folder;
@@ -15,8 +15,9 @@ fn place() -> Place {
 }
 
 fn init_args() -> InitArgs {
-    let registration = Registration { registration_code: Some("se\"same".to_owned()) };
-    InitArgs { place: place(), registration }
+    let registration =
+        Registration { registration: None, registration_code: Some("se\"same".to_owned()) };
+    InitArgs { place: place(), registration, storage: Storage { store: None } }
 }
 
 #[test]
