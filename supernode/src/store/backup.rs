@@ -95,21 +95,17 @@ pub async fn restore(
     realm: RealmId,
     force: bool,
 ) -> Result<Copied, StoreError> {
+    let unusable = |detail| StoreError::UnusableBackup { path: file.to_owned(), detail };
     // A copy: opening brings a backup of an earlier version to this one.
-    let from = StorePlace::File(file.to_owned());
-    let no_access = |source| StoreError::NoAccess { place: from.clone(), source };
-    File::open(file).map_err(no_access)?;
-    let temporary = tempfile::tempdir().map_err(no_access)?;
+    let temporary = tempfile::tempdir().map_err(|error| unusable(error.to_string()))?;
     let path = temporary.path().join("store");
-    std::fs::copy(file, &path).map_err(no_access)?;
+    std::fs::copy(file, &path).map_err(|error| unusable(error.to_string()))?;
     let copy = StorePlace::File(path);
-    let renamed = |error| in_place_of(error, &copy, &from);
-    let mut source = open::open(&copy).await.map_err(renamed)?;
-    let found = open::bound(&mut source.connection)
-        .await
-        .map_err(|error| StoreError::from_sql(&from, error))?;
+    let mut source = open::open(&copy).await.map_err(|error| unusable(reason(error)))?;
+    let found = open::bound(&mut source.connection).await;
+    let found = found.map_err(|error| unusable(error.to_string()))?;
     if let Some(found) = found.filter(|found| *found != realm) {
-        return Err(StoreError::ForeignRealm { place: from, found });
+        return Err(StoreError::ForeignRealm { place: StorePlace::File(file.to_owned()), found });
     }
     let mut target = open::open(place).await?;
     let bound = open::bind(&mut target, realm).await?;
@@ -213,18 +209,15 @@ async fn skip_numbers(
     Ok(())
 }
 
-/// The same error of another place.
-fn in_place_of(error: StoreError, copy: &StorePlace, file: &StorePlace) -> StoreError {
+/// What is wrong with a backup, without the place of its copy and advice for a store in use.
+fn reason(error: StoreError) -> String {
     match error {
-        StoreError::Damaged { detail, .. } => StoreError::Damaged { place: file.clone(), detail },
-        StoreError::NotAStore { .. } => StoreError::NotAStore { place: file.clone() },
+        StoreError::Damaged { detail, .. } => format!("it is damaged: {detail}"),
+        StoreError::NotAStore { .. } => "it is a database of another program".to_owned(),
         StoreError::Newer { found, known, .. } => {
-            StoreError::Newer { place: file.clone(), found, known }
+            format!("it has schema {found}, this program knows up to {known}: update this program")
         }
-        other => {
-            tracing::debug!(%copy, %file, "a backup could not be read");
-            other
-        }
+        other => other.to_string(),
     }
 }
 

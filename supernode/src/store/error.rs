@@ -132,6 +132,14 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// A backup cannot be restored.
+    #[error("the backup {} cannot be used ({detail}): take another one; nothing was changed", path.display())]
+    UnusableBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Anything else, such as a full disk.
     #[error("the store {place} failed ({source}): check the disk, then try again")]
     Failed {
