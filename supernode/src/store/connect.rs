@@ -8,8 +8,11 @@ use sqlx::{AnyConnection, ConnectOptions, Connection, Executor};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long to wait for another process, such as a second registrar, that holds the write lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for another process that holds a file's write lock, such as an operator's
+/// command. SQLite keeps no queue: who waits may be passed by many times.
+const FILE_LOCK_PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait for another registrar that holds a server's write lock. It keeps a queue.
+const SERVER_LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a server may take to let us in. It may be dead without a word.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,7 +51,7 @@ async fn sqlite(place: &StorePlace, path: &Path) -> Result<AnyConnection, StoreE
     ] {
         connection.execute(pragma).await.map_err(failed)?;
     }
-    let wait = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+    let wait = format!("PRAGMA busy_timeout = {}", FILE_LOCK_PATIENCE.as_millis());
     connection.execute(sqlx::AssertSqlSafe(wait)).await.map_err(failed)?;
     let (journal, synchronous): (String, i64) = sqlx::query_as(
         "SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous",
@@ -75,7 +78,7 @@ async fn postgres(place: &StorePlace, url: &PostgresUrl) -> Result<AnyConnection
         .map_err(failed)?;
     // A schema of our own, so that the database may be shared with others.
     connection.execute("SET search_path TO trellis").await.map_err(failed)?;
-    let wait = format!("SET lock_timeout TO {}", BUSY_TIMEOUT.as_millis());
+    let wait = format!("SET lock_timeout TO {}", SERVER_LOCK_PATIENCE.as_millis());
     connection.execute(sqlx::AssertSqlSafe(wait)).await.map_err(failed)?;
     let (commit,): (String,) = sqlx::query_as("SHOW synchronous_commit")
         .fetch_one(&mut connection)

@@ -165,16 +165,16 @@ impl StoreError {
     /// What an error of the database means for the owner of `place`.
     pub(super) fn from_sql(place: &StorePlace, source: sqlx::Error) -> StoreError {
         let place = place.clone();
+        let code_and_detail = |error: &dyn sqlx::error::DatabaseError| {
+            (error.code().unwrap_or_default().into_owned(), error.message().to_owned())
+        };
+        if let Some((code, detail)) = source.as_database_error().map(code_and_detail) {
+            return match &place {
+                StorePlace::File(_) => from_sqlite(place, code.parse().ok(), detail, source),
+                StorePlace::Postgres(_) => from_postgres(place, &code, detail, source),
+            };
+        }
         match &source {
-            sqlx::Error::Database(error) => {
-                let (code, detail) = (error.code().unwrap_or_default(), error.message().to_owned());
-                match &place {
-                    StorePlace::File(_) => from_sqlite(place, code.parse().ok(), detail, source),
-                    StorePlace::Postgres(_) => {
-                        from_postgres(place, &code.into_owned(), detail, source)
-                    }
-                }
-            }
             sqlx::Error::Decode(error) => StoreError::Damaged { place, detail: error.to_string() },
             sqlx::Error::ColumnDecode { source, .. } => {
                 StoreError::Damaged { place, detail: source.to_string() }

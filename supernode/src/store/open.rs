@@ -78,6 +78,7 @@ async fn recognize(place: &StorePlace, connection: &mut AnyConnection) -> Result
     if tables > 0 && id != APPLICATION_ID {
         return Err(StoreError::NotAStore { place: place.clone() });
     }
+    check_schema_text(place, connection).await?;
     // The whole of it, indexes against tables: a name that an index hides would be given out again.
     let (verdict,): (String,) =
         sqlx::query_as("SELECT integrity_check FROM pragma_integrity_check LIMIT 1")
@@ -87,6 +88,29 @@ async fn recognize(place: &StorePlace, connection: &mut AnyConnection) -> Result
     match verdict == "ok" {
         true => Ok(()),
         false => Err(StoreError::Damaged { place: place.clone(), detail: verdict }),
+    }
+}
+
+/// Makes sure that the schema is plain text. It is always ours, and sqlx's thread dies, leaving its
+/// callers to wait for ever, where a name or a type in it is no text at all.
+async fn check_schema_text(
+    place: &StorePlace,
+    connection: &mut AnyConnection,
+) -> Result<(), StoreError> {
+    let all: Vec<(String,)> = sqlx::query_as(
+        "SELECT hex(name) || hex(tbl_name) || hex(coalesce(sql, '')) FROM sqlite_schema",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(|error| StoreError::from_sql(place, error))?;
+    // The first digit of each byte says whether it is ASCII.
+    let ascii = |(hex,): &(String,)| hex.bytes().step_by(2).all(|digit| digit < b'8');
+    match all.iter().all(ascii) {
+        true => Ok(()),
+        false => {
+            let detail = "its schema is not plain text".to_owned();
+            Err(StoreError::Damaged { place: place.clone(), detail })
+        }
     }
 }
 

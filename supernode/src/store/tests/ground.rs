@@ -60,6 +60,14 @@ impl Ground {
         Ground { folder, place }
     }
 
+    /// On a file that no disk holds up, where the system has such: for what is done many times.
+    pub(super) fn in_memory() -> Ground {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        let folder = folder.expect("a temporary folder");
+        let place = StorePlace::File(folder.path().join("data").join("store.db"));
+        Ground { folder, place }
+    }
+
     /// In a database of its own; none without PostgreSQL.
     pub(super) async fn postgres() -> Option<Ground> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
