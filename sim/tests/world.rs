@@ -39,6 +39,25 @@ fn everybody_gets_in_and_every_message_arrives() {
 }
 
 #[test]
+fn links_swap_ends_until_nearly_all_peers_have_their_near_ones() {
+    let change = Change {
+        peers: Some(300),
+        supernodes: Some(3),
+        seed: Some(1),
+        near: Some(6),
+        ..Change::default()
+    };
+    let outcome = play(
+        &Scenario::load("steady", &change).expect("built in"),
+        &mut (),
+        &AtomicBool::new(false),
+    );
+    demand_success(&outcome);
+    let lacking = outcome.figures.near_lacking_share.expect("it wants near links");
+    assert!(lacking < 0.05, "{lacking}: without swaps more than a third");
+}
+
+#[test]
 fn a_fifth_vanishes_and_the_rest_is_repaired() {
     let outcome = run("crash20", 200, 1);
     demand_success(&outcome);

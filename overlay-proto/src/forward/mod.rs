@@ -3,9 +3,11 @@
 //!
 //! At peer `x`, for destination `d`: over live neighbours `y` and their neighbours `z`, take the
 //! `y` with the smallest cost to `z` plus tree distance from `z` to `d`; ties toward the deeper
-//! common prefix. Each hop shortens that estimate by its own cost unless some label or link was stale;
-//! then the packet is stuck: it gives up the tree that led there and goes on by the others, listing
-//! where it has been. When no tree is left it searches depth first.
+//! common prefix, and what is still equal is spread over the flows, so that it is not always the
+//! first neighbour that carries it (the highest random weight of RFC 2991). Each hop shortens that
+//! estimate by its own cost unless some label or link was stale; then the packet is stuck: it gives
+//! up the tree that led there and goes on by the others, listing where it has been. When no tree is
+//! left it searches depth first.
 
 mod hood;
 
@@ -50,7 +52,8 @@ pub fn decide<'a>(
     let destination = packet.destination();
     if let Some(near) = neighbours.clone().find(|near| near.node == destination) {
         let cost = Cost { way: 0, shallow: 0 };
-        return forward(packet, &Way { link: near.link, first: 0, cost, tree: None });
+        let way = Way { link: near.link, next: near.node.short(), first: 0, cost, tree: None };
+        return forward(packet, &way);
     }
     if packet.is_searching() {
         return search(me, neighbours, destination.short(), packet);
@@ -96,7 +99,9 @@ fn choose<'a>(
 ) -> Option<Way> {
     let mut room = [Label::NONE; TREES_MAX];
     let short = packet.destination().short();
-    let to = Target { short, labels: packet.labels(&mut room), failed: packet.failed_trees() };
+    let failed = packet.failed_trees();
+    let flow = Flow::between(packet.source().short(), short);
+    let to = Target { short, flow, labels: packet.labels(&mut room), failed };
     match packet.is_stuck() {
         true => {
             best(me, neighbours, &to, |node| packet.has_visited(node) && !seeded!(VisitedIgnored))
@@ -121,13 +126,33 @@ fn search<'a>(
     let Some(back) = packet.step_back() else { return Decision::DeadEnd };
     debug_assert!(back != destination, "it would have arrived");
     match neighbours.clone().find(|near| near.node.short() == back) {
-        Some(near) => forward(packet, &Way { link: near.link, ..Way::BACK }),
+        Some(near) => forward(packet, &Way { link: near.link, next: back, ..Way::BACK }),
         None => Decision::DeadEnd,
+    }
+}
+
+/// All packets from one node to another: they keep to one way, and so arrive in order.
+#[derive(Debug, Clone, Copy)]
+struct Flow(u64);
+
+impl Flow {
+    fn between(from: ShortId, to: ShortId) -> Flow {
+        Flow(u64::from_le_bytes(from.0).rotate_left(1) ^ u64::from_le_bytes(to.0))
+    }
+
+    /// Of equal ways the flow takes the one over the node with the least lot. (The finalizer of
+    /// SplitMix64: ids are keys, which strangers choose, but only among ways equally good.)
+    fn lot(self, next: ShortId) -> u64 {
+        let mixed = self.0 ^ u64::from_le_bytes(next.0);
+        let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
     }
 }
 
 struct Target<'a> {
     short: ShortId,
+    flow: Flow,
     labels: &'a [Label],
     /// Trees that do not count, one bit each.
     failed: u32,
@@ -137,6 +162,8 @@ struct Target<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Way {
     link: LinkId,
+    /// The neighbour at the other end.
+    next: ShortId,
     /// What of the cost the link itself takes.
     first: u32,
     cost: Cost,
@@ -146,8 +173,19 @@ struct Way {
 
 impl Way {
     /// A step back: nothing is known of what follows.
-    const BACK: Way =
-        Way { link: LinkId(0), first: 0, cost: Cost { way: u32::MAX, shallow: 0 }, tree: None };
+    const BACK: Way = Way {
+        link: LinkId(0),
+        next: ShortId::NONE,
+        first: 0,
+        cost: Cost { way: u32::MAX, shallow: 0 },
+        tree: None,
+    };
+
+    /// Whether a flow takes this way rather than `other`.
+    fn is_before(&self, other: &Way, flow: Flow) -> bool {
+        let lot = |way: &Way| flow.lot(way.next);
+        self.cost < other.cost || self.cost == other.cost && lot(self) < lot(other)
+    }
 }
 
 fn best<'a>(
@@ -173,10 +211,11 @@ fn best<'a>(
             }
             cost(far.labels, to, links, far.dead)
         });
-        if let Some((cost, tree)) = own.into_iter().chain(further).min_by_key(|(cost, _)| *cost)
-            && best.is_none_or(|least| cost < least.cost)
-        {
-            best = Some(Way { link: near.link, first, cost, tree });
+        let least = own.into_iter().chain(further).min_by_key(|(cost, _)| *cost);
+        let Some((cost, tree)) = least else { continue };
+        let way = Way { link: near.link, next: near.node.short(), first, cost, tree };
+        if best.is_none_or(|best| way.is_before(&best, to.flow)) {
+            best = Some(way);
         }
     }
     best
@@ -348,6 +387,25 @@ mod tests {
         assert_eq!(decision, Decision::Send(LinkId(2)));
         assert_eq!((packet.failed_trees(), packet.is_searching()), (1, false));
         assert!(packet.has_visited(node(0).short()) && packet.has_visited(node(1).short()));
+    }
+
+    #[test]
+    fn equal_ways_are_spread_over_the_flows_and_each_keeps_to_its_own() {
+        let hood: Around =
+            (1..=4).map(|n| (n, Labels::from(vec![label(&[])]), far(9, &[2]))).collect();
+        let labels = Labels::from(vec![label(&[1, 1])]);
+        let mut taken = [0; 5];
+        for source in 100..200 {
+            let to = Destination { node: node(8), key: IndexKey(0), labels: labels.clone() };
+            let ways = [(); 2].map(|()| {
+                let mut packet = Packet::new(Class::Message, node(source), &to, b"x");
+                decide(node(0).short(), nears(&hood), None, &mut packet)
+            });
+            let [Decision::Send(LinkId(way)), second] = ways else { panic!("{ways:?}") };
+            assert_eq!(second, Decision::Send(LinkId(way)));
+            taken[way as usize] += 1;
+        }
+        assert!(taken[1..].iter().all(|flows| (10..40).contains(flows)), "{taken:?}");
     }
 
     #[test]

@@ -33,16 +33,18 @@ impl Supernode {
     /// Brings the labels of our peers up to date.
     pub(super) fn relabel(&mut self, cx: &mut Context) {
         let (now, trees) = (cx.now, self.tree_count(cx));
-        let touched = self.children.iter_mut().filter(|(_, child)| child.touched);
-        for (node, child) in touched {
-            child.touched = false;
+        let (stale, unissued) = (&mut self.stale, &mut self.unissued);
+        self.children.for_each_restless(|node, child| {
+            if !std::mem::take(&mut child.touched) {
+                return;
+            }
             child.pace.hurry(now);
-            self.stale.insert(*node);
-            self.unissued.insert(*node);
+            stale.insert(*node);
+            unissued.insert(*node);
             // A label ends in the parent's slot: it may be another one, or nobody's.
-            self.stale.extend(child.seats().map(|(_, seat)| seat.peer.contact.node));
-            self.stale.extend(std::mem::take(&mut child.parted));
-        }
+            stale.extend(child.seats().map(|(_, seat)| seat.peer.contact.node));
+            stale.extend(std::mem::take(&mut child.parted));
+        });
         let resting = |node: &NodeId| self.children.get(node).is_some_and(|c| now < c.relabel_at);
         let mut queue: VecDeque<NodeId> =
             self.stale.iter().filter(|node| !resting(node)).copied().collect();

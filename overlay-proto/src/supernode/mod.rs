@@ -2,6 +2,7 @@
 
 mod admission;
 mod child;
+mod children;
 mod damping;
 mod directory;
 mod escalation;
@@ -15,6 +16,7 @@ mod registry;
 mod replicas;
 mod scaffold;
 mod splice;
+mod swapping;
 mod trees;
 
 use crate::context::Context;
@@ -26,7 +28,7 @@ use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use crate::wire::message::Standbys;
-use child::Child;
+use children::Children;
 use damping::Damping;
 use directory::{Directory, Find};
 use members::Members;
@@ -42,8 +44,7 @@ const STRANGER_PATIENCE: u64 = 4;
 /// The role that a certificate of the realm's root gives.
 #[derive(Debug)]
 pub(crate) struct Supernode {
-    /// Boxed: large, and the map keeps a third of its room free.
-    children: BTreeMap<NodeId, Box<Child>>,
+    children: Children,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -81,7 +82,7 @@ impl Supernode {
         let plan_at = cx.now + cx.jitter(cx.config.plan);
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
-            children: BTreeMap::new(),
+            children: Children::default(),
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -212,6 +213,7 @@ impl Supernode {
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
             self.mix(cx);
+            self.improve(cx);
             self.expire_directory(cx);
             self.drop_strangers(cx);
         }
@@ -224,6 +226,7 @@ impl Supernode {
             self.fill_slots(cx);
             self.relabel(cx);
             self.issue_places(cx);
+            self.children.settle();
         }
         self.wake_at = self.plan_at.min(self.heartbeat_at);
     }

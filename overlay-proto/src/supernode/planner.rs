@@ -20,7 +20,7 @@ const BACKOFF: Span = Span::secs(1);
 /// Failures in a row after which it does not matter where a link leads.
 const INDIFFERENT_AFTER: u32 = 2;
 /// A region of fewer peers than this many times the degree is no region: all links are alike.
-const REGION_MIN: usize = 4;
+pub(super) const REGION_MIN: usize = 4;
 /// Failures in a row after which a peer with a single free slot is content with it for long.
 const PATIENT_AFTER: u32 = 4;
 const BACKOFF_LONG: Span = Span::secs(8);
@@ -79,12 +79,10 @@ impl Supernode {
     /// One round over the peers with free slots.
     pub(super) fn fill_slots(&mut self, cx: &mut Context) {
         let patience = cx.config.slot_patience;
-        for child in self.children.values_mut() {
-            child.expire_slots(cx.now, patience);
-        }
+        self.children.for_each_restless(|_, child| child.expire_slots(cx.now, patience));
         let mut needy: Vec<(usize, NodeId)> = self
             .children
-            .iter()
+            .restless()
             .filter(|(_, child)| cx.now >= child.plan_at && self.offered(child) > 0)
             .map(|(node, child)| (child.free(), *node))
             .collect();
@@ -113,7 +111,7 @@ impl Supernode {
             peers: self.children.len() + self.members.peers(),
             links_here: self.children.values().map(|child| child.up() as u64).sum(),
             links_there: self.members.weights(|load| load.links),
-            free_here: self.children.values().map(|child| self.offered(child) as u64).sum(),
+            free_here: self.children.restless().map(|(_, child)| self.offered(child) as u64).sum(),
             free_there: self.members.weights(|load| load.free_slots),
         }
     }

@@ -61,7 +61,7 @@ impl Supernode {
             return;
         }
         self.move_index(cx);
-        for (node, child) in &self.children {
+        for (node, child) in self.children.iter() {
             let standbys = self.members.standbys(*node, cx.config.standbys);
             cx.send(child.link, Standbys { standbys });
         }

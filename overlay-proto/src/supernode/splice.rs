@@ -7,6 +7,7 @@
 use super::Supernode;
 use super::child::Phase;
 use super::planner::Reach;
+use super::swapping::Swap;
 use crate::config::DEGREE_MAX;
 use crate::context::Context;
 use crate::id::{LinkId, NodeId, ShortId};
@@ -32,6 +33,8 @@ pub(crate) enum RequestKind {
     Pair { child: NodeId },
     /// To replace our peer at the other end of a link.
     Relink(Box<Cut>),
+    /// The same, for two links that swap ends.
+    Swap(Box<Swap>),
 }
 
 /// A link that is being cut: `child` is ours, `joiner` comes between it and `other`.
@@ -152,7 +155,7 @@ impl Supernode {
     }
 
     /// Tells `peer`'s home that `node` will not come.
-    fn release(&mut self, cx: &mut Context, peer: &PeerContact, node: NodeId) {
+    pub(super) fn release(&mut self, cx: &mut Context, peer: &PeerContact, node: NodeId) {
         if let Some(child) = self.children.get_mut(&peer.contact.node) {
             child.unseat(node.short());
         } else if let Some(link) = self.members.link_to(peer.home) {
@@ -237,7 +240,11 @@ impl Supernode {
 
     pub(super) fn on_relink_reply(&mut self, cx: &mut Context, reply: RelinkReply) {
         let Some(Request { kind, .. }) = self.requests.remove(&reply.id) else { return };
-        let RequestKind::Relink(cut) = kind else { return };
+        let cut = match kind {
+            RequestKind::Relink(cut) => cut,
+            RequestKind::Swap(swap) => return self.go_on_swapping(cx, *swap, Some(reply)),
+            RequestKind::Splice { .. } | RequestKind::Pair { .. } => return,
+        };
         let Cut { child, other, joiner, origin } = *cut;
         self.set_phase(child, other.contact.node, Phase::Up);
         let Some(contact) = reply.child.filter(|_| reply.status == Status::OK) else {
@@ -253,7 +260,7 @@ impl Supernode {
         self.cut_ends(cx, &joiner, &origin, Some(ends));
     }
 
-    fn set_phase(&mut self, child: NodeId, peer: NodeId, phase: Phase) {
+    pub(super) fn set_phase(&mut self, child: NodeId, peer: NodeId, phase: Phase) {
         if let Some(child) = self.children.get_mut(&child)
             && let Some((_, seat)) = child.seat_of(peer.short())
             && !matches!(seat.phase, Phase::Expected { .. })
@@ -274,6 +281,7 @@ impl Supernode {
                     self.set_phase(cut.child, cut.other.contact.node, Phase::Up);
                     self.cut_ends(cx, &cut.joiner, &cut.origin, None);
                 }
+                Some(RequestKind::Swap(swap)) => self.go_on_swapping(cx, *swap, None),
                 None => {}
             }
         }

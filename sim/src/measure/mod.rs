@@ -3,6 +3,7 @@
 
 pub mod changes;
 pub mod noticed;
+pub mod regions;
 pub mod series;
 pub mod topology;
 pub mod upkeep;

@@ -32,6 +32,9 @@ pub struct Survey {
     pub hops: Sample,
     /// One-way delay along each way that arrived over the delay of the direct way.
     pub stretch: Sample,
+    /// All delays along these ways together, over all delays of the direct ways together: what a
+    /// mean message waits. The mean of `stretch` counts neighbours in one town as much.
+    pub stretch_of_means: Option<f64>,
     /// How many walks each peer has forwarded, neither their first nor their last.
     pub load: Sample,
 }
@@ -85,6 +88,7 @@ impl<'a> Ground<'a> {
         }
         let mut load = vec![0_u32; self.world.next_host() as usize];
         let (mut hops, mut stretch) = (Vec::new(), Vec::new());
+        let (mut taken, mut least) = (Span::ZERO, Span::ZERO);
         for _ in 0..pairs {
             let from = dice.random_range(0..count);
             let to = (from + dice.random_range(1..count)) % count;
@@ -92,12 +96,15 @@ impl<'a> Ground<'a> {
             if let Some(arrived) = self.walk(from, to, &mut load) {
                 let direct = self.world.one_way(from, to);
                 hops.push(f64::from(arrived.hops));
-                stretch.push(arrived.delay.0 as f64 / direct.0.max(1) as f64);
+                stretch.push(ratio(arrived.delay, direct));
+                (taken, least) = (taken + arrived.delay, least + direct);
             }
         }
         let load = self.peers.iter().map(|host| f64::from(load[*host as usize]));
         let load = Sample::new(load);
-        Survey { pairs, hops: Sample::new(hops), stretch: Sample::new(stretch), load }
+        let stretch_of_means = (!hops.is_empty()).then(|| ratio(taken, least));
+        let (hops, stretch) = (Sample::new(hops), Sample::new(stretch));
+        Survey { pairs, hops, stretch, stretch_of_means, load }
     }
 
     /// Walks from one host to another. `None` where a peer would turn to the scaffold, or would not
@@ -143,4 +150,8 @@ impl<'a> Ground<'a> {
             Decision::HopLimit | Decision::DeadEnd => None,
         }
     }
+}
+
+fn ratio(taken: Span, direct: Span) -> f64 {
+    taken.0 as f64 / direct.0.max(1) as f64
 }

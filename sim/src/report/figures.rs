@@ -47,13 +47,21 @@ pub struct Figures {
     /// everything would need.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hops_graph_mean: Option<f64>,
-    /// One-way delay along the way that a packet takes over the delay of the direct way: mean over
-    /// random pairs of peers, walked over the network as it stands at the end.
+    /// Mean one-way delay along the ways that packets take over the mean delay of the direct ways,
+    /// for random pairs of peers, walked over the network as it stands at the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stretch_mean: Option<f64>,
-    /// The same: 95th percentile.
+    /// Delay along the way over that of the direct way, pair by pair: the mean of the ratios, in
+    /// which two in one town count as much as two continents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stretch_pairs_mean: Option<f64>,
+    /// Of the same ratios: 95th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stretch_p95: Option<f64>,
+    /// Share of the peers that have fewer links within their region than the realm wants, at the
+    /// end; only where it wants any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near_lacking_share: Option<f64>,
     /// Of those walks, how many the busiest peer has forwarded, over the mean of all peers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_max_over_mean: Option<f64>,

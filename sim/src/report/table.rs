@@ -39,8 +39,9 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     row("hops", f.hops_mean.map(|v| format!("{v:.2}")), hops);
     row("hops, 99 %", f.hops_p99.map(|v| format!("{v:.0}")), note());
     row("shortest way there is", f.hops_graph_mean.map(|v| format!("{v:.2}")), note());
+    row("latency over direct", f.stretch_mean.map(|v| format!("{v:.2}")), note());
     let p95 = f.stretch_p95.map_or(note(), |v| format!("95 % within {v:.2}"));
-    row("latency over direct", f.stretch_mean.map(|v| format!("{v:.2}")), p95);
+    row("the same, pair by pair", f.stretch_pairs_mean.map(|v| format!("{v:.2}")), p95);
     let load = f.load_max_over_mean.map(|v| format!("{v:.2}"));
     row("busiest peer over mean", load, note());
     row("escalations", Some(f.escalations.to_string()), note());

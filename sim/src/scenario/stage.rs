@@ -19,6 +19,9 @@ use std::sync::atomic::AtomicBool;
 
 /// Pairs of peers that a survey walks, at least: shares are then known to a few parts in 10,000.
 const SURVEY_PAIRS: usize = 20_000;
+/// The same at the end, for each peer: the busiest of many is told from chance only if the mean peer
+/// forwards about a dozen.
+const SURVEYS_EACH: usize = 2;
 
 /// The run was asked to stop.
 #[derive(Debug)]
@@ -199,7 +202,7 @@ impl<'a> Stage<'a> {
     /// Walks over the network as it stands at the end.
     pub(super) fn survey_the_end(&mut self) {
         let ground = Ground::new(&self.world, &self.population);
-        let pairs = ground.peers().max(SURVEY_PAIRS);
+        let pairs = SURVEY_PAIRS.max(SURVEYS_EACH * ground.peers());
         self.survey = Some(ground.survey(pairs, &mut self.survey_dice));
     }
 

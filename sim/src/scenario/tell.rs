@@ -3,7 +3,7 @@
 use super::stage::Stage;
 use crate::checks::delivery::{Message, Told};
 use crate::checks::{Era, Findings};
-use crate::measure::upkeep;
+use crate::measure::{regions, upkeep};
 use crate::report::{Figures, Sample, moore, process};
 use overlay_proto::wire::Class;
 use std::time::Duration;
@@ -92,7 +92,8 @@ impl Stage<'_> {
 
     fn tell_of_walks(&self, figures: &mut Figures) {
         if let Some(survey) = &self.survey {
-            (figures.stretch_mean, figures.stretch_p95) =
+            figures.stretch_mean = survey.stretch_of_means;
+            (figures.stretch_pairs_mean, figures.stretch_p95) =
                 (survey.stretch.mean(), survey.stretch.quantile(0.95));
             figures.load_max_over_mean = survey.load_max_over_mean();
             figures.walks_delivered = survey.delivered();
@@ -111,6 +112,9 @@ impl Stage<'_> {
             figures.links_changed_per_leave = Some(each.links);
             figures.labels_changed_per_leave = Some(each.labels);
         }
+        let near = self.scenario.population.near;
+        let lacking = || regions::lacking_near(&self.world, &self.population, near);
+        figures.near_lacking_share = (near > 0).then(lacking).flatten();
         figures.stale_addresses_share = upkeep::stale_addresses(&self.world, &self.population);
         figures.state_bytes_per_peer = upkeep::state_bytes(&self.world, &self.population);
     }
