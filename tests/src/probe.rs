@@ -38,9 +38,8 @@ pub fn key_of(number: u32) -> UserKey {
 
 /// The program with its arguments, for a shell that makes a world for it first.
 pub fn command(store: &Path, first: u32, count: u32) -> Vec<String> {
-    let program = program("store-probe");
-    let (program, store) = (program.display().to_string(), store.display().to_string());
-    vec![program, store, first.to_string(), count.to_string()]
+    let program = program("store-probe").display().to_string();
+    vec![program, store.display().to_string(), first.to_string(), count.to_string()]
 }
 
 /// Whether `strace` works here; if not, that a test is left out is said.

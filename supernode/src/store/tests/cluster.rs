@@ -1,4 +1,5 @@
-//! A PostgreSQL server of our own for one run of the tests, from the distribution's programs.
+//! A PostgreSQL server of our own for one run of the tests, from the distribution's programs. Also
+//! read by the tests across crates, so it knows nothing of ours.
 
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -27,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The folder of the server's socket.
 #[derive(Debug)]
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     folder: PathBuf,
     // Its standard input ends with this process, and the server with that.
     _script: Mutex<Child>,
@@ -35,7 +36,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// The one server of this process; none if the machine has no PostgreSQL, which is said.
-    pub(super) fn get() -> Option<&'static Cluster> {
+    pub(crate) fn get() -> Option<&'static Cluster> {
         static CLUSTER: OnceLock<Option<Cluster>> = OnceLock::new();
         let start = || {
             let Some(programs) = programs() else {
@@ -91,7 +92,7 @@ impl Cluster {
     }
 
     /// The URL of a database.
-    pub(super) fn url(&self, database: &str) -> String {
+    pub(crate) fn url(&self, database: &str) -> String {
         let folder = self.folder.display().to_string().replace('/', "%2F");
         format!("postgres://trellis:sesame@{folder}:{PORT}/{database}")
     }
