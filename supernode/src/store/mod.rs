@@ -101,7 +101,11 @@ impl RegistrarStore {
             let detail = "seen at an earlier write".to_owned();
             return Err(StoreError::SyncFailed { place: self.place.clone(), detail });
         }
-        desk::ask(&self.place, request).await
+        let answer = desk::ask(&self.place, request).await;
+        if matches!(answer, Err(StoreError::SyncFailed { .. })) {
+            self.stopped.store(true, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// Whether the disk has failed to take what was written, so that this process promises nothing

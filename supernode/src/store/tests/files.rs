@@ -189,16 +189,37 @@ async fn an_old_copy_put_back_and_a_file_that_is_lost_are_seen() {
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
 }
 
-/// Every byte of the database, of its log and of the count beside it is flipped, one at a time.
-/// Either the store is not opened, with the reason, or it knows all that it knew.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flipped_byte_is_seen_or_does_no_harm() {
-    let ground = Ground::sqlite();
+/// A store that has promised a few things.
+async fn promises(ground: &Ground) -> RegistrarStore {
     let store = ground.open(open_policy()).await;
     for key in 0..3 {
         granted(&store, claim(&format!("user{key}"), key, None)).await;
     }
     granted(&store, redeem(9, 9)).await;
+    store
+}
+
+/// Whether the store opens, and then knows all that was promised: a wrong answer is a panic.
+async fn knows_all(ground: &Ground, damage: &str) -> bool {
+    let Ok(store) = RegistrarStore::open(ground.place.clone(), open_policy()).await else {
+        return false;
+    };
+    for key in 0..3 {
+        let user = format!("user{key}");
+        let thief = store.submit(claim(&user, 77, None)).await;
+        assert_eq!(thief, StoreAnswer::Taken, "{damage}: {user}");
+        granted(&store, claim(&user, key, None)).await;
+    }
+    assert_eq!(store.submit(redeem(9, 8)).await, StoreAnswer::Taken, "{damage}");
+    true
+}
+
+/// Every byte of the database, of its log and of the count beside it is flipped, one at a time.
+/// Either the store is not opened, with the reason, or it knows all that it knew.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_byte_is_seen_or_does_no_harm() {
+    let ground = Ground::sqlite();
+    let store = promises(&ground).await;
     let (in_log, folded) = (crashed(&ground), {
         store.close().await;
         crashed(&ground)
@@ -217,40 +238,37 @@ async fn a_flipped_byte_is_seen_or_does_no_harm() {
             let mut bytes = good.clone();
             bytes[at] ^= 1 << (at % 8);
             std::fs::write(file(&flipped.path(), suffix), &bytes).expect("written");
-            let Ok(store) = RegistrarStore::open(flipped.place.clone(), open_policy()).await else {
-                seen += 1;
-                continue;
-            };
-            for key in 0..3 {
-                let user = format!("user{key}");
-                let answer = store.submit(claim(&user, 77, None)).await;
-                assert_eq!(answer, StoreAnswer::Taken, "byte {at} of {suffix:?}: {user}");
-                granted(&store, claim(&user, key, None)).await;
+            match knows_all(&flipped, &format!("byte {at} of {suffix:?}")).await {
+                true => harmless += 1,
+                false => seen += 1,
             }
-            assert_eq!(store.submit(redeem(9, 8)).await, StoreAnswer::Taken, "byte {at}");
-            harmless += 1;
         }
     }
     println!("{} flips: {seen} seen, {harmless} harmless, 0 silently wrong", seen + harmless);
     assert!(seen > 100 && harmless > 100, "{seen} seen, {harmless} harmless");
 }
 
-/// As far as a crash can cut it: what was not promised may be missing, nothing else.
+/// The file and its log, cut at every so many bytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_is_cut_short_is_seen() {
+async fn a_store_that_is_cut_short_is_seen() {
     let ground = Ground::sqlite();
-    let store = ground.open(open_policy()).await;
-    for key in 0..3 {
-        granted(&store, claim(&format!("user{key}"), key, None)).await;
+    let store = promises(&ground).await;
+    let in_log = crashed(&ground);
+    store.close().await;
+    let folded = crashed(&ground);
+    let (mut seen, mut harmless) = (0, 0);
+    for (whole, suffix) in [(&in_log, "-wal"), (&folded, "")] {
+        let bytes = std::fs::read(file(&whole.path(), suffix)).expect("readable");
+        for length in (0..bytes.len()).step_by(1_031) {
+            let cut = crashed(whole);
+            std::fs::write(file(&cut.path(), suffix), &bytes[..length]).expect("written");
+            match knows_all(&cut, &format!("{length} bytes of {suffix:?}")).await {
+                true => harmless += 1,
+                false => seen += 1,
+            }
+        }
     }
-    let whole = crashed(&ground);
-    let log = std::fs::read(file(&whole.path(), "-wal")).expect("readable");
-    for length in (0..log.len()).step_by(1_031) {
-        let cut = crashed(&whole);
-        std::fs::write(file(&cut.path(), "-wal"), &log[..length]).expect("written");
-        let error = cut.refusal().await;
-        assert!(matches!(error, StoreError::Damaged { .. }), "{length}: {error:?}");
-    }
-    let store = whole.open(open_policy()).await;
-    assert_eq!(store.submit(claim("user2", 77, None)).await, StoreAnswer::Taken);
+    println!("{} cuts: {seen} seen, {harmless} harmless, 0 silently wrong", seen + harmless);
+    // The last page may be empty but for its beginning.
+    assert!(harmless <= 8 && seen > 60, "{seen} seen, {harmless} harmless");
 }
