@@ -4,4 +4,5 @@
 pub mod api;
 pub mod cli;
 pub mod realm;
+mod revocations_api;
 pub mod store;

@@ -56,6 +56,9 @@ pub(super) async fn restore(
 }
 
 fn told(copied: &Copied) -> String {
-    let Copied { users, tickets, codes, requests } = copied;
-    format!("{users} users, {tickets} used tickets, {codes} codes and {requests} requests")
+    let Copied { users, tickets, codes, requests, lists } = copied;
+    format!(
+        "{users} users, {tickets} used tickets, {codes} codes, {requests} requests and {lists} \
+         lists of revocations"
+    )
 }

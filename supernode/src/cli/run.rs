@@ -20,6 +20,10 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let _lock = folder.lock()?;
     let code = args.registration.registration_code.clone();
     let store = open_store(folder, &identity, &args).await?;
+    let mut lists = folder.revocations();
+    if let Some(store) = &store {
+        lists.extend(store.revocations().await.map_err(|error| store::of_store(&error))?);
+    }
     let identity = Arc::new(identity);
     let handle = driver::start(Options {
         identity: identity.clone(),
@@ -29,6 +33,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         store: store.clone().map(|store| store as Arc<dyn Store>),
     })
     .await?;
+    handle.recall(lists, Vec::new()).await;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), None);
     let realm = identity.realm.to_string();

@@ -9,7 +9,7 @@ use super::error::StoreError;
 use super::ledger::{Ledger, Scribe};
 use super::open;
 use super::place::StorePlace;
-use super::rows::{CodeRow, NameRow, RequestRow, Row, TicketRow};
+use super::rows::{CodeRow, NameRow, RequestRow, RevocationRow, Row, TicketRow};
 use futures::TryStreamExt;
 use overlay_proto::id::RealmId;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct Copied {
     pub codes: u64,
     /// Requests that wait or were denied.
     pub requests: u64,
+    /// Lists of revocations, one a signer.
+    pub lists: u64,
 }
 
 /// Copies the store at `place`, as it is at one moment, to the new file `file`. Registrars go on
@@ -147,7 +149,15 @@ async fn replace(
 
 /// Copies all rows; each is checked on the way.
 async fn copy(from: &mut AnyConnection, to: &mut Ledger<'_>) -> Result<Copied, sqlx::Error> {
+    // A newer list that is there stays: it is spread already, and lets nobody in again.
+    let lists: Vec<RevocationRow> =
+        sqlx::query_as(RevocationRow::ALL).fetch_all(&mut *from).await?;
+    let count = lists.len() as u64;
+    for list in lists {
+        to.keep_newer(&list.sound()?).await?;
+    }
     Ok(Copied {
+        lists: count,
         users: copy_table::<NameRow>(from, to).await?,
         tickets: copy_table::<TicketRow>(from, to).await?,
         codes: copy_table::<CodeRow>(from, to).await?,

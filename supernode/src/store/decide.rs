@@ -20,6 +20,12 @@ impl Ledger<'_> {
                 self.claim(policy, name, *user, code.as_deref()).await
             }
             StoreRequest::RedeemTicket { serial, node } => self.redeem(*serial, *node).await,
+            StoreRequest::FindUser { name } => self.find_user(name).await,
+            StoreRequest::KeepRevocations { list } => self.keep_revocations(list).await,
+            // A peer's own store keeps these.
+            StoreRequest::KeepChain { .. } | StoreRequest::KeepDevices { .. } => {
+                Ok(StoreAnswer::Failed)
+            }
         }
     }
 

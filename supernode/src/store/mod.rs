@@ -20,6 +20,7 @@ mod open;
 mod place;
 mod policy;
 mod requests;
+mod revocations;
 mod rows;
 mod witness;
 mod writer;
@@ -33,6 +34,7 @@ pub use policy::{Registration, RegistrationPolicy};
 
 use overlay_node::driver::Store;
 use overlay_proto::id::RealmId;
+use overlay_proto::identity::RevocationList;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use policy::Policy;
 use std::pin::Pin;
@@ -117,6 +119,19 @@ impl RegistrarStore {
     /// Where it is.
     pub fn place(&self) -> &StorePlace {
         &self.place
+    }
+
+    /// The lists of revocations that the registrars of this store have signed.
+    ///
+    /// # Errors
+    /// [`StoreError`], when the store cannot be read.
+    pub async fn revocations(&self) -> Result<Vec<Arc<RevocationList>>, StoreError> {
+        let mut connection = open::reader(&self.place).await?;
+        let lists = revocations::all(&mut connection)
+            .await
+            .map_err(|error| StoreError::from_sql(&self.place, error))?;
+        connect::close(connection).await;
+        Ok(lists)
     }
 
     /// Finishes what has been submitted and closes the store. Dropping it does the same without

@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::files;
 use super::ledger::{Ledger, Scribe, commits, meta, put_meta};
 use super::place::StorePlace;
-use super::rows::{CodeRow, NameRow, RequestRow, Row, TicketRow};
+use super::rows::{CodeRow, NameRow, RequestRow, RevocationRow, Row, TicketRow};
 use futures::TryStreamExt;
 use overlay_proto::id::RealmId;
 use sqlx::migrate::Migrator;
@@ -20,8 +20,9 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 const APPLICATION_ID: i64 = 1_953_654_124;
 /// The realm's key, in `meta`.
 const REALM: &str = "realm";
-/// That every row has its checksum, in `meta`.
+/// That every row of the first tables has its checksum, in `meta`; 2 for those of the lists, too.
 const MARKED: &str = "marked";
+const ALL_MARKED: u8 = 2;
 /// The lock under which the schema is made: any number that nobody else uses ("trel").
 const SCHEMA_LOCK: i64 = APPLICATION_ID;
 
@@ -135,7 +136,8 @@ async fn make_schema(connection: &mut AnyConnection) -> Result<(), sqlx::Error> 
 async fn mark_old_rows(scribe: &mut Scribe) -> Result<(), StoreError> {
     let place = scribe.place.clone();
     let failed = |error| StoreError::from_sql(&place, error);
-    if meta(&mut scribe.connection, MARKED).await.map_err(failed)?.is_some() {
+    let marked = meta(&mut scribe.connection, MARKED).await.map_err(failed)?;
+    if marked.is_some_and(|marked| marked == [ALL_MARKED]) {
         return Ok(());
     }
     let mut ledger = scribe.begin().await?;
@@ -149,7 +151,17 @@ async fn mark_old_rows(scribe: &mut Scribe) -> Result<(), StoreError> {
     })
     .await
     .map_err(failed)?;
-    put_meta(ledger.write(), MARKED, vec![1]).await.map_err(failed)?;
+    let lists: Vec<RevocationRow> =
+        sqlx::query_as(RevocationRow::ALL).fetch_all(ledger.look()).await.map_err(failed)?;
+    for list in lists.iter().filter(|list| list.carried() == 0) {
+        sqlx::query("UPDATE revocations SET mark = $2 WHERE signer = $1")
+            .bind(list.signer.clone())
+            .bind(list.mark())
+            .execute(ledger.write())
+            .await
+            .map_err(failed)?;
+    }
+    put_meta(ledger.write(), MARKED, vec![ALL_MARKED]).await.map_err(failed)?;
     ledger.commit().await
 }
 
@@ -170,7 +182,8 @@ async fn check_rows(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     check_table::<NameRow>(connection).await?;
     check_table::<TicketRow>(connection).await?;
     check_table::<CodeRow>(connection).await?;
-    check_table::<RequestRow>(connection).await
+    check_table::<RequestRow>(connection).await?;
+    check_table::<RevocationRow>(connection).await
 }
 
 async fn check_table<R: Row>(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {

@@ -76,6 +76,15 @@ pub(super) struct RequestRow {
     pub(super) mark: i64,
 }
 
+/// The newest list of revocations of one signer.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(super) struct RevocationRow {
+    pub(super) signer: Vec<u8>,
+    pub(super) epoch: i64,
+    pub(super) list: Vec<u8>,
+    pub(super) mark: i64,
+}
+
 impl Row for NameRow {
     const TABLE: &'static str = "names";
     const ALL: &'static str =
@@ -193,6 +202,30 @@ impl Row for RequestRow {
         .bind(self.user_key.clone())
         .bind(self.asked_at)
         .bind(self.denied)
+        .bind(self.mark());
+        put.execute(connection).map_ok(drop).boxed()
+    }
+}
+
+impl Row for RevocationRow {
+    const TABLE: &'static str = "revocations";
+    const ALL: &'static str = "SELECT signer, epoch, list, mark FROM revocations ORDER BY signer";
+
+    fn mark(&self) -> i64 {
+        Mark::of(Self::TABLE).bytes(&self.signer).number(self.epoch).bytes(&self.list).done()
+    }
+
+    fn carried(&self) -> i64 {
+        self.mark
+    }
+
+    fn put<'c>(&self, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> {
+        let put = sqlx::query(
+            "INSERT INTO revocations (signer, epoch, list, mark) VALUES ($1, $2, $3, $4)",
+        )
+        .bind(self.signer.clone())
+        .bind(self.epoch)
+        .bind(self.list.clone())
         .bind(self.mark());
         put.execute(connection).map_ok(drop).boxed()
     }

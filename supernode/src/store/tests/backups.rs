@@ -42,7 +42,7 @@ async fn filled(ground: &Ground) -> (RegistrarStore, PathBuf) {
 async fn a_backup_is_restored_with_all_that_was_promised(ground: Ground) {
     let (store, file) = filled(&ground).await;
     let copied = backup(&store, &file).await.expect("made");
-    assert_eq!(copied, Copied { users: 2, tickets: 1, codes: 2, requests: 1 });
+    assert_eq!(copied, Copied { users: 2, tickets: 1, codes: 2, requests: 1, lists: 0 });
     let mode = std::fs::metadata(&file).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let beside = std::fs::read_dir(ground.folder.path()).expect("readable").flatten();

@@ -1,0 +1,7 @@
+-- The same table as SQLite's; see there for what it is for.
+CREATE TABLE revocations (
+    signer BYTEA  NOT NULL PRIMARY KEY CHECK (octet_length(signer) = 32),
+    epoch  BIGINT NOT NULL, -- an unsigned 64-bit number kept bit for bit
+    list   BYTEA  NOT NULL, -- CBOR, checked again whenever it is read
+    mark   BIGINT NOT NULL
+);
