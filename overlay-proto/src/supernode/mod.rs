@@ -4,6 +4,7 @@ mod admission;
 mod child;
 mod children;
 mod damping;
+mod departure;
 mod directory;
 mod escalation;
 mod labels;
@@ -31,6 +32,7 @@ use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use crate::wire::message::Standbys;
+use admission::gate::Gate;
 use children::Children;
 use damping::Damping;
 use directory::{Directory, Find};
@@ -50,6 +52,11 @@ const STRANGER_PATIENCE: u64 = 4;
 /// The role that a certificate of the realm's root gives.
 #[derive(Debug)]
 pub(crate) struct Supernode {
+    gate: Gate,
+    /// The supernodes with the fewest peers, and how many they have, fewest first.
+    elsewhere: Vec<(u32, Contact)>,
+    /// The supernodes with shorter lines than ours, and how many seconds one waits there.
+    shorter: Vec<(u16, Contact)>,
     children: Children,
     damping: Damping,
     mixing: Mixing,
@@ -91,6 +98,9 @@ impl Supernode {
         let plan_at = cx.now + cx.jitter(cx.config.plan);
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
+            gate: Gate::new(cx),
+            elsewhere: Vec::new(),
+            shorter: Vec::new(),
             children: Children::default(),
             damping: Damping::default(),
             mixing: Mixing::default(),
@@ -246,7 +256,10 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
+            self.look_elsewhere(cx);
+            self.gate.tend(cx);
             self.tell_revocations_to_all(cx);
+            self.free_slots_of_expelled(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

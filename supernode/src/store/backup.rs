@@ -142,6 +142,7 @@ async fn replace(
         sqlx::query(delete).execute(ledger.write()).await.map_err(failed)?;
     }
     let copied = copy(source, &mut ledger).await.map_err(failed)?;
+    ledger.complete_looks().await.map_err(failed)?;
     skip_numbers(&mut ledger, &place, last).await.map_err(failed)?;
     ledger.commit().await?;
     Ok(copied)

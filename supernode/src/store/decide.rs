@@ -44,10 +44,14 @@ impl Ledger<'_> {
             Some(_) => return Ok(StoreAnswer::Taken),
             None => {}
         }
+        // Nobody waits, or spends a code, for a name that cannot be had.
+        if self.looks_taken(name).await? {
+            return Ok(StoreAnswer::Taken);
+        }
         if let Some(answer) = self.refusal(policy, name, user, code).await? {
             return Ok(answer);
         }
-        let serial = self.give(name.as_str(), &user.0).await?;
+        let serial = self.give(name, &user.0).await?;
         Ok(StoreAnswer::Granted { serial: serial.cast_unsigned() })
     }
 
@@ -62,8 +66,11 @@ impl Ledger<'_> {
         row.map(Row::sound).transpose()
     }
 
-    /// Gives `name`, which nobody owns, to the key, under a serial number never used before.
-    pub(super) async fn give(&mut self, name: &str, key: &[u8]) -> Result<i64, sqlx::Error> {
+    /// Gives `name`, which nobody owns and no other looks like, to the key, under a serial number
+    /// never used before.
+    pub(super) async fn give(&mut self, name: &Name, key: &[u8]) -> Result<i64, sqlx::Error> {
+        self.take_looks(&name.skeleton(), name.as_str()).await?;
+        let name = name.as_str();
         let now = self.now();
         let (serial,): (i64,) = sqlx::query_as(
             "INSERT INTO names (name, user_key, registered_at) VALUES ($1, $2, $3)

@@ -16,6 +16,7 @@ mod desk;
 mod error;
 mod files;
 mod ledger;
+mod looks;
 mod open;
 mod place;
 mod policy;

@@ -56,6 +56,9 @@ pub(super) async fn open(place: &StorePlace) -> Result<Scribe, StoreError> {
     mark_old_rows(&mut scribe).await?;
     check_rows(&mut scribe.connection).await.map_err(failed)?;
     check_promised(&mut scribe, promised).await?;
+    let mut ledger = scribe.begin().await?;
+    ledger.complete_looks().await.map_err(failed)?;
+    ledger.commit().await?;
     if let StorePlace::File(path) = place {
         // Whatever a failed sync has left in the system's memory only is written anew.
         let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";

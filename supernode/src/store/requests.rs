@@ -52,7 +52,11 @@ impl Ledger<'_> {
         }
         let Some(row) = self.request(name).await? else { return Ok(None) };
         self.drop_request(name).await?;
-        let serial = self.give(&row.name, &row.user_key).await?;
+        // Another name that looks like it was approved first.
+        if self.looks_taken(name).await? {
+            return Ok(None);
+        }
+        let serial = self.give(name, &row.user_key).await?;
         Ok(Some(serial.cast_unsigned()))
     }
 

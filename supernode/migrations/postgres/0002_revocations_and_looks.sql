@@ -5,3 +5,9 @@ CREATE TABLE revocations (
     list   BYTEA  NOT NULL, -- CBOR, checked again whenever it is read
     mark   BIGINT NOT NULL
 );
+
+-- The name that was given out first of all that look alike (UTS 39, section 4).
+CREATE TABLE looks (
+    skeleton TEXT NOT NULL PRIMARY KEY CHECK (length(skeleton) > 0),
+    name     TEXT NOT NULL
+);
