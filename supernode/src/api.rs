@@ -14,6 +14,7 @@ use overlay_proto::status::Status;
 use overlay_proto::view::{ChildView, SupernodeView};
 use overlay_proto::wire::TransportAddress;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What the routes work on.
@@ -27,6 +28,8 @@ pub struct Admin {
     pub code: Option<Arc<str>>,
     /// Its events.
     pub feed: Feed,
+    /// Where its metrics are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A running supernode: `GET /v1/status`.
@@ -38,6 +41,9 @@ pub struct SupernodeStatus {
     pub process: u32,
     /// Where it can be dialled.
     pub addresses: Vec<String>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served, if they are.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
     /// The role.
     #[serde(flatten)]
     pub supernode: SupernodeView,
@@ -67,6 +73,7 @@ async fn status(State(admin): State<Admin>) -> Result<Json<SupernodeStatus>, Api
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
         addresses: admin.handle.addresses().iter().map(ToString::to_string).collect(),
+        metrics: admin.metrics,
         supernode: view,
     }))
 }

@@ -137,8 +137,11 @@ impl EventLoop {
             }
             Request::Look(look) => look(&self.node),
             Request::Counters(answer) => {
-                let up = self.links.values().filter(|link| matches!(link, LinkState::Up(_)));
-                let _ = answer.send(self.tally.read(up.count() as u64));
+                let up = self.links.values().filter_map(|link| match link {
+                    LinkState::Up(outbox) => Some(&**outbox),
+                    LinkState::HangingUp => None,
+                });
+                let _ = answer.send(self.tally.read(up));
             }
             // The loop itself sees to it.
             Request::End => {}

@@ -122,7 +122,7 @@ impl Links {
         Some(gone)
     }
 
-    fn strangers(&self) -> usize {
+    pub fn strangers(&self) -> usize {
         self.by_id.values().filter(|l| matches!(l.phase, Phase::Greeting { .. })).count()
     }
 }

@@ -31,6 +31,7 @@ impl Supernode {
         login: Login,
     ) -> Result<(), Status> {
         let node = cx.links.node_of(link).ok_or(Status::MALFORMED)?;
+        self.counters.login_tried(node, cx.now);
         let member = match prove(cx, link, node, &login) {
             Ok(member) => member,
             Err(status) => {
@@ -40,6 +41,7 @@ impl Supernode {
         };
         if login.warm {
             self.warm.insert(link);
+            self.counters.standby += 1;
             let answer = self.terms(cx, Status::ACCEPTED, node);
             cx.send(link, answer);
             return Ok(());
@@ -47,6 +49,7 @@ impl Supernode {
         let newcomer = login.coordinates.is_none() && !self.children.contains_key(&node);
         let nearer = if newcomer { self.nearer(cx, &login.rtts) } else { Vec::new() };
         if !nearer.is_empty() {
+            self.counters.login_redirected();
             // The link stays: this one may turn out to be the nearest after all.
             let answer = self.terms(cx, Status::ASK_THERE, node);
             cx.send(link, LoginReply { redirect: nearer, ..without_names(answer) });
@@ -72,7 +75,7 @@ impl Supernode {
         {
             crate::links::dismiss(cx, old.link, Status::STALE);
         }
-        self.counters.logins += 1;
+        self.counters.admitted += 1;
         let answer = self.terms(cx, Status::OK, node);
         cx.send(link, answer);
         cx.event(Event::ChildIn { node, name: member.name });
@@ -155,7 +158,7 @@ impl Supernode {
         status: Status,
         redirect: Vec<Contact>,
     ) {
-        self.counters.refused += 1;
+        self.counters.login_refused(status);
         let terms = self.terms(cx, status, node);
         let answer = LoginReply { redirect, lease_secs: 0, ..without_names(terms) };
         cx.send(link, answer);

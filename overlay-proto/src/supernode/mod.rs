@@ -3,6 +3,7 @@
 mod admission;
 mod child;
 mod children;
+mod counters;
 mod damping;
 mod directory;
 mod escalation;
@@ -29,6 +30,7 @@ use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use crate::wire::message::Standbys;
 use children::Children;
+use counters::Counters;
 use damping::Damping;
 use directory::{Directory, Find};
 use members::Members;
@@ -64,13 +66,6 @@ pub(crate) struct Supernode {
     heartbeat_at: Time,
     heartbeats: u64,
     wake_at: Time,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    logins: u64,
-    refused: u64,
-    escalated: u64,
 }
 
 impl Supernode {
@@ -280,9 +275,20 @@ impl Supernode {
             free_slots: self.children.values().map(|child| self.offered(child)).sum(),
             trees_owned: self.trees.owned(),
             escalated: self.counters.escalated,
-            logins: self.counters.logins,
+            logins: self.counters.admitted,
             refused: self.counters.refused,
-            members: self.members.views(),
+            members: self.members.views(cx),
+            uptime_secs: self.members.up_for(cx.me, cx.now).as_millis() / 1_000,
+            draining: self.load().draining,
+            peers_soft: cx.config.children_soft,
+            peers_hard: cx.config.children_hard,
+            degree: cx.config.degree,
+            standby_links: self.warm.len(),
+            strangers: cx.links.strangers(),
+            requests_open: self.requests.len(),
+            finds_open: self.finds.len(),
+            store_open: self.pending.len(),
+            counters: self.counters.view(cx.now),
         }
     }
 
@@ -296,6 +302,8 @@ impl Supernode {
                 labels: child.labels.placed(),
                 online_secs: cx.now.since(child.since).as_millis() / 1_000,
                 address: cx.links.get(child.link).map(|l| l.remote.to_string()).unwrap_or_default(),
+                degree: child.slots.len(),
+                lease_secs: child.lease_until.since(cx.now).as_millis() / 1_000,
             })
             .collect()
     }

@@ -210,7 +210,7 @@ impl Supernode {
         });
     }
 
-    fn load(&self) -> Heartbeat {
+    pub(super) fn load(&self) -> Heartbeat {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Heartbeat {
             children: count(self.children.len()),

@@ -2,6 +2,7 @@
 
 use super::args::RunArgs;
 use crate::api::{Admin, admin_routes};
+use crate::operator::{OperatorListener, StoreHealth, Watch, WatchedStore};
 use crate::store::{Registration, SqliteStore, StoreError};
 use overlay_node::api::{ApiEvent, Feed, pump, serve};
 use overlay_node::cli::{Ending, Failure, Output, end_of_input, short};
@@ -10,6 +11,7 @@ use overlay_node::driver::{self, Options, Store};
 use overlay_node::settings;
 use overlay_proto::identity::Identity;
 use overlay_proto::status::Status;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -23,19 +25,30 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let code = args.registration.registration_code;
     let store = open_store(folder, &identity, code.clone()).await?;
     let identity = Arc::new(identity);
+    let store_health = StoreHealth::default();
     let handle = driver::start(Options {
         identity: identity.clone(),
         config: Arc::new(args.shape.config()),
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.place.listen, &args.place.announce),
-        store: store.clone().map(|store| store as Arc<dyn Store>),
+        store: store.clone().map(|store| {
+            Arc::new(WatchedStore::new(store, store_health.clone())) as Arc<dyn Store>
+        }),
     })
     .await?;
+    // Before anybody is told that it listens: who wants to be watched shall not run unwatched.
+    let watch = Watch { handle: handle.clone(), store: store_health };
+    let watched = watched_at(args.metrics, watch).await?;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), None);
     let realm = identity.realm.to_string();
-    let admin =
-        Admin { handle: handle.clone(), identity, code: code.map(Into::into), feed: feed.clone() };
+    let admin = Admin {
+        handle: handle.clone(),
+        identity,
+        code: code.map(Into::into),
+        feed: feed.clone(),
+        metrics: watched.as_ref().map(OperatorListener::address),
+    };
     let server = serve(&folder.socket(), admin_routes(admin))?;
     let addresses: Vec<String> = handle.addresses().iter().map(ToString::to_string).collect();
     let node = handle.id().to_string();
@@ -58,13 +71,24 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         () = handle.shutdown() => {}
         () = ending.wished() => {}
     }
-    drop(handle);
+    drop((handle, watched));
     let _ = pumped.await;
     // The driver has let go of it; what was promised is synced already.
     if let Some(store) = store.and_then(Arc::into_inner) {
         store.close().await;
     }
     done
+}
+
+async fn watched_at(
+    address: Option<SocketAddr>,
+    watch: Watch,
+) -> Result<Option<OperatorListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = OperatorListener::start(address, watch).await;
+    let listener = listener.map_err(|error| Failure::local(error.to_string()))?;
+    tracing::info!(address = %listener.address(), "metrics are served");
+    Ok(Some(listener))
 }
 
 async fn open_store(

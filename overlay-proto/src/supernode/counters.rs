@@ -1,0 +1,291 @@
+//! What a supernode has done since its start, and how many different clients ask.
+//!
+//! In a log-in storm the number that tells is not log-ins a second but log-ins a client: a realm
+//! that comes back sees each client once or twice, one that collapses sees the same clients again
+//! and again.
+
+use crate::id::NodeId;
+use crate::status::Status;
+use crate::time::{Span, Time};
+use crate::view::CountersView;
+use std::collections::BTreeMap;
+
+/// Clients are counted in windows of this length; what is shown covers the present window and the
+/// one before it.
+const WINDOW: Span = Span::secs(60);
+/// Bits of a hash that choose a register. `2^10` registers of one byte estimate within 3.3 %
+/// (one standard deviation, `1.04 / sqrt(1024)`), whatever the number of clients.
+const INDEX_BITS: u32 = 10;
+const REGISTERS: usize = 1 << INDEX_BITS;
+/// Codes by which refusals are told apart; [`Status::ALL`] is shorter, and a code that comes from
+/// elsewhere counts as [`Status::INTERNAL`] once there are so many.
+const CODES_MAX: usize = 64;
+
+/// Counts since the start. They only grow.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    /// Log-ins by outcome; see [`CountersView`].
+    tried: u64,
+    pub admitted: u64,
+    pub standby: u64,
+    redirected: u64,
+    refused_logins: BTreeMap<Status, u64>,
+    /// Requests of all kinds that were refused.
+    pub refused: u64,
+    pub registered: u64,
+    pub spliced: u64,
+    pub paired: u64,
+    pub relinked: u64,
+    pub swapped: u64,
+    pub escalated: u64,
+    pub places: u64,
+    pub lookups: u64,
+    asking: Asking,
+}
+
+impl Counters {
+    /// `node` asks for a session or a warm link. One of the outcomes follows.
+    pub fn login_tried(&mut self, node: NodeId, now: Time) {
+        self.tried += 1;
+        self.asking.saw(node, now);
+    }
+
+    /// The log-in was answered with the names of others.
+    pub fn login_redirected(&mut self) {
+        self.redirected += 1;
+    }
+
+    /// The log-in was refused; a redirection counts as such as well.
+    pub fn login_refused(&mut self, status: Status) {
+        self.refused += 1;
+        if status.is_redirect() {
+            return self.login_redirected();
+        }
+        let room = self.refused_logins.len() < CODES_MAX;
+        let known = room || self.refused_logins.contains_key(&status);
+        let code = if known { status } else { Status::INTERNAL };
+        *self.refused_logins.entry(code).or_default() += 1;
+    }
+
+    /// All of them, for the owner.
+    pub fn view(&self, now: Time) -> CountersView {
+        let (attempts, clients) = self.asking.recent(now);
+        CountersView {
+            logins_tried: self.tried,
+            logins_admitted: self.admitted,
+            logins_standby: self.standby,
+            logins_redirected: self.redirected,
+            logins_refused: self.refused_logins.iter().map(|(code, n)| (code.0, *n)).collect(),
+            recent_attempts: attempts,
+            recent_clients: clients,
+            registered: self.registered,
+            slots_spliced: self.spliced,
+            slots_paired: self.paired,
+            relinked: self.relinked,
+            swapped: self.swapped,
+            places_issued: self.places,
+            lookups_answered: self.lookups,
+        }
+    }
+}
+
+/// Who has asked in this window and in the one before.
+#[derive(Debug, Default)]
+struct Asking {
+    /// The present window, counted from the start of time.
+    number: u64,
+    present: Window,
+    before: Window,
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    attempts: u64,
+    clients: Distinct,
+}
+
+impl Asking {
+    fn saw(&mut self, node: NodeId, now: Time) {
+        let number = window(now);
+        if number != self.number {
+            let ended = std::mem::take(&mut self.present);
+            self.before = if number == self.number + 1 { ended } else { Window::default() };
+            self.number = number;
+        }
+        self.present.attempts += 1;
+        self.present.clients.insert(node);
+    }
+
+    /// Attempts, and about how many nodes made them, in this window and the one before.
+    fn recent(&self, now: Time) -> (u64, u64) {
+        let sum = |windows: &[&Window]| {
+            let attempts: u64 = windows.iter().map(|window| window.attempts).sum();
+            let clients = Distinct::estimate(windows.iter().map(|window| &window.clients));
+            // No more can have asked than there were attempts.
+            (attempts, clients.min(attempts))
+        };
+        match window(now).saturating_sub(self.number) {
+            0 => sum(&[&self.before, &self.present]),
+            1 => sum(&[&self.present]),
+            _ => (0, 0),
+        }
+    }
+}
+
+fn window(now: Time) -> u64 {
+    now.0 / WINDOW.0
+}
+
+/// About how many different nodes were inserted: HyperLogLog (Flajolet, Fusy, Gandouet and Meunier
+/// 2007) over BLAKE3 of the node ids, so 1 KiB serves any number. Who makes keys at will can make
+/// it count too many, as it could by asking with that many keys; no decision hangs on it.
+#[derive(Debug, Default)]
+struct Distinct {
+    /// The largest rank seen by each register; empty before the first.
+    registers: Vec<u8>,
+}
+
+impl Distinct {
+    fn insert(&mut self, node: NodeId) {
+        if self.registers.is_empty() {
+            self.registers.resize(REGISTERS, 0);
+        }
+        let hash = blake3::hash(&node.0);
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash.as_bytes()[..8]);
+        let bits = u64::from_be_bytes(first);
+        // The index from the last bits, the rank from the first: at most 54 zeros and one.
+        let index = (bits as usize) & (REGISTERS - 1);
+        let rank = (bits >> INDEX_BITS).leading_zeros() - INDEX_BITS + 1;
+        if let Some(register) = self.registers.get_mut(index) {
+            *register = (*register).max(rank as u8);
+        }
+    }
+
+    /// How many the union of `sets` holds.
+    fn estimate<'a>(sets: impl Iterator<Item = &'a Distinct>) -> u64 {
+        let mut union = [0_u8; REGISTERS];
+        for set in sets {
+            union.iter_mut().zip(&set.registers).for_each(|(all, one)| *all = (*all).max(*one));
+        }
+        let m = REGISTERS as f64;
+        let harmonic: f64 = union.iter().map(|rank| 0.5_f64.powi(i32::from(*rank))).sum();
+        let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / harmonic;
+        let empty = union.iter().filter(|rank| **rank == 0).count() as f64;
+        // While many registers are empty, counting those is more exact.
+        let linear = raw <= 2.5 * m && empty > 0.0;
+        (if linear { m * (m / empty).ln() } else { raw }).round() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::identity::Validity;
+    use crate::io::{Command, Reply};
+    use crate::name::Name;
+    use crate::testing::{Net, Realm};
+    use crate::time::WallTime;
+    use crate::view::SupernodeView;
+
+    fn node(n: u64) -> NodeId {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&n.to_be_bytes());
+        NodeId(bytes)
+    }
+
+    #[test]
+    fn clients_are_estimated_within_a_tenth_from_few_to_many() {
+        for count in [0, 1, 10, 100, 1_000, 3_000, 10_000, 100_000] {
+            let mut set = Distinct::default();
+            (0..count).for_each(|n| set.insert(node(n)));
+            (0..count).for_each(|n| set.insert(node(n)));
+            let found = Distinct::estimate(std::iter::once(&set));
+            assert!(found.abs_diff(count) <= count / 10, "{found} for {count}");
+            assert!(set.registers.len() <= REGISTERS);
+        }
+    }
+
+    #[test]
+    fn a_storm_shows_as_many_attempts_of_few_clients_until_it_is_two_windows_ago() {
+        let mut counters = Counters::default();
+        let at = |secs| Time(0) + Span::secs(secs);
+        for secs in 50..70 {
+            (0..10).for_each(|n| counters.login_tried(node(n), at(secs)));
+        }
+        let recent = |counters: &Counters, secs| {
+            let view = counters.view(at(secs));
+            (view.recent_attempts, view.recent_clients)
+        };
+        assert_eq!(recent(&counters, 70), (200, 10));
+        assert_eq!(recent(&counters, 119), (200, 10));
+        assert_eq!(recent(&counters, 121), (100, 10), "the first window is too long ago");
+        assert_eq!(recent(&counters, 181), (0, 0));
+        counters.login_tried(node(77), at(500));
+        assert_eq!(recent(&counters, 500), (1, 1), "nothing is left of former windows");
+        assert_eq!(counters.view(at(500)).logins_tried, 201);
+    }
+
+    /// Everything that a supernode counts moves, and what was tried is what came of it.
+    #[test]
+    fn a_realm_at_work_is_counted() {
+        let mut realm = Realm::new(Config::default());
+        let mut net = Net::new();
+        let supers: Vec<NodeId> = (0..2).map(|n| net.add(realm.supernode(n))).collect();
+        net.run(Span::secs(5));
+        let users = net.log_in(&mut realm, 0..12);
+        let newcomer = net.add(realm.newcomer(60));
+        let name = |n: u8| Name::new(&format!("u{n}")).expect("valid");
+        let register = Command::Register { name: name(60), code: None };
+        let reply = net.ask(newcomer, register);
+        assert!(matches!(reply, Reply::Registered { .. }), "{reply:?}");
+        let expired = realm.user_valid(61, Validity { from: WallTime(0), until: WallTime(1) });
+        let expired = net.add(expired);
+        let reply = net.ask(expired, Command::Login);
+        assert!(matches!(reply, Reply::Failed { .. }), "{reply:?}");
+        net.run(Span::secs(20));
+        for user in &users[..3] {
+            net.ask(*user, Command::Lookup { name: name(11) });
+        }
+        let views: Vec<_> =
+            supers.iter().filter_map(|node| net.nodes[node].supernode_view()).collect();
+        for view in &views {
+            let counts = &view.counters;
+            let refused: u64 = counts.logins_refused.values().sum();
+            let outcomes =
+                counts.logins_admitted + counts.logins_standby + counts.logins_redirected + refused;
+            assert_eq!(outcomes, counts.logins_tried, "{counts:?}");
+            assert_eq!(view.logins, counts.logins_admitted);
+            assert!(counts.recent_clients <= counts.recent_attempts, "{counts:?}");
+            assert_eq!(view.uptime_secs, net.now.0 / Span::secs(1).0);
+            let member = view.members.first().expect("the other one");
+            assert!(member.alive && member.up_secs == Some(view.uptime_secs), "{member:?}");
+        }
+        let measured = |view: &SupernodeView| view.members.iter().any(|m| m.rtt_ms > Some(0.0));
+        assert!(views.iter().any(measured), "one end has dialled and measures");
+        let sum = |of: &dyn Fn(&CountersView) -> u64| -> u64 {
+            views.iter().map(|view| of(&view.counters)).sum()
+        };
+        assert!(sum(&|c| c.logins_admitted) >= 12 && sum(&|c| c.logins_standby) >= 12);
+        assert_eq!(sum(&|c| c.logins_refused.get(&Status::EXPIRED.0).copied().unwrap_or(0)), 1);
+        assert_eq!((sum(&|c| c.registered), sum(&|c| c.lookups_answered)), (1, 3));
+        assert!(sum(&|c| c.places_issued) >= 12 && sum(&|c| c.slots_paired) > 0);
+        assert!(sum(&|c| c.slots_spliced) > 0 && sum(&|c| c.relinked) > 0);
+        assert_eq!(views.iter().map(|view| view.standby_links).sum::<usize>(), 12);
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_code_but_not_without_end() {
+        let mut counters = Counters::default();
+        counters.login_refused(Status::EXPIRED);
+        counters.login_refused(Status::EXPIRED);
+        counters.login_refused(Status::ASK_THERE);
+        let view = counters.view(Time(0));
+        assert_eq!(view.logins_refused, BTreeMap::from([(Status::EXPIRED.0, 2)]));
+        assert_eq!((view.logins_redirected, counters.refused), (1, 3));
+        (1_000..3_000).for_each(|code| counters.login_refused(Status(code)));
+        assert!(counters.refused_logins.len() <= CODES_MAX + 1);
+        assert_eq!(counters.refused_logins.values().sum::<u64>(), 2_002);
+    }
+}
