@@ -56,12 +56,20 @@ pub const LOCATION_CACHE_MAX: usize = 256;
 pub const REQUESTS_MAX: usize = 4_096;
 /// Replicas of a location record (DESIGN, section 7).
 pub const LOCATION_REPLICAS: usize = 3;
+/// Entries of one list of revocations. Each ends with the certificate it speaks of, after a year:
+/// 10,000 are 27 a day. About 600 KiB in memory.
+pub const REVOCATIONS_MAX: usize = 10_000;
+/// Entries in one message, about 110 bytes each.
+pub const REVOCATIONS_PER_MESSAGE: usize = 400;
+/// Signers of such lists: the root and the registrars of a realm.
+pub const REVOKERS_MAX: usize = 8;
 /// Hops that a trace probes.
 pub const TRACE_HOPS_MAX: u8 = 24;
 
 const _: () = assert!(VISITED_MAX >= HOP_LIMIT as usize);
 const _: () = assert!(TEXT_BYTES_MAX + 8 * VISITED_MAX + 4_096 <= FRAME_BYTES_MAX);
 const _: () = assert!(DEGREE_MAX <= 16);
+const _: () = assert!(REVOCATIONS_PER_MESSAGE * 128 + 1_024 < FRAME_BYTES_MAX);
 const _: () = assert!(MEMBERS_PER_MESSAGE * (256 + 5 * ADDRESS_BYTES_MAX) < FRAME_BYTES_MAX);
 
 /// What may be set. The defaults serve a real network; a scenario changes what it studies.

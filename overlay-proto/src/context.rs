@@ -5,7 +5,7 @@ use crate::coordinates::{Coordinates, Issuers};
 use crate::footprint::Heap;
 use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::verify::Verify;
-use crate::identity::{Certificate, Contact, Identity};
+use crate::identity::{Certificate, Contact, Identity, RevocationError, RevocationList, Revoked};
 use crate::io::{Event, Output};
 use crate::links::{self, Links};
 use crate::status::Status;
@@ -33,6 +33,8 @@ pub(crate) struct Context {
     pub links: Links,
     /// Supernodes whose certificates have been checked: who may issue places.
     pub issuers: Issuers,
+    /// Who is out. Only supernodes keep lists.
+    pub revoked: Revoked,
     pub listening: Vec<TransportAddress>,
     /// Trees and slots of this realm: the configured ones at a supernode, else as the home says.
     pub trees: usize,
@@ -65,6 +67,7 @@ impl Context {
             rng: ChaCha8Rng::from_seed(seed),
             links: Links::default(),
             issuers: Issuers::default(),
+            revoked: Revoked::default(),
             listening: Vec::new(),
             out: VecDeque::new(),
             wall_origin: (now, wall),
@@ -98,8 +101,20 @@ impl Context {
     /// # Errors
     /// The status to refuse its bearer with.
     pub fn learn_issuer(&mut self, certificate: &Certificate) -> Result<(), Status> {
+        if self.revoked.bars_supernode(NodeId(certificate.subject.0)) {
+            return Err(Status::REVOKED);
+        }
         let (verifier, realm, now) = (&*self.config.verifier, self.identity.realm, self.wall());
         self.issuers.learn(certificate, verifier, realm, now).map_err(|error| error.status())
+    }
+
+    /// Takes a list of revocations, if it is signed and newer than the one held.
+    ///
+    /// # Errors
+    /// [`RevocationError`]: nothing has changed.
+    pub fn adopt_revocations(&mut self, list: Arc<RevocationList>) -> Result<(), RevocationError> {
+        let (verifier, realm, now) = (&*self.config.verifier, self.identity.realm, self.wall());
+        self.revoked.adopt(list, verifier, realm, now)
     }
 
     /// Checks that a supernode of the realm issued this place.

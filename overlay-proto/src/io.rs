@@ -1,8 +1,9 @@
 //! All that crosses the door of a [`Node`](crate::Node): inputs, outputs, events.
 
 use crate::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
-use crate::identity::{Certificate, Contact, DeviceChain, Ticket};
+use crate::identity::{Certificate, Contact, DeviceChain, DeviceCode, RevocationList, Ticket};
 use crate::name::Name;
+pub use crate::peer::devices::{CODE_LIFE, DeviceEntry};
 use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::message::Found;
@@ -58,6 +59,11 @@ pub enum Input {
         /// What.
         command: Command,
     },
+    /// The lists of revocations that this supernode had at its last end. To be given at the start,
+    /// before anything else; each is checked again.
+    Revocations(Vec<Arc<RevocationList>>),
+    /// The devices that this one had let in at its last end. To be given at the start.
+    Devices(Vec<DeviceEntry>),
     /// The wall clock has been read. To be given at least once a minute.
     WallClock(WallTime),
     /// Time has passed. Due when [`Node::poll_timeout`](crate::Node::poll_timeout) says; more
@@ -91,7 +97,7 @@ pub enum Output {
         /// The bytes.
         frame: Vec<u8>,
     },
-    /// Ask the store; answer with [`Input::Stored`]. Only supernodes do.
+    /// Ask the store; answer with [`Input::Stored`]. A peer keeps only what is its own.
     Store {
         /// To be repeated in the answer.
         id: StoreId,
@@ -155,11 +161,39 @@ pub enum Command {
         /// Who.
         name: Name,
     },
+    /// Make a code with which one more device of this user can join. Reply: [`Reply::DeviceCode`].
+    AddDevice,
+    /// Join as a further device of a user. Reply: [`Reply::Registered`].
+    JoinDevice {
+        /// The code, from the device that has the user's key.
+        code: Arc<DeviceCode>,
+        /// What the owner calls this device.
+        label: String,
+    },
+    /// Shut out a device that this one has let in. Reply: [`Reply::Done`], once it is durable.
+    RevokeDevice {
+        /// Which.
+        node: NodeId,
+    },
+    /// Shut somebody out of the realm, for a registrar. Reply: [`Reply::Done`], once it is durable.
+    Revoke {
+        /// Whom.
+        outcast: Outcast,
+    },
     /// Become a supernode of the realm. Reply: [`Reply::Enrolled`].
     Enroll {
         /// The permission.
         ticket: Ticket,
     },
+}
+
+/// Who is to be shut out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcast {
+    /// A user with all devices. The name stays taken.
+    User(Name),
+    /// One device, or a supernode; the latter only by the machine that has the root's key.
+    Node(NodeId),
 }
 
 /// What came of a command.
@@ -176,6 +210,11 @@ pub enum Reply {
         home: NodeId,
         /// From the command to the session.
         elapsed: Span,
+    },
+    /// A code for one more device. It works once, and for ten minutes.
+    DeviceCode {
+        /// The code.
+        code: Arc<DeviceCode>,
     },
     /// Done, with nothing to tell.
     Done,
@@ -324,6 +363,19 @@ pub enum Event {
     },
     /// The supernodes worth remembering for the next start have changed.
     HostsChanged(Vec<Contact>),
+    /// This supernode has other lists of revocations than before: all that it has, to be kept for
+    /// the next start.
+    RevocationsChanged(Vec<Arc<RevocationList>>),
+    /// A further device of this peer's user has been let in.
+    DeviceAdded {
+        /// Which.
+        node: NodeId,
+    },
+    /// This peer's certificates have a new end.
+    Renewed {
+        /// The end.
+        until: WallTime,
+    },
     /// Somebody was refused.
     Refused {
         /// Who.
@@ -371,6 +423,26 @@ pub enum StoreRequest {
         /// Who used it.
         node: NodeId,
     },
+    /// Who owns a name? Answer: [`StoreAnswer::Found`] or [`StoreAnswer::Missing`].
+    FindUser {
+        /// The name.
+        name: Name,
+    },
+    /// Keep a peer's own certificates in place of the older ones. Asked of the peer's driver.
+    KeepChain {
+        /// The certificates.
+        chain: Arc<DeviceChain>,
+    },
+    /// Keep the list of devices that this one has let in. Asked of the peer's driver.
+    KeepDevices {
+        /// All of them.
+        devices: Vec<DeviceEntry>,
+    },
+    /// Keep a signer's list of revocations in place of its older one.
+    KeepRevocations {
+        /// The list.
+        list: Arc<RevocationList>,
+    },
 }
 
 /// What the store answers, once it is durable.
@@ -382,6 +454,15 @@ pub enum StoreAnswer {
         /// The certificate's serial number.
         serial: u64,
     },
+    /// The name's owner.
+    Found {
+        /// The serial number of the owner's certificates.
+        serial: u64,
+        /// The owner's key.
+        user: crate::id::UserKey,
+    },
+    /// Nobody has that name.
+    Missing,
     /// Another key or node has it.
     Taken,
     /// The code is wrong or used up.

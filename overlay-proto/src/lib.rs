@@ -116,6 +116,8 @@ pub mod view;
 pub mod wire;
 
 #[cfg(test)]
+mod attack_tests;
+#[cfg(test)]
 mod node_tests;
 #[cfg(test)]
 mod testing;

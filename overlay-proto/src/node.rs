@@ -6,8 +6,8 @@ use crate::coordinates::Labels;
 use crate::footprint::Heap;
 use crate::forward::Near;
 use crate::id::{LinkId, NodeId, Nonce};
-use crate::identity::{Contact, Identity};
-use crate::io::{Command, Deadline, Event, Input, Output, Reply};
+use crate::identity::{Contact, Identity, RevocationList};
+use crate::io::{Command, Deadline, DeviceEntry, Event, Input, Output, Reply};
 use crate::links::{self, Arrival};
 use crate::peer::Peer;
 use crate::status::Status;
@@ -102,8 +102,21 @@ impl Node {
                 if let Some(supernode) = &mut self.supernode {
                     supernode.on_stored(&mut self.cx, id, answer);
                 }
+                if let Some(peer) = &mut self.peer {
+                    peer.on_stored(&mut self.cx, id, answer);
+                }
             }
             Input::Command { id, command } => self.command(id, command),
+            Input::Revocations(lists) => {
+                if let Some(supernode) = &mut self.supernode {
+                    supernode.recall_revocations(&mut self.cx, lists);
+                }
+            }
+            Input::Devices(list) => {
+                if let Some(peer) = &mut self.peer {
+                    peer.recall_devices(list);
+                }
+            }
             Input::WallClock(wall) => self.cx.set_wall(wall),
             Input::Tick => self.tick(),
         }
@@ -141,9 +154,12 @@ impl Node {
     }
 
     fn command(&mut self, id: crate::id::CommandId, command: Command) {
-        match &mut self.peer {
-            Some(peer) => peer.on_command(&mut self.cx, id, command),
-            None => {
+        match (&mut self.peer, &mut self.supernode, command) {
+            (_, Some(supernode), Command::Revoke { outcast }) => {
+                supernode.on_revoke_command(&mut self.cx, id, outcast);
+            }
+            (Some(peer), _, command) => peer.on_command(&mut self.cx, id, command),
+            (None, ..) => {
                 let reply = Reply::Failed { status: Status::WRONG_ROLE };
                 self.cx.emit(Output::Reply { id, reply });
             }
@@ -271,6 +287,9 @@ impl Node {
                 | Message::RegisterReply(_)
                 | Message::EnrollReply(_)
                 | Message::LookupReply(_)
+                | Message::RegistrarReply(_)
+                | Message::JoinDevice(_)
+                | Message::JoinDeviceReply(_)
         );
         if let (Some(peer), true) = (&mut self.peer, for_peer) {
             let Some(supernode) = &mut self.supernode else {
@@ -283,6 +302,12 @@ impl Node {
             Some(supernode) => supernode.on_message(&mut self.cx, link, message),
             None => Ok(()),
         }
+    }
+
+    /// Its keys, for tests that abuse them.
+    #[cfg(test)]
+    pub(crate) fn clone_identity(&self) -> Arc<Identity> {
+        self.cx.identity.clone()
     }
 
     /// A hash over all that the node knows. Equal before and after an input that was refused.
@@ -335,6 +360,16 @@ impl Node {
     /// The supernode role at a glance, if the node has it.
     pub fn supernode_view(&self) -> Option<SupernodeView> {
         self.supernode.as_ref().map(|supernode| supernode.view(&self.cx))
+    }
+
+    /// The newest list of each signer, of those who are out, as this supernode knows them.
+    pub fn revocations(&self) -> Vec<Arc<RevocationList>> {
+        self.cx.revoked.lists().cloned().collect()
+    }
+
+    /// The devices that this one has let in, in the order in which it did.
+    pub fn devices(&self) -> Vec<DeviceEntry> {
+        self.peer.as_ref().map(|peer| peer.devices()).unwrap_or_default()
     }
 
     /// The supernode's peers, by node id.

@@ -50,6 +50,7 @@ statuses! {
     WRONG_ROLE = 422, "a certificate of the wrong kind", "join again with the right invitation";
     VERSION = 426, "no common protocol version", "update the older side";
     TOO_MANY = 429, "too many requests", "wait a little and try again";
+    REVOKED = 437, "revoked", "this user or device was shut out: ask the operator of the realm, or join again with another device";
     OFFLINE = 480, "the user is off line", "try again when the user is back";
     NOT_LOGGED_IN = 481, "not logged in", "start `peer run` and wait until it says that you are on line";
     HOP_LIMIT = 483, "too many hops", "try again: the topology is being repaired";

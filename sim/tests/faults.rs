@@ -49,6 +49,14 @@ fn some_are_cut_off_again_and_again() {
 }
 
 #[test]
+fn who_is_revoked_is_out_everywhere_within_the_deadline() {
+    let figures = twice("revoke", 80).figures;
+    assert_eq!((figures.revoked, figures.revoked_sought), (Some(8), Some(8)));
+    assert!(figures.shut_out_ms_p99.is_some_and(|ms| ms < 5_000.0), "{figures:?}");
+    assert!(figures.shut_out_healed_ms_p99.is_some_and(|ms| ms < 10_000.0), "{figures:?}");
+}
+
+#[test]
 fn scenarios_are_written_back_as_they_were_read() {
     for name in Scenario::built_in() {
         let scenario = Scenario::load(name, &Change::default()).expect("built in");

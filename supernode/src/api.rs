@@ -1,6 +1,8 @@
 //! The routes of a supernode, for its operator.
 
 use crate::cli::invitation::{self, Wish};
+use crate::revocations_api;
+pub use crate::revocations_api::{RevocationView, RevocationWish, RevocationsView};
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::response::Response;
@@ -63,6 +65,7 @@ pub fn admin_routes(admin: Admin) -> Router {
         .route("/v1/peers", get(peers))
         .route("/v1/counters", get(counters))
         .route("/v1/invitations", post(invite))
+        .route("/v1/revocations", get(revocations_api::list).post(revocations_api::revoke))
         .route("/v1/events", get(events))
         .with_state(admin)
 }

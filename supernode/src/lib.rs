@@ -5,4 +5,5 @@ pub mod api;
 pub mod cli;
 pub mod operator;
 pub mod realm;
+mod revocations_api;
 pub mod store;

@@ -6,6 +6,7 @@ use crate::driver::{self, Handle};
 use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use overlay_proto::identity::RevocationList;
 use overlay_proto::io::{Event, ReceivedText};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -78,6 +79,9 @@ pub fn pump(
                     }
                 }
                 Ok(event) => {
+                    if let Event::RevocationsChanged(lists) = &event {
+                        keep_revocations(&folder, lists.clone()).await;
+                    }
                     if let Some(event) = shown(&event) {
                         feed.tell(event);
                     }
@@ -90,6 +94,14 @@ pub fn pump(
             }
         }
     })
+}
+
+async fn keep_revocations(folder: &Folder, lists: Vec<Arc<RevocationList>>) {
+    let folder = folder.clone();
+    let kept = tokio::task::spawn_blocking(move || folder.keep_revocations(&lists)).await;
+    if let Ok(Err(error)) = kept {
+        tracing::warn!(%error, "the lists of revocations are not kept for the next start");
+    }
 }
 
 async fn keep_text(inbox: &Arc<Mutex<Inbox>>, text: ReceivedText) -> Option<InboxEntry> {
@@ -130,6 +142,11 @@ fn shown(event: &Event) -> Option<ApiEvent> {
             ApiEvent::ChildOut { node: node.to_string(), status: *status }
         }
         Event::Registered { name } => ApiEvent::Registered { name: name.to_string() },
+        Event::DeviceAdded { node } => ApiEvent::DeviceAdded { node: node.to_string() },
+        Event::Renewed { until } => ApiEvent::Renewed { until_ms: until.0 },
+        Event::RevocationsChanged(lists) => ApiEvent::RevocationsChanged {
+            entries: lists.iter().map(|list| list.entries.len()).sum(),
+        },
         Event::MemberUp { node } => ApiEvent::MemberUp { node: node.to_string() },
         Event::MemberDown { node } => ApiEvent::MemberDown { node: node.to_string() },
         Event::Refused { node, status } => {

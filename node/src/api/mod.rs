@@ -1,6 +1,7 @@
 //! How a running node is spoken to: HTTP and JSON over a Unix socket in its data folder.
 
 mod client;
+mod devices;
 mod events;
 mod peer;
 mod problem;

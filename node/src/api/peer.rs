@@ -1,5 +1,6 @@
 //! The routes of a peer.
 
+use super::devices::device_routes;
 use super::events::{Feed, events_stream};
 use super::problem::ApiError;
 use super::types::{Done, InboxPage, Located, PeerStatus, Pong, SendRequest, Sent, Trace, millis};
@@ -31,7 +32,7 @@ pub struct Peer {
     pub logged_out: Arc<Notify>,
 }
 
-type Answer<T> = Result<Json<T>, ApiError>;
+pub(super) type Answer<T> = Result<Json<T>, ApiError>;
 
 /// All routes of a peer.
 pub fn peer_routes(peer: Peer) -> Router {
@@ -43,6 +44,7 @@ pub fn peer_routes(peer: Peer) -> Router {
         .route("/v1/users/{name}", get(lookup))
         .route("/v1/users/{name}/ping", post(ping))
         .route("/v1/users/{name}/trace", post(trace))
+        .merge(device_routes())
         .route("/v1/logout", post(logout))
         .route("/v1/events", get(events))
         .with_state(peer)

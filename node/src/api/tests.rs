@@ -31,7 +31,7 @@ impl Lonely {
         let folder = Folder::at(dir.path().join("data"));
         folder.create().expect("made");
         let device = SecretKey::from_bytes([1; 32]);
-        let user = Some(UserKeys { key: SecretKey::from_bytes([2; 32]), chain: None });
+        let user = Some(UserKeys { key: SecretKey::from_bytes([2; 32]).into(), chain: None });
         let realm = RealmId(SecretKey::from_bytes([3; 32]).public());
         let handle = driver::start(Options {
             identity: Arc::new(Identity { realm, device, user, supernode: None }),

@@ -141,6 +141,41 @@ pub struct InboxPage {
     pub messages: Vec<InboxEntry>,
 }
 
+/// `POST /v1/devices`: a code for one more device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceCodeMade {
+    /// The code. Who has it while it works can be this user.
+    pub code: String,
+    /// Seconds for which it works.
+    pub valid_secs: u64,
+}
+
+/// `GET /v1/devices`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Devices {
+    /// This one first, then those it has let in, then those that others have seen.
+    pub devices: Vec<OwnDevice>,
+}
+
+/// One device of the peer's own user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDevice {
+    /// What its owner calls it; none for one that another device has let in.
+    pub label: Option<String>,
+    /// The node id in hex.
+    pub node: String,
+    /// Whether it is the one that is asked.
+    pub this: bool,
+    /// Milliseconds since the epoch when it was let in, where that is known.
+    pub added_ms: Option<u64>,
+    /// Milliseconds since the epoch when it was shut out, if it was.
+    pub revoked_ms: Option<u64>,
+    /// Whether it is on line.
+    pub online: bool,
+    /// Milliseconds since it was last heard of, where that is known.
+    pub seen_ms_ago: Option<u64>,
+}
+
 /// Done, with nothing to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
@@ -230,6 +265,21 @@ pub enum ApiEvent {
         node: String,
         /// Why.
         status: Status,
+    },
+    /// A further device of this user has been let in.
+    DeviceAdded {
+        /// Its node id in hex.
+        node: String,
+    },
+    /// The certificates have a new end.
+    Renewed {
+        /// Milliseconds since the epoch.
+        until_ms: u64,
+    },
+    /// This supernode knows of other lists of revocations than before.
+    RevocationsChanged {
+        /// Entries in all of them.
+        entries: usize,
     },
     /// This reader was too slow, and events were left out. Texts are in the inbox.
     Missed {

@@ -69,9 +69,45 @@ pub enum PeerCommand {
         /// Whom
         name: String,
     },
+    /// The devices of this user: let one in, shut one out
+    #[command(subcommand, after_help = "Example: peer device add")]
+    Device(DeviceCommand),
     /// Log the running peer out; it ends
     #[command(after_help = "Example: peer logout")]
     Logout,
+}
+
+/// The commands of `peer device`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeviceCommand {
+    /// Make a code with which one more computer can be you; it works once, for ten minutes, while
+    /// this peer runs
+    #[command(after_help = "Example: peer device add")]
+    Add,
+    /// Be a further device of a user, on this computer
+    #[command(
+        after_help = "Example: peer device join trellisdevice1qvz... (from `peer device add`)"
+    )]
+    Join(JoinDeviceArgs),
+    /// Show the devices of this user
+    #[command(after_help = "Example: peer device list --json")]
+    List,
+    /// Shut a device out of the realm for good, such as a stolen one
+    #[command(after_help = "Example: peer device revoke laptop")]
+    Revoke {
+        /// Its label, or the first digits of its node id
+        device: String,
+    },
+}
+
+/// What `peer device join` takes.
+#[derive(Debug, Clone, Args)]
+pub struct JoinDeviceArgs {
+    /// The code, from `peer device add` on the user's first device
+    pub code: String,
+    /// What to call this computer in the list of devices
+    #[arg(long, visible_alias = "name-of-device", value_name = "LABEL", default_value = "device")]
+    pub label: String,
 }
 
 /// What `peer join` takes.

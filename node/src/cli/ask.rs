@@ -2,7 +2,8 @@
 
 use super::exit::Failure;
 use crate::api::{
-    Client, ClientError, Done, InboxPage, Located, PeerStatus, Pong, SendRequest, Sent, Trace,
+    Client, ClientError, DeviceCodeMade, Devices, Done, InboxPage, Located, PeerStatus, Pong,
+    SendRequest, Sent, Trace,
 };
 use crate::data::Folder;
 use overlay_proto::name::Name;
@@ -51,6 +52,18 @@ impl Asker {
 
     pub(super) async fn trace(&self, user: &str) -> Result<Trace, Failure> {
         self.post(&format!("/v1/users/{}/trace", segment(&name(user)?))).await
+    }
+
+    pub(super) async fn device_code(&self) -> Result<DeviceCodeMade, Failure> {
+        self.post("/v1/devices").await
+    }
+
+    pub(super) async fn devices(&self) -> Result<Devices, Failure> {
+        self.get("/v1/devices").await
+    }
+
+    pub(super) async fn revoke_device(&self, node: &str) -> Result<Done, Failure> {
+        self.post(&format!("/v1/devices/{node}/revoke")).await
     }
 
     pub(super) async fn logout(&self) -> Result<Done, Failure> {

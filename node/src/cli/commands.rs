@@ -46,7 +46,7 @@ pub(super) async fn ask(
             let done = peer.logout().await?;
             out.show(&done, || "logged out".to_owned());
         }
-        PeerCommand::Join(_) | PeerCommand::Run(_) => {
+        PeerCommand::Join(_) | PeerCommand::Run(_) | PeerCommand::Device(_) => {
             return Err(Failure::local("this command asks no running peer"));
         }
     }

@@ -3,7 +3,7 @@
 use crate::api::{ClientError, Problem, ServeError};
 use crate::data::DataError;
 use crate::driver::StartError;
-use overlay_proto::identity::InvitationError;
+use overlay_proto::identity::{DeviceCodeError, InvitationError};
 use overlay_proto::status::Status;
 
 /// Something is wrong on this machine.
@@ -100,6 +100,12 @@ impl From<InvitationError> for Failure {
     }
 }
 
+impl From<DeviceCodeError> for Failure {
+    fn from(error: DeviceCodeError) -> Failure {
+        Failure::new(error.status(), error.to_string(), "")
+    }
+}
+
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Failure {
         match error {
@@ -128,7 +134,7 @@ mod tests {
         assert_eq!(codes(NOT_THERE), [481]);
         assert_eq!(codes(ELSEWHERE)[..4], [100, 200, 202, 302]);
         assert_eq!(codes(ELSEWHERE)[4..], [408, 480, 483, 501, 503, 504, 507]);
-        let refused = [400, 401, 403, 404, 409, 410, 413, 414, 421, 422, 426, 429, 488];
+        let refused = [400, 401, 403, 404, 409, 410, 413, 414, 421, 422, 426, 429, 437, 488];
         assert_eq!(codes(REFUSED), refused);
         assert!(codes(USAGE).is_empty(), "only the command line is wrong usage");
     }

@@ -12,7 +12,7 @@ use super::output::Output;
 use crate::data::{DataError, Folder, Kept, KeyKind};
 use crate::driver::{self, Handle, Listen, Options};
 use overlay_proto::Config;
-use overlay_proto::identity::{CertificateError, Identity, Invitation, UserKeys};
+use overlay_proto::identity::{CertificateError, DeviceCode, Identity, Invitation, UserKeys};
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
@@ -31,6 +31,13 @@ struct Joined {
 }
 
 pub(super) async fn join(folder: &Folder, args: JoinArgs, out: &Output) -> Result<(), Failure> {
+    if DeviceCode::is_meant(&args.invitation) {
+        return Err(Failure::new(
+            Status::WRONG_ROLE,
+            "this is the code of a user's device, not an invitation",
+            "use it with `peer device join CODE`",
+        ));
+    }
     let invitation: Invitation = args.invitation.parse()?;
     let name = name(&args.name)?;
     folder.create()?;
@@ -38,7 +45,7 @@ pub(super) async fn join(folder: &Folder, args: JoinArgs, out: &Output) -> Resul
     refuse_second(folder, &invitation)?;
     let device = folder.joining_key(KeyKind::Device)?;
     let key = folder.joining_key(KeyKind::User)?;
-    let user = Some(UserKeys { key, chain: None });
+    let user = Some(UserKeys { key: key.into(), chain: None });
     let identity = Identity { realm: invitation.realm, device, user, supernode: None };
     let handle = driver::start(Options {
         identity: Arc::new(identity),
@@ -63,7 +70,7 @@ pub(super) async fn join(folder: &Folder, args: JoinArgs, out: &Output) -> Resul
 }
 
 /// The flag with which the next command finds a folder that is not the usual one.
-fn data_flag(folder: &Folder) -> String {
+pub(super) fn data_flag(folder: &Folder) -> String {
     match Folder::default_path(super::PROGRAM) {
         Ok(usual) if usual == folder.path() => String::new(),
         _ => format!(" --data {}", folder.path().display()),
@@ -171,6 +178,6 @@ fn refused(folder: &Folder, status: Status, name: &str) -> Failure {
     }
 }
 
-fn unexpected(reply: &Reply) -> Failure {
+pub(super) fn unexpected(reply: &Reply) -> Failure {
     Failure::local(format!("an unexpected reply ({reply:?}): this is a bug, please report it"))
 }

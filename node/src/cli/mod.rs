@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod commands;
+mod device;
 mod exit;
 mod join;
 mod life;
@@ -74,6 +75,7 @@ async fn follow(args: PeerArgs, out: &Output) -> Result<(), Failure> {
     match args.command {
         PeerCommand::Join(join) => join::join(&folder, join, out).await,
         PeerCommand::Run(run) => run::run(&folder, run, out).await,
+        PeerCommand::Device(device) => device::device(&folder, device, out).await,
         other => commands::ask(&folder, other, out).await,
     }
 }

@@ -7,7 +7,7 @@ use super::life::{Ending, end_of_input, late, lines_of_stdin};
 use super::output::{Output, short};
 use super::typed::{self, Typed};
 use crate::api::{ApiEvent, Client, Feed, Peer, SendRequest, Sent, peer_routes, pump, serve};
-use crate::data::{Folder, Loaded};
+use crate::data::{Folder, Loaded, OwnStore};
 use crate::driver::{self, Handle, Options};
 use crate::settings;
 use overlay_proto::Config;
@@ -34,14 +34,16 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         ));
     };
     let inbox = folder.inbox()?;
+    let devices = folder.devices()?;
     let handle = driver::start(Options {
         identity: Arc::new(identity),
         config: Arc::new(Config::default()),
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.listen, &args.announce),
-        store: None,
+        store: Some(Arc::new(OwnStore::new(folder.clone()))),
     })
     .await?;
+    handle.recall(Vec::new(), devices).await;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), Some(inbox));
     let logged_out = Arc::new(Notify::new());
@@ -183,6 +185,9 @@ impl Output {
             }
             ApiEvent::LoggedOut { status } if *status != Status::OK => {
                 self.note(&format!("off line: {status}; {}", status.way_out()));
+            }
+            ApiEvent::DeviceAdded { node } => {
+                self.note(&format!("one more device of yours is in: {}", short(node)));
             }
             ApiEvent::Missed { count } => {
                 self.note(&format!(

@@ -6,12 +6,12 @@
 use super::keys::read_private;
 use super::write::{Replace, write};
 use super::{DataError, Folder, KeyKind};
-use overlay_proto::id::{NodeId, RealmId};
+use overlay_proto::id::{NodeId, RealmId, UserKey};
 use overlay_proto::identity::chain::check_supernode;
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
     Certificate, CertificateError, Contact, DeviceChain, Identity, RegistrarKeys, Role,
-    SupernodeKeys, UserKeys,
+    SupernodeKeys, UserKeys, UserSecret,
 };
 use overlay_proto::time::WallTime;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Kept {
     pub registrar: Option<Certificate>,
     /// The supernodes named when this node joined.
     pub contacts: Vec<Contact>,
+    /// Whether the user's key is on another device, which has let this one in.
+    #[serde(default)]
+    pub key_elsewhere: bool,
 }
 
 /// An identity with its keys, checked and ready for a driver.
@@ -53,7 +56,8 @@ pub struct Loaded {
 impl Kept {
     /// Nothing but a realm.
     pub fn new(realm: RealmId, contacts: Vec<Contact>) -> Kept {
-        Kept { form: FORM, realm, chain: None, supernode: None, registrar: None, contacts }
+        let (chain, supernode, registrar) = (None, None, None);
+        Kept { form: FORM, realm, chain, supernode, registrar, contacts, key_elsewhere: false }
     }
 }
 
@@ -88,26 +92,45 @@ impl Folder {
             .map_err(|source| DataError::NoAccess { path, source })
     }
 
+    /// Keeps renewed certificates in place of those before. Durable when this returns.
+    ///
+    /// # Errors
+    /// [`DataError`]; [`DataError::Missing`] if nobody has joined here.
+    pub fn keep_chain(&self, chain: &DeviceChain) -> Result<(), DataError> {
+        let mut kept = self.kept()?.ok_or_else(|| self.nobody())?;
+        kept.chain = Some(chain.clone());
+        self.keep(&kept)
+    }
+
+    fn nobody(&self) -> DataError {
+        DataError::Missing {
+            path: self.file(FILE),
+            way_out: "nobody has joined in this folder yet: join first, or choose the right folder with --data DIR",
+        }
+    }
+
     /// Reads the identity with its keys and checks that they belong together and hold at `now`.
     ///
     /// # Errors
     /// [`DataError`]; [`DataError::Missing`] if nobody has joined here.
     pub fn load(&self, now: WallTime) -> Result<Loaded, DataError> {
-        let kept = self.kept()?.ok_or_else(|| DataError::Missing {
-            path: self.file(FILE),
-            way_out: "nobody has joined in this folder yet: join first, or choose the right folder with --data DIR",
-        })?;
+        let kept = self.kept()?.ok_or_else(|| self.nobody())?;
         let device = self.key(KeyKind::Device)?;
         let node = NodeId(device.public());
         let wrong = |source| DataError::Certificate { path: self.file(FILE), source };
         let user = match kept.chain {
             Some(chain) => {
-                let key = self.key(KeyKind::User)?;
-                let member = chain.check(&StrictVerifier, kept.realm, node, now).map_err(wrong)?;
-                if member.user.0 != key.public() {
+                let member = chain.check(&StrictVerifier, kept.realm, node, now).map_err(wrong);
+                let key = match kept.key_elsewhere {
+                    true => UserSecret::Elsewhere(UserKey(chain.user.subject.0)),
+                    false => UserSecret::Here(self.key(KeyKind::User)?),
+                };
+                let member = member?;
+                let user = UserKeys { key, chain: Some(Arc::new(chain)) };
+                if member.user != user.public() {
                     return Err(wrong(CertificateError::WrongSubject));
                 }
-                Some(UserKeys { key, chain: Some(Arc::new(chain)) })
+                Some(user)
             }
             None => None,
         };

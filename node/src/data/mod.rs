@@ -3,17 +3,21 @@
 //! Only its owner may enter it, one process at a time works in it, and every file is either whole
 //! or not there.
 
+mod devices;
 mod error;
 mod hosts;
 mod identity;
 mod inbox;
 mod keys;
+mod own_store;
+mod revocations;
 mod write;
 
 pub use error::DataError;
 pub use identity::{Kept, Loaded};
 pub use inbox::{INBOX_PAGE, Inbox, InboxEntry};
 pub use keys::{KeyKind, system_rng};
+pub use own_store::OwnStore;
 
 use etcetera::BaseStrategy;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};

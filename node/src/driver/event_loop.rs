@@ -135,6 +135,7 @@ impl EventLoop {
                 self.commands.insert(id, reply);
                 self.give(Input::Command { id, command });
             }
+            Request::Give(input) => self.give(input),
             Request::Look(look) => look(&self.node),
             Request::Counters(answer) => {
                 let up = self.links.values().filter_map(|link| match link {

@@ -3,10 +3,12 @@
 use crate::transport::Counters;
 use overlay_proto::Node;
 use overlay_proto::id::NodeId;
-use overlay_proto::io::{Command, Event, Reply};
+use overlay_proto::identity::RevocationList;
+use overlay_proto::io::{Command, DeviceEntry, Event, Input, Reply};
 use overlay_proto::status::Status;
 use overlay_proto::view::{ChildView, NeighbourView, PeerView, SupernodeView};
 use overlay_proto::wire::TransportAddress;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -20,6 +22,8 @@ const ONLINE: &str = "online";
 pub(crate) enum Request {
     /// Give this to the core, and its reply to the one who asked.
     Command(Command, oneshot::Sender<Reply>),
+    /// Give this to the core.
+    Give(Input),
     /// Look at the core.
     Look(Box<dyn FnOnce(&Node) + Send>),
     /// Count.
@@ -80,6 +84,24 @@ impl Handle {
     /// The supernode role at a glance; none if the node does not have it or has ended.
     pub async fn supernode_view(&self) -> Option<SupernodeView> {
         self.look(Node::supernode_view).await.flatten()
+    }
+
+    /// Tells the core what was kept at its last end: to be called right after the start.
+    pub async fn recall(&self, revocations: Vec<Arc<RevocationList>>, devices: Vec<DeviceEntry>) {
+        for kept in [Input::Revocations(revocations), Input::Devices(devices)] {
+            // A node that has ended has no use for it.
+            let _ = self.requests.send(Request::Give(kept)).await;
+        }
+    }
+
+    /// The devices that this one has let in; empty if the node has ended.
+    pub async fn devices(&self) -> Vec<DeviceEntry> {
+        self.look(Node::devices).await.unwrap_or_default()
+    }
+
+    /// Who is out, as this supernode knows; empty if the node has ended.
+    pub async fn revocations(&self) -> Vec<Arc<RevocationList>> {
+        self.look(Node::revocations).await.unwrap_or_default()
     }
 
     /// The supernode's peers, by node id; empty if the node has ended.

@@ -37,6 +37,9 @@ impl std::fmt::Debug for Subject {
     }
 }
 
+/// A certificate begins so long before its issue, for clocks that are behind.
+const CLOCK_MARGIN: Span = Span::secs(3_600);
+
 /// From when to when a certificate holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
@@ -49,7 +52,10 @@ pub struct Validity {
 impl Validity {
     /// From an hour before `now`, for clocks that are behind, to `life` after it.
     pub fn starting(now: WallTime, life: Span) -> Validity {
-        Validity { from: WallTime(now.0.saturating_sub(3_600_000)), until: now.plus(life) }
+        Validity {
+            from: WallTime(now.0.saturating_sub(CLOCK_MARGIN.as_millis())),
+            until: now.plus(life),
+        }
     }
 }
 
@@ -177,6 +183,14 @@ impl Certificate {
             return Err(CertificateError::WrongSignature);
         }
         Ok(())
+    }
+
+    /// Seconds since the epoch at which so many thousandths of its life are over. The hour by which
+    /// it begins before its issue is no part of that.
+    pub fn due(&self, thousandths: u64) -> u64 {
+        let issued = self.not_before.saturating_add(CLOCK_MARGIN.as_millis() / 1_000);
+        let life = self.not_after.saturating_sub(issued);
+        issued.saturating_add(life / 1_000 * thousandths + life % 1_000 * thousandths / 1_000)
     }
 
     /// All fields but the signature, in an encoding of their own that has one form only.

@@ -23,7 +23,7 @@ pub struct Identity {
 #[derive(Clone, Debug)]
 pub struct UserKeys {
     /// The user's key, which certifies devices.
-    pub key: SecretKey,
+    pub key: UserSecret,
     /// The certificates from the realm to this device; none before registration.
     pub chain: Option<Arc<DeviceChain>>,
 }
@@ -60,9 +60,35 @@ impl Identity {
     }
 }
 
+/// The user's key, where it is. It never leaves the device that made it.
+#[derive(Clone, Debug)]
+pub enum UserSecret {
+    /// On this device.
+    Here(SecretKey),
+    /// On another device of the user, which has certified this one.
+    Elsewhere(UserKey),
+}
+
+impl From<SecretKey> for UserSecret {
+    fn from(key: SecretKey) -> UserSecret {
+        UserSecret::Here(key)
+    }
+}
+
 impl UserKeys {
     /// The user's public key.
     pub fn public(&self) -> UserKey {
-        UserKey(self.key.public())
+        match &self.key {
+            UserSecret::Here(key) => UserKey(key.public()),
+            UserSecret::Elsewhere(key) => *key,
+        }
+    }
+
+    /// The user's secret key, if this device has it.
+    pub fn secret(&self) -> Option<&SecretKey> {
+        match &self.key {
+            UserSecret::Here(key) => Some(key),
+            UserSecret::Elsewhere(_) => None,
+        }
     }
 }

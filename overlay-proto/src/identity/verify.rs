@@ -38,6 +38,10 @@ pub enum Domain {
     Message,
     /// A receipt, by the recipient's device.
     Receipt,
+    /// A list of what is certified no more, by a registrar or the root.
+    Revocations,
+    /// A user's word that a device of theirs is to be shut out, by the user's key.
+    Revoke,
 }
 
 impl Domain {
@@ -52,6 +56,8 @@ impl Domain {
             Domain::Location => b"trellis/1/location\0",
             Domain::Message => b"trellis/1/message\0",
             Domain::Receipt => b"trellis/1/receipt\0",
+            Domain::Revocations => b"trellis/1/revocations\0",
+            Domain::Revoke => b"trellis/1/revoke\0",
         }
     }
 

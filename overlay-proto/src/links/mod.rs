@@ -220,7 +220,7 @@ pub(crate) fn greet(
 }
 
 /// The same at both ends: the lower node id's greeting comes first.
-fn transcript(me: NodeId, mine: &[u8], other: NodeId, theirs: &[u8]) -> [u8; 32] {
+pub(crate) fn transcript(me: NodeId, mine: &[u8], other: NodeId, theirs: &[u8]) -> [u8; 32] {
     let ends =
         if me < other { [(me, mine), (other, theirs)] } else { [(other, theirs), (me, mine)] };
     let mut hasher = blake3::Hasher::new();

@@ -167,7 +167,7 @@ impl Peer {
         let signature = cx.identity.device.sign_before(
             cx.verifier(),
             Domain::Receipt,
-            &receipt_signed(member.node, text.id),
+            &receipt_signed(member.node, text.id, arrival.hops, arrival.escalated),
         );
         let receipt =
             Receipt { id: text.id, hops: arrival.hops, escalated: arrival.escalated, signature };
@@ -197,7 +197,8 @@ impl Peer {
 
     pub(super) fn on_receipt(&mut self, cx: &mut Context, arrival: Arrival, receipt: &Receipt) {
         let Some(outgoing) = self.delivery.outgoing.get(&receipt.id) else { return };
-        let tagged = Domain::Receipt.tagged(&receipt_signed(cx.me, receipt.id));
+        let signed = receipt_signed(cx.me, receipt.id, receipt.hops, receipt.escalated);
+        let tagged = Domain::Receipt.tagged(&signed);
         let genuine = outgoing.sent_to == Some(arrival.source)
             && cx.verifier().verify(&arrival.source.0, &tagged, &receipt.signature);
         if !genuine {
@@ -242,8 +243,8 @@ fn text_signed(to: NodeId, id: MessageId, sent_ms: u64, text: &str) -> Vec<u8> {
     [to.0.as_slice(), &id.0, &sent_ms.to_be_bytes(), text.as_bytes()].concat()
 }
 
-fn receipt_signed(to: NodeId, id: MessageId) -> Vec<u8> {
-    [to.0.as_slice(), &id.0].concat()
+fn receipt_signed(to: NodeId, id: MessageId, hops: u8, escalated: bool) -> Vec<u8> {
+    [to.0.as_slice(), &id.0, &[hops, u8::from(escalated)]].concat()
 }
 
 impl Heap for Outgoing {

@@ -5,11 +5,11 @@ use super::session::{COMMAND_PATIENCE, Goal, Session, reply};
 use crate::context::Context;
 use crate::id::{CommandId, LinkId};
 use crate::identity::chain::check_supernode;
-use crate::identity::{Certificate, DeviceChain, Role, Ticket, Validity};
+use crate::identity::{DeviceChain, DeviceCode, Ticket, UserKeys, UserSecret};
 use crate::io::Reply;
 use crate::name::Name;
 use crate::status::Status;
-use crate::wire::message::{EnrollReply, RegisterReply, UserCertificates};
+use crate::wire::message::{EnrollReply, JoinDeviceReply, RegisterReply, UserCertificates};
 use std::sync::Arc;
 
 impl Peer {
@@ -20,7 +20,7 @@ impl Peer {
         name: Name,
         code: Option<String>,
     ) {
-        if cx.identity.user.is_none() {
+        if cx.identity.user.as_ref().and_then(|user| user.secret()).is_none() {
             return reply(cx, command, Reply::Failed { status: Status::WRONG_ROLE });
         }
         let give_up = cx.now + COMMAND_PATIENCE;
@@ -82,6 +82,48 @@ impl Peer {
         reply(cx, command, outcome);
     }
 
+    /// Asks a device of the user to let this one in.
+    pub(super) fn on_join_command(
+        &mut self,
+        cx: &mut Context,
+        command: CommandId,
+        code: Arc<DeviceCode>,
+        label: String,
+    ) {
+        if cx.identity.user.is_some() || code.realm != cx.identity.realm {
+            return reply(cx, command, Reply::Failed { status: Status::WRONG_ROLE });
+        }
+        let give_up = cx.now + COMMAND_PATIENCE;
+        self.pursue(cx, Goal::JoinDevice { command, code, label, give_up });
+    }
+
+    /// What the user's device has answered, by way of a supernode that could have said anything.
+    pub(super) fn on_join_reply(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        answer: JoinDeviceReply,
+    ) {
+        let Session::Asking { link: asked, .. } = self.session else { return };
+        let Goal::JoinDevice { command, code, .. } = self.goal.clone() else { return };
+        if asked != link {
+            return;
+        }
+        let outcome = match (answer.status, answer.chain) {
+            (Status::OK, Some(chain)) => take_chain(cx, &code, chain),
+            (Status::OK, None) => Err(Status::MALFORMED),
+            // The device may be found at another of the supernodes in the code.
+            (status, _) if status == Status::OFFLINE || status.0 / 100 == 5 => {
+                self.refused = Some(status);
+                return self.retry(cx, cx.links.node_of(link));
+            }
+            (status, _) => Err(status),
+        };
+        self.goal = Goal::Rest;
+        self.session = Session::Idle;
+        reply(cx, command, outcome.unwrap_or_else(|status| Reply::Failed { status }));
+    }
+
     /// Certifies this device with the user's key and checks the whole chain as others will.
     pub(super) fn take_certificates(
         &mut self,
@@ -90,16 +132,7 @@ impl Peer {
         given: UserCertificates,
     ) -> Result<Reply, Status> {
         let Some(user) = cx.identity.user.clone() else { return Err(Status::WRONG_ROLE) };
-        let validity = Validity::starting(cx.wall(), cx.config.certificate_life);
-        let device = Certificate::issue(
-            &user.key,
-            cx.identity.realm,
-            Role::Device,
-            cx.me.0,
-            None,
-            cx.wall().0,
-            validity,
-        );
+        let device = self.certify(cx, cx.me).ok_or(Status::WRONG_ROLE)?;
         let chain = Arc::new(DeviceChain { registrar: given.registrar, user: given.user, device });
         let member = chain
             .check(cx.verifier(), cx.identity.realm, cx.me, cx.wall())
@@ -113,4 +146,21 @@ impl Peer {
         }
         Ok(Reply::Registered { chain })
     }
+}
+
+/// Believes a chain to this very device from the user whom the code names.
+fn take_chain(
+    cx: &mut Context,
+    code: &DeviceCode,
+    chain: Arc<DeviceChain>,
+) -> Result<Reply, Status> {
+    let member = chain
+        .check(cx.verifier(), cx.identity.realm, cx.me, cx.wall())
+        .map_err(|error| error.status())?;
+    if member.user != code.user {
+        return Err(Status::UNPROVEN);
+    }
+    let (key, chain) = (UserSecret::Elsewhere(code.user), chain);
+    Arc::make_mut(&mut cx.identity).user = Some(UserKeys { key, chain: Some(chain.clone()) });
+    Ok(Reply::Registered { chain })
 }

@@ -51,6 +51,8 @@ pub(super) enum Waiter {
     Lookup(CommandId),
     /// Something to be sent there.
     Errand(Errand),
+    /// A device that looks for the others of its user.
+    OwnDevices,
 }
 
 /// What is to be sent to a user.
@@ -104,6 +106,10 @@ impl Peer {
             member.is_ok_and(|member| member.name == question.name)
         };
         let mut found: Vec<Found> = answer.found.into_iter().filter(believed).collect();
+        for found in &mut found {
+            // The index says how much is left; how much there was at most, the device has signed.
+            found.lease_ms = found.lease_ms.min(1_000 * u64::from(found.record.lease_secs));
+        }
         found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));
         let status = match (answer.status, found.is_empty()) {
             (Status::OK, true) => Status::UNPROVEN,
@@ -125,6 +131,7 @@ impl Peer {
                 (Waiter::Errand(errand), Some(whereabouts)) => {
                     self.located(cx, errand, whereabouts);
                 }
+                (Waiter::OwnDevices, _) => self.ask_own_devices(cx, &found),
                 (waiter, _) => self.not_located(cx, waiter, status),
             }
         }
@@ -144,6 +151,8 @@ impl Peer {
                 self.text_waits(cx, id);
             }
             Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
+            // The next try is due anyway.
+            Waiter::OwnDevices => {}
             Waiter::Errand(Errand::Ping(command) | Errand::Trace(command))
             | Waiter::Lookup(command) => reply(cx, command, Reply::Failed { status }),
         }

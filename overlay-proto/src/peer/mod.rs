@@ -1,6 +1,7 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
 mod delivery;
+pub(crate) mod devices;
 mod enrolment;
 mod gossip;
 mod hosts;
@@ -9,6 +10,7 @@ mod location_cache;
 mod neighbourhood;
 mod place;
 mod probe;
+pub(crate) mod renewal;
 mod routing;
 mod session;
 mod standby;
@@ -20,13 +22,14 @@ use crate::footprint::Heap;
 use crate::forward::Near;
 use crate::id::{CommandId, DialId, LinkId, NodeId};
 use crate::identity::Contact;
-use crate::io::Command;
+use crate::io::{Command, Reply};
 use crate::links;
 use crate::status::Status;
 use crate::time::Time;
 use crate::view::{BeliefView, IssuedView, NeighbourView, PeerView, PlaceView};
 use crate::wire::Message;
 use delivery::Delivery;
+use devices::Devices;
 use gossip::Gossip;
 use hosts::Hosts;
 use locate::{Errand, Lookups, Waiter};
@@ -60,6 +63,7 @@ pub(crate) struct Peer {
     lookups: Lookups,
     delivery: Delivery,
     probes: Probes,
+    devices: Devices,
     counters: Counters,
     wake_at: Time,
 }
@@ -96,6 +100,7 @@ impl Peer {
             lookups: Lookups::default(),
             delivery: Delivery::default(),
             probes: Probes::default(),
+            devices: Devices::default(),
             counters: Counters::default(),
             wake_at: Time::NEVER,
         }
@@ -111,6 +116,12 @@ impl Peer {
             Command::Ping { to } => self.locate(cx, to, Errand::Ping(id)),
             Command::Trace { to } => self.locate(cx, to, Errand::Trace(id)),
             Command::Lookup { name } => self.ask_for(cx, name, Waiter::Lookup(id)),
+            Command::AddDevice => self.on_add_device(cx, id),
+            Command::JoinDevice { code, label } => self.on_join_command(cx, id, code, label),
+            Command::RevokeDevice { node } => self.on_revoke_device(cx, id, node),
+            Command::Revoke { .. } => {
+                session::reply(cx, id, Reply::Failed { status: Status::WRONG_ROLE });
+            }
         }
     }
 
@@ -156,6 +167,9 @@ impl Peer {
             Message::RegisterReply(answer) => self.on_register_reply(cx, link, answer),
             Message::EnrollReply(answer) => self.on_enroll_reply(cx, link, answer),
             Message::LookupReply(answer) => self.on_lookup_reply(cx, link, answer),
+            Message::RegistrarReply(answer) => self.on_registrar_reply(cx, link, answer),
+            Message::JoinDevice(ask) if ask.to == cx.me => self.on_join_device(cx, link, ask),
+            Message::JoinDeviceReply(answer) => self.on_join_reply(cx, link, answer),
             // From a former home, or a role that we do not have: late, not wrong.
             _ => {}
         }
@@ -173,6 +187,7 @@ impl Peer {
         self.tick_lookups(cx);
         self.tick_delivery(cx);
         self.tick_probes(cx);
+        self.tick_devices(cx);
         self.drop_strangers(cx);
         if let Session::Online { renew_at, .. } = self.session {
             self.wake_by(renew_at.min(self.warm_at));
@@ -329,5 +344,6 @@ impl Heap for Peer {
             + self.lookups.heap()
             + self.delivery.heap()
             + self.probes.heap()
+            + self.devices.heap()
     }
 }

@@ -123,6 +123,8 @@ impl Peer {
             Ok(Payload::EchoReply(answer)) => self.on_echo_reply(cx, arrival, answer),
             Ok(Payload::HopReport(report)) => self.on_hop_report(cx, arrival, report),
             Ok(Payload::Moved(moved)) => self.on_moved(cx, moved.record),
+            Ok(Payload::DeviceRenewal(ask)) => self.on_device_renewal(cx, arrival, &ask),
+            Ok(Payload::DeviceRenewed(answer)) => self.on_device_renewed(cx, answer),
             Err(_) => {}
         }
     }

@@ -4,15 +4,16 @@ use super::Peer;
 use super::survey::Survey;
 use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
-use crate::id::{CommandId, DialId, LinkId, NodeId};
+use crate::id::{CommandId, DialId, LinkId, NodeId, UserKey};
 use crate::identity::proof;
-use crate::identity::{Domain, Ticket};
+use crate::identity::{DeviceCode, Domain, Ticket};
 use crate::io::{Event, Output, Reply};
 use crate::links;
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::{Span, Time};
-use crate::wire::message::{Enroll, Login, LoginReply, Logout, Register};
+use crate::wire::message::{Enroll, JoinDevice, Login, LoginReply, Logout, Register};
+use std::sync::Arc;
 
 /// The longest wait between two rounds of tries; the first is a sixteenth of it. Full jitter.
 const BACKOFF_MAX: Span = Span::secs(8);
@@ -29,6 +30,8 @@ pub(crate) enum Goal {
     Register { command: CommandId, name: Name, code: Option<String>, give_up: Time },
     /// A supernode's certificate.
     Enroll { command: CommandId, ticket: Ticket, give_up: Time },
+    /// A certificate for this device, from another device of its user.
+    JoinDevice { command: CommandId, code: Arc<DeviceCode>, label: String, give_up: Time },
     /// A session, and a command that waits for the first.
     Online { since: Time, waiting: Option<(CommandId, Time)> },
 }
@@ -202,13 +205,20 @@ impl Peer {
         match self.goal.clone() {
             Goal::Rest => return,
             Goal::Register { name, code, .. } => {
-                let Some(user) = cx.identity.user.as_ref() else { return };
-                let text = proof::registration(&transcript, &name, &user.key.public());
-                let proof = user.key.sign(Domain::Register, &text);
-                let user = user.public();
+                let Some(key) = cx.identity.user.as_ref().and_then(|user| user.secret()) else {
+                    return;
+                };
+                let user = UserKey(key.public());
+                let text = proof::registration(&transcript, &name, &user.0);
+                let proof = key.sign(Domain::Register, &text);
                 cx.send(link, Register { name, user, code, proof });
             }
             Goal::Enroll { ticket, .. } => cx.send(link, Enroll { ticket }),
+            Goal::JoinDevice { code, label, .. } => {
+                let (to, device) = (code.device, cx.me);
+                let seal = code.secret.seal(cx.identity.realm, to, device, &label);
+                cx.send(link, JoinDevice { id: 0, to, device, label, seal });
+            }
             Goal::Online { .. } => {
                 self.warm.remove(&link);
                 let Some(login) = self.login(cx, &transcript, false) else { return };
@@ -361,7 +371,9 @@ impl Peer {
     fn tick_goal(&mut self, cx: &mut Context) {
         let now = cx.now;
         match &mut self.goal {
-            Goal::Register { give_up, .. } | Goal::Enroll { give_up, .. } => {
+            Goal::Register { give_up, .. }
+            | Goal::Enroll { give_up, .. }
+            | Goal::JoinDevice { give_up, .. } => {
                 if now < *give_up {
                     let at = *give_up;
                     return self.wake_by(at);
@@ -389,7 +401,9 @@ impl Goal {
     fn waiting(&self) -> Option<CommandId> {
         match self {
             Goal::Rest => None,
-            Goal::Register { command, .. } | Goal::Enroll { command, .. } => Some(*command),
+            Goal::Register { command, .. }
+            | Goal::Enroll { command, .. }
+            | Goal::JoinDevice { command, .. } => Some(*command),
             Goal::Online { waiting, .. } => waiting.map(|(command, _)| command),
         }
     }

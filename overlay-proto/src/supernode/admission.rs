@@ -39,6 +39,7 @@ impl Supernode {
                 return Ok(());
             }
         };
+        self.bears(link, &login.chain);
         if login.warm {
             self.warm.insert(link);
             self.counters.standby += 1;
@@ -223,6 +224,9 @@ fn prove(cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Result<Memb
         .chain
         .check(cx.verifier(), cx.identity.realm, node, cx.wall())
         .map_err(|error| error.status())?;
+    if cx.revoked.bars(&login.chain) {
+        return Err(Status::REVOKED);
+    }
     let tagged = Domain::Login.tagged(&greeted.transcript);
     match cx.verifier().verify(&node.0, &tagged, &login.proof) {
         true => Ok(member),

@@ -105,6 +105,15 @@ impl Directory {
         found
     }
 
+    /// Forgets the records of which `out` is true.
+    pub(super) fn purge(&mut self, out: impl Fn(&LocationRecord) -> bool) {
+        for devices in self.entries.values_mut() {
+            devices.retain(|entry| !out(&entry.record));
+        }
+        self.entries.retain(|_, devices| !devices.is_empty());
+        self.count = self.entries.values().map(Vec::len).sum();
+    }
+
     /// Forgets whom nobody has seen for `last_seen`.
     fn expire(&mut self, now: Time, last_seen: Span) {
         for devices in self.entries.values_mut() {
@@ -133,9 +142,15 @@ impl Supernode {
         if child.record.as_ref().is_some_and(|held| held.seq >= record.seq) {
             return Ok(());
         }
+        let link = child.link;
+        if cx.revoked.bars(&record.chain) {
+            self.shut_out(cx, link);
+            return Ok(());
+        }
         child.lease_until = cx.now + cx.config.lease;
         child.record = Some(record.clone());
         let key = child.key;
+        self.bears(link, &record.chain);
         self.replicate(cx, key, record);
         Ok(())
     }
@@ -170,7 +185,10 @@ impl Supernode {
         let record = store.record;
         let member =
             record.check(cx.verifier(), cx.identity.realm, cx.wall()).map_err(|e| e.status())?;
-        self.directory.insert(index_key(cx.identity.realm, &member.name), record, cx.now);
+        // Its sender may not have heard yet.
+        if !cx.revoked.bars(&record.chain) {
+            self.directory.insert(index_key(cx.identity.realm, &member.name), record, cx.now);
+        }
         Ok(())
     }
 
@@ -234,9 +252,10 @@ impl Supernode {
     }
 
     /// A replica has answered.
-    pub(super) fn on_locate_reply(&mut self, cx: &mut Context, reply: LookupReply) {
+    pub(super) fn on_locate_reply(&mut self, cx: &mut Context, mut reply: LookupReply) {
         let Some(mut find) = self.finds.remove(&reply.id) else { return };
-        if reply.status == Status::OK {
+        reply.found.retain(|found| !cx.revoked.bars(&found.record.chain));
+        if reply.status == Status::OK && !reply.found.is_empty() {
             return self.found(cx, find.purpose, Status::OK, reply.found);
         }
         find.unsure |= reply.status == Status::NO_ROUTE;

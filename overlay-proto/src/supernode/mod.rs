@@ -14,7 +14,10 @@ mod nearest;
 mod place;
 mod planner;
 mod registry;
+pub(crate) mod relay;
 mod replicas;
+mod revocation;
+mod revoker;
 mod scaffold;
 mod splice;
 mod swapping;
@@ -36,6 +39,9 @@ use directory::{Directory, Find};
 use members::Members;
 use mixing::Mixing;
 use registry::Pending;
+use relay::Relays;
+use revocation::Spread;
+use revoker::Desk;
 use splice::Request;
 use std::collections::{BTreeMap, BTreeSet};
 use trees::Trees;
@@ -61,6 +67,9 @@ pub(crate) struct Supernode {
     finds: BTreeMap<u64, Find>,
     requests: BTreeMap<u64, Request>,
     pending: BTreeMap<StoreId, Pending>,
+    spread: Spread,
+    desk: Desk,
+    relays: Relays,
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
@@ -89,6 +98,9 @@ impl Supernode {
             finds: BTreeMap::new(),
             requests: BTreeMap::new(),
             pending: BTreeMap::new(),
+            spread: Spread::default(),
+            desk: Desk::default(),
+            relays: Relays::default(),
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
@@ -107,6 +119,7 @@ impl Supernode {
 
     pub fn on_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
         self.warm.remove(&link);
+        self.forget_bearer(link);
         self.member_link_down(cx, link, node);
         if self.children.get(&node).is_some_and(|child| child.link == link) {
             self.child_gone(cx, node, Status::TIMEOUT);
@@ -124,6 +137,8 @@ impl Supernode {
             Message::Login(login) => return self.on_login(cx, link, login),
             Message::Register(register) => self.on_register(cx, link, register),
             Message::Enroll(enroll) => self.on_enroll(cx, link, &enroll),
+            Message::JoinDevice(ask) => self.on_join_device(cx, link, ask),
+            Message::JoinDeviceReply(reply) => self.on_join_device_reply(cx, link, reply),
             message => {
                 if let Some(node) = self.member_of(cx, link) {
                     return self.on_member_message(cx, link, node, message);
@@ -166,6 +181,8 @@ impl Supernode {
             Message::Publish(publish) => return self.on_publish(cx, node, publish),
             Message::Lookup(lookup) => self.on_lookup(cx, link, &lookup),
             Message::Logout(logout) => self.on_logout(cx, node, logout),
+            Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
+            Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
             _ => {}
         }
         Ok(())
@@ -192,6 +209,26 @@ impl Supernode {
             Message::Relink(relink) => self.on_relink(cx, link, relink),
             Message::RelinkReply(reply) => self.on_relink_reply(cx, reply),
             Message::Release(release) => self.on_release(&release),
+            Message::Expel(expel) => self.on_expel(cx, &expel),
+            message => return self.on_word_of_revocations(cx, link, message),
+        }
+        Ok(())
+    }
+
+    /// What supernodes tell each other of who is out, and ask a registrar.
+    fn on_word_of_revocations(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        message: Message,
+    ) -> Result<(), Status> {
+        match message {
+            Message::RevocationsKnown(known) => return self.on_revocations_known(cx, link, &known),
+            Message::RevocationsWanted(wanted) => self.on_revocations_wanted(cx, link, &wanted),
+            Message::Revocations(part) => return self.on_revocations(cx, link, part),
+            Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
+            Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
+            Message::RegistrarReply(reply) => self.on_registrar_reply(cx, link, reply),
             _ => {}
         }
         Ok(())
@@ -204,6 +241,7 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
+            self.tell_revocations_to_all(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);

@@ -44,6 +44,9 @@ impl Supernode {
         if register.code.as_ref().is_some_and(|code| code.len() > CODE_BYTES_MAX) {
             return Err(Status::TOO_LARGE);
         }
+        if cx.revoked.bars_user(&register.user.0) {
+            return Err(Status::REVOKED);
+        }
         if self.pending.len() >= REQUESTS_MAX {
             return Err(Status::OVERLOADED);
         }
@@ -78,6 +81,9 @@ impl Supernode {
     }
 
     pub(crate) fn on_stored(&mut self, cx: &mut Context, id: StoreId, answer: StoreAnswer) {
+        if self.on_desk_stored(cx, id, answer) {
+            return;
+        }
         match self.pending.remove(&id) {
             Some(Pending::User { link, name, user }) => {
                 let reply = self.user_reply(cx, name, user, answer);
@@ -159,6 +165,8 @@ fn status_of(answer: StoreAnswer, taken: Status) -> Status {
         StoreAnswer::Granted { .. } => Status::OK,
         StoreAnswer::Taken => taken,
         StoreAnswer::WrongCode => Status::FORBIDDEN,
-        StoreAnswer::Failed => Status::STORE_FAILED,
+        StoreAnswer::Failed | StoreAnswer::Found { .. } | StoreAnswer::Missing => {
+            Status::STORE_FAILED
+        }
     }
 }

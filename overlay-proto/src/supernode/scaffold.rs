@@ -47,6 +47,7 @@ impl Supernode {
         self.send_members(cx, link);
         let load = self.load();
         cx.send(link, load);
+        self.tell_revocations(cx, &[link]);
     }
 
     pub(super) fn send_members(&mut self, cx: &mut Context, link: LinkId) {

@@ -2,7 +2,7 @@
 
 mod realm;
 
-pub(crate) use realm::Realm;
+pub(crate) use realm::{Realm, WALL};
 
 use crate::Node;
 use crate::id::{CommandId, LinkId, NodeId};
@@ -11,6 +11,7 @@ use crate::node::Setup;
 use crate::time::{Span, Time};
 use crate::wire::TransportAddress;
 use crate::wire::codec::decode_message;
+use crate::wire::packet::PACKET_MARK;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -24,12 +25,21 @@ pub(crate) struct Net {
     pub replies: BTreeMap<CommandId, Reply>,
     /// Messages of this number vanish on their way.
     pub losing: Option<u8>,
+    /// Number and length of each message sent.
+    pub sent: Vec<(u8, usize)>,
+    /// Whether packets are kept back, and those that were.
+    pub hold_packets: bool,
+    pub held: Vec<Vec<u8>>,
+    /// Nothing passes between these nodes and the others.
+    pub island: BTreeSet<NodeId>,
     /// Whether the registrar's store answers that it has failed.
     pub store_fails: bool,
     queue: BTreeMap<(Time, u64), (NodeId, Input)>,
     links: BTreeMap<LinkId, (NodeId, NodeId)>,
     cut: BTreeSet<NodeId>,
     claimed: BTreeMap<crate::name::Name, crate::id::UserKey>,
+    /// Chains, lists of devices and of revocations that nodes have had kept.
+    pub kept: Vec<(NodeId, StoreRequest)>,
     next: u64,
 }
 
@@ -41,11 +51,16 @@ impl Net {
             events: Vec::new(),
             replies: BTreeMap::new(),
             losing: None,
+            sent: Vec::new(),
+            hold_packets: false,
+            held: Vec::new(),
+            island: BTreeSet::new(),
             store_fails: false,
             queue: BTreeMap::new(),
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             claimed: BTreeMap::new(),
+            kept: Vec::new(),
             next: 0,
         }
     }
@@ -117,6 +132,21 @@ impl Net {
         users
     }
 
+    /// The store knows these users, as if they had registered before the network began.
+    pub fn know(&mut self, realm: &Realm, users: Range<u8>) {
+        for n in users {
+            let setup = realm.user(n);
+            let user = setup.identity.user.as_ref().expect("a user").public();
+            self.claimed.insert(realm::user_name(n), user);
+        }
+    }
+
+    /// The link between two nodes.
+    pub fn link_between(&self, a: NodeId, b: NodeId) -> LinkId {
+        let is_it = |ends: &(NodeId, NodeId)| *ends == (a, b) || *ends == (b, a);
+        *self.links.iter().find(|(_, ends)| is_it(ends)).expect("linked").0
+    }
+
     /// Some link of a node.
     pub fn link_of(&self, node: NodeId) -> LinkId {
         let has = |(_, (a, b)): &(&LinkId, &(NodeId, NodeId))| *a == node || *b == node;
@@ -164,7 +194,9 @@ impl Net {
 
     fn perform(&mut self, from: NodeId, output: Output) {
         match output {
-            Output::Dial { id, node, .. } if self.nodes.contains_key(&node) => {
+            Output::Dial { id, node, .. }
+                if self.nodes.contains_key(&node) && !self.parted(from, node) =>
+            {
                 self.next += 1;
                 let link = LinkId(self.next);
                 self.links.insert(link, (from, node));
@@ -182,14 +214,22 @@ impl Net {
                 }
             }
             Output::Send { frame, .. } if self.loses(&frame) => {}
+            Output::Send { frame, .. } if self.hold_packets && frame[0] == PACKET_MARK => {
+                self.held.push(frame);
+            }
             Output::Send { link, frame, .. } => {
+                if let Ok(message) = decode_message(&frame) {
+                    self.sent.push((message.number(), frame.len()));
+                }
                 if let Some((a, b)) = self.links.get(&link).copied() {
                     let other = if a == from { b } else { a };
-                    self.later(other, Input::Received { link, frame });
+                    if !self.parted(from, other) {
+                        self.later(other, Input::Received { link, frame });
+                    }
                 }
             }
             Output::Store { id, request } => {
-                let answer = self.store(request);
+                let answer = self.store(from, request);
                 self.later(from, Input::Stored { id, answer });
             }
             Output::Reply { id, reply } => {
@@ -199,12 +239,16 @@ impl Net {
         }
     }
 
+    fn parted(&self, a: NodeId, b: NodeId) -> bool {
+        self.island.contains(&a) != self.island.contains(&b)
+    }
+
     fn loses(&self, frame: &[u8]) -> bool {
         let number = decode_message(frame).map(|message| message.number());
         self.losing.is_some() && number.ok() == self.losing
     }
 
-    fn store(&mut self, request: StoreRequest) -> StoreAnswer {
+    fn store(&mut self, from: NodeId, request: StoreRequest) -> StoreAnswer {
         match request {
             _ if self.store_fails => StoreAnswer::Failed,
             StoreRequest::ClaimName { name, user, .. } => {
@@ -214,6 +258,14 @@ impl Net {
                 }
             }
             StoreRequest::RedeemTicket { .. } => StoreAnswer::Granted { serial: 2 },
+            StoreRequest::FindUser { name } => match self.claimed.get(&name) {
+                Some(user) => StoreAnswer::Found { serial: 1, user: *user },
+                None => StoreAnswer::Missing,
+            },
+            kept => {
+                self.kept.push((from, kept));
+                StoreAnswer::Granted { serial: 0 }
+            }
         }
     }
 

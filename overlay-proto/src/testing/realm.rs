@@ -97,14 +97,14 @@ impl Realm {
             user: issue(&self.registrar.key, Role::User, user.public(), name),
             device: issue(&user, Role::Device, device.public(), None),
         });
-        let keys = UserKeys { key: user, chain: Some(chain) };
+        let keys = UserKeys { key: user.into(), chain: Some(chain) };
         let identity = Identity { realm: self.id(), device, user: Some(keys), supernode: None };
         self.setup(identity, self.hosts.clone(), n)
     }
 
     /// A user who has yet to register.
     pub fn newcomer(&self, n: u8) -> Setup {
-        let keys = UserKeys { key: key(3, n), chain: None };
+        let keys = UserKeys { key: key(3, n).into(), chain: None };
         let identity =
             Identity { realm: self.id(), device: key(4, n), user: Some(keys), supernode: None };
         self.setup(identity, self.hosts.clone(), n)

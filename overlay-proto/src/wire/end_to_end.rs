@@ -4,7 +4,7 @@ use super::codec::{self, DecodeError, EncodeError};
 use crate::coordinates::Labels;
 use crate::encoding::positional::positional;
 use crate::id::{IndexKey, MessageId};
-use crate::identity::{DeviceChain, Signature};
+use crate::identity::{Certificate, DeviceChain, Signature};
 use crate::location::LocationRecord;
 use crate::name::Name;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ positional! {
         pub hops: u8,
         /// Whether it came over the scaffold.
         pub escalated: bool,
-        /// The recipient device's signature over sender's node and id.
+        /// The recipient device's signature over sender's node and all of the above.
         pub signature: Signature,
     }
 }
@@ -90,6 +90,24 @@ positional! {
     pub struct Moved {
         /// As the device signed it.
         pub record: LocationRecord,
+    }
+}
+
+positional! {
+    /// A device asks the one that holds the user's key for a certificate with a new end.
+    pub struct DeviceRenewal {
+        /// The certificates down to it, still valid.
+        pub chain: Arc<DeviceChain>,
+        /// Where the answer goes.
+        pub back: ReturnAddress,
+    }
+}
+
+positional! {
+    /// A device's certificate with a new end.
+    pub struct DeviceRenewed {
+        /// For the device that asked.
+        pub device: Certificate,
     }
 }
 
@@ -143,4 +161,6 @@ payloads! {
     63 EchoReply "Here I am.";
     64 HopReport "A probe ended here.";
     65 Moved "The destination is elsewhere.";
+    66 DeviceRenewal "A device's certificate with a new end?";
+    67 DeviceRenewed "Here it is.";
 }

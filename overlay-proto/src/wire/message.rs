@@ -3,7 +3,10 @@
 use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
 use crate::encoding::positional::positional;
 use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
-use crate::identity::{Certificate, Contact, DeviceChain, Signature, Ticket};
+use crate::identity::{
+    Certificate, Contact, DeviceChain, DeviceRevocation, ListHead, Revocation, Seal, Signature,
+    Subject, Ticket,
+};
 use crate::location::LocationRecord;
 use crate::name::Name;
 use crate::status::Status;
@@ -506,6 +509,125 @@ positional! {
     }
 }
 
+positional! {
+    /// The number of one signer's list of revocations.
+    pub struct ListEpoch {
+        /// Who signs it.
+        pub signer: Subject,
+        /// The number of the newest.
+        pub epoch: u64,
+    }
+}
+
+positional! {
+    /// The lists of revocations that a supernode has. Sent with each heartbeat, if there are any,
+    /// and at once when one is new.
+    pub struct RevocationsKnown {
+        /// Each signer's newest.
+        pub lists: Vec<ListEpoch>,
+    }
+}
+
+positional! {
+    /// Asks a supernode for a list of revocations that it says is newer.
+    pub struct RevocationsWanted {
+        /// Whose.
+        pub signer: Subject,
+        /// The number of the last entry that the asker has.
+        pub after: u64,
+    }
+}
+
+positional! {
+    /// A part of a list of revocations.
+    pub struct Revocations {
+        /// What the signer says of the whole list.
+        pub head: ListHead,
+        /// The entries after the one that was named, as many as fit.
+        pub entries: Vec<Revocation>,
+        /// Whether more follow.
+        pub more: bool,
+    }
+}
+
+positional! {
+    /// A user shuts one of their devices out. From the user's device to its home, and on to a
+    /// registrar.
+    pub struct Revoke {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// The user's word.
+        pub word: DeviceRevocation,
+    }
+}
+
+positional! {
+    /// Asks for a user's certificate with a new end. It proves nothing: whoever carries it, only
+    /// the owner of the key can use the answer.
+    pub struct Renew {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// The certificate of the registrar that issued it.
+        pub registrar: Certificate,
+        /// The user's certificate, still valid.
+        pub user: Certificate,
+    }
+}
+
+positional! {
+    /// The answer of a registrar to [`Revoke`], once that is durable, and to [`Renew`].
+    pub struct RegistrarReply {
+        /// As in the question.
+        pub id: u64,
+        /// 200, or why not.
+        pub status: Status,
+        /// Renewed certificates.
+        pub certificates: Option<UserCertificates>,
+    }
+}
+
+positional! {
+    /// A new device asks a device of its user for a certificate. From the new device to the other's
+    /// home, which passes it on.
+    pub struct JoinDevice {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// The device that gave the code.
+        pub to: NodeId,
+        /// The new device.
+        pub device: NodeId,
+        /// What its owner calls it.
+        pub label: String,
+        /// Proves that the new device knows the code's secret, and covers all of the above but the
+        /// id.
+        pub seal: Seal,
+    }
+}
+
+positional! {
+    /// The answer to [`JoinDevice`], sent once the new device is durably in the user's list.
+    pub struct JoinDeviceReply {
+        /// As in the question.
+        pub id: u64,
+        /// The new device.
+        pub device: NodeId,
+        /// 200, or why not.
+        pub status: Status,
+        /// The certificates down to it.
+        pub chain: Option<Arc<DeviceChain>>,
+    }
+}
+
+positional! {
+    /// Tells `child`'s home that its neighbour `node` was shut out: the slot is free at once.
+    pub struct Expel {
+        /// Whose slot.
+        pub child: NodeId,
+        /// Who was shut out.
+        pub node: ShortId,
+    }
+}
+
 /// Numbers of the messages of which the receiver keeps what they say until it hears of a change:
 /// both ends see to it that none is missed. Assign, Report, Publish, Standbys, Placed,
 /// Neighbourhood, Members.
@@ -584,4 +706,13 @@ messages! {
     51 Enroll "A new supernode.";
     52 EnrollReply "The new supernode's certificate.";
     53 Withdraw "A device is gone.";
+    60 RevocationsKnown "Lists of revocations there are.";
+    61 RevocationsWanted "Such a list?";
+    62 Revocations "Here it is.";
+    63 Revoke "A user shuts a device out.";
+    64 Renew "A certificate with a new end?";
+    65 RegistrarReply "What a registrar says.";
+    66 JoinDevice "A new device asks its user.";
+    67 JoinDeviceReply "The new device's certificates.";
+    68 Expel "A neighbour was shut out.";
 }

@@ -4,18 +4,20 @@ use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels
 use overlay_proto::id::{IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
-    Certificate, Contact, DeviceChain, Domain, Role, SecretKey, Ticket, Validity,
+    Certificate, Contact, DeviceChain, DeviceRevocation, Domain, PairingSecret, RegistrarKeys,
+    Revocation, RevocationList, Revoker, Role, SecretKey, Subject, Ticket, Validity,
 };
 use overlay_proto::location::{LocationRecord, index_key};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::time::{Span, WallTime};
 use overlay_proto::wire::end_to_end::{
-    Echo, EchoReply, HopReport, Moved, Receipt, ReturnAddress, Text,
+    DeviceRenewal, DeviceRenewed, Echo, EchoReply, HopReport, Moved, Receipt, ReturnAddress, Text,
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
 use overlay_proto::wire::{Class, Message, Packet, Payload, TransportAddress};
+use std::sync::Arc;
 
 /// The moment of every sample.
 pub(crate) const NOW: WallTime = WallTime::from_secs(1_800_000_000);
@@ -236,9 +238,70 @@ fn scaffold_messages() -> Vec<Message> {
     ]
 }
 
+/// The registrar 2, who revokes.
+pub(crate) fn revoker() -> Revoker {
+    let certificate = certificate(1, Role::Registrar, 2, None);
+    Revoker::Registrar(RegistrarKeys { key: key(2), certificate })
+}
+
+/// Alice's user key and, under it, her device.
+pub(crate) fn revocations() -> Vec<Revocation> {
+    let (since, until) = (NOW.0 / 1_000, NOW.0 / 1_000 + 366 * 86_400);
+    let entry = |number, role, subject: u8, issuer: Option<u8>| Revocation {
+        number,
+        role,
+        serial: u64::from(subject),
+        subject: Subject(key(subject).public()),
+        issuer: issuer.map(|issuer| Subject(key(issuer).public())),
+        since,
+        until,
+    };
+    vec![entry(1, Role::User, 3, None), entry(2, Role::Device, 4, Some(3))]
+}
+
+/// What supernodes, registrars and devices tell each other of who is who.
+fn identity_messages() -> Vec<Message> {
+    let list = RevocationList::issue(&revoker(), realm(), revocations(), NOW);
+    let certificates = UserCertificates {
+        registrar: certificate(1, Role::Registrar, 2, None),
+        user: certificate(2, Role::User, 3, Some(name("alice"))),
+    };
+    let secret = PairingSecret([7; 16]);
+    let label = "laptop".to_owned();
+    vec![
+        RevocationsKnown { lists: vec![ListEpoch { signer: list.head.signer(), epoch: 2 }] }.into(),
+        RevocationsWanted { signer: list.head.signer(), after: 1 }.into(),
+        Revocations { head: list.head, entries: list.entries, more: false }.into(),
+        Revoke { id: 90, word: DeviceRevocation::sign(&key(3), chain().into(), NOW) }.into(),
+        Renew {
+            id: 91,
+            registrar: certificates.registrar.clone(),
+            user: certificates.user.clone(),
+        }
+        .into(),
+        RegistrarReply { id: 91, status: Status::OK, certificates: Some(certificates) }.into(),
+        JoinDevice {
+            id: 92,
+            to: node(4),
+            device: node(10),
+            seal: secret.seal(realm(), node(4), node(10), &label),
+            label,
+        }
+        .into(),
+        JoinDeviceReply {
+            id: 92,
+            device: node(10),
+            status: Status::OK,
+            chain: Some(Arc::new(chain())),
+        }
+        .into(),
+        Expel { child: node(6), node: node(4).short() }.into(),
+    ]
+}
+
 /// Every message in full, in the order of the numbers.
 pub(crate) fn messages() -> Vec<Message> {
-    [peer_messages(), scaffold_messages()].concat()
+    [peer_messages(), scaffold_messages(), identity_messages()].concat()
 }
 
 /// Every payload in full, in the order of the numbers.
@@ -263,6 +326,8 @@ pub(crate) fn payloads() -> Vec<Payload> {
         Payload::EchoReply(EchoReply { nonce: u64::MAX, hops: 3, name: Some(name("bob")) }),
         Payload::HopReport(HopReport { nonce: 1, hops: 2, name: None }),
         Payload::Moved(Moved { record: record() }),
+        Payload::DeviceRenewal(DeviceRenewal { chain: chain().into(), back: back() }),
+        Payload::DeviceRenewed(DeviceRenewed { device: certificate(3, Role::Device, 4, None) }),
     ]
 }
 

@@ -66,7 +66,7 @@ impl Liveness {
             }
             (Some(Asked::Lookup), Reply::Located { elapsed, .. }) => self.lookups.push(*elapsed),
             (Some(Asked::Send(_)), _) | (Some(Asked::Register), Reply::Registered { .. }) => {}
-            (Some(Asked::Logout), Reply::Done) => {}
+            (Some(Asked::Logout | Asked::Revoke), Reply::Done) | (Some(Asked::Seek), _) => {}
             // What it was about when it was told to leave is over.
             (Some(Asked::Login | Asked::Lookup | Asked::Register), Reply::Failed { .. })
                 if self.leaving.contains(&host) => {}

@@ -12,6 +12,7 @@ mod path;
 pub mod places;
 pub mod presence;
 pub mod promise;
+pub mod shut_out;
 pub mod standing;
 
 pub use degree::Degree;
@@ -20,6 +21,7 @@ pub use hops::Hops;
 pub use liveness::Liveness;
 pub use presence::Presence;
 pub use promise::Promise;
+pub use shut_out::ShutOut;
 pub use standing::Standing;
 
 use overlay_proto::time::Time;

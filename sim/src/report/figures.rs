@@ -93,6 +93,25 @@ pub struct Figures {
     /// From the question where a user is to the answer: median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lookup_ms_p50: Option<f64>,
+    /// Users whom the registrar has shut out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked: Option<usize>,
+    /// Times that somebody looked for one of them afterwards; being told where is a violation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_sought: Option<u64>,
+    /// From the registrar's command until no supernode has a session of the user and no peer has it
+    /// as a neighbour, of those whom the word could reach: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shut_out_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shut_out_ms_p99: Option<f64>,
+    /// The same from the end of a partition, of those who were cut off from the registrar: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shut_out_healed_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shut_out_healed_ms_p99: Option<f64>,
     /// Simulated seconds; in a real network, as `wall_seconds`.
     pub sim_seconds: f64,
     /// Seconds that the run took.

@@ -55,6 +55,10 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     let after = f.hops_mean_after_repair.map_or(note(), |hops| format!("{hops:.2} hops"));
     row("delivered after repair", share(f.delivered_after_repair), after);
     row("repair", ms(f.repair_ms_p50), p99(f.repair_ms_p99));
+    let sought = f.revoked_sought.map_or(note(), |v| format!("looked for {v} times"));
+    row("revoked", f.revoked.map(|v| v.to_string()), sought);
+    row("shut out after", ms(f.shut_out_ms_p50), p99(f.shut_out_ms_p99));
+    row("the same from a heal", ms(f.shut_out_healed_ms_p50), p99(f.shut_out_healed_ms_p99));
     let fresh = f.labels_fresh_seconds.map(|secs| format!("{secs:.1} s"));
     row("labels fresh again after", fresh, note());
     let control = f.control_bytes_per_peer_second.map(|v| format!("{v:.0} B/s"));

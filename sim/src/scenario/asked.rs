@@ -15,6 +15,10 @@ pub enum Asked {
     Lookup,
     /// To log out.
     Logout,
+    /// To shut somebody out.
+    Revoke,
+    /// To look somebody up who is out.
+    Seek,
 }
 
 impl Asked {
@@ -26,6 +30,8 @@ impl Asked {
             Asked::Send(message) => (3, message),
             Asked::Lookup => (4, 0),
             Asked::Logout => (5, 0),
+            Asked::Revoke => (6, 0),
+            Asked::Seek => (7, 0),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -38,6 +44,8 @@ impl Asked {
             3 => Some(Asked::Send(id.0 as u32)),
             4 => Some(Asked::Lookup),
             5 => Some(Asked::Logout),
+            6 => Some(Asked::Revoke),
+            7 => Some(Asked::Seek),
             _ => None,
         }
     }
@@ -49,8 +57,15 @@ mod tests {
 
     #[test]
     fn numbers_read_back() {
-        let all =
-            [Asked::Register, Asked::Login, Asked::Send(70_000), Asked::Lookup, Asked::Logout];
+        let all = [
+            Asked::Register,
+            Asked::Login,
+            Asked::Send(70_000),
+            Asked::Lookup,
+            Asked::Logout,
+            Asked::Revoke,
+            Asked::Seek,
+        ];
         for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));
         }

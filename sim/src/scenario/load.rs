@@ -14,6 +14,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("flashcrowd", include_str!("../../scenarios/flashcrowd.toml")),
     ("partition", include_str!("../../scenarios/partition.toml")),
     ("flap", include_str!("../../scenarios/flap.toml")),
+    ("revoke", include_str!("../../scenarios/revoke.toml")),
 ];
 
 /// Settings that replace those of the file.

@@ -33,6 +33,9 @@ impl Stage<'_> {
         let name = self.population.name(user);
         let identity =
             if self.registers(user) { self.realm.newcomer() } else { self.realm.user(name) };
+        if let (Some(chain), Some(user)) = (identity.chain(), &identity.user) {
+            self.world.know(name.clone(), user.public(), chain.user.serial);
+        }
         self.users.push(identity.clone());
         let contacts = self.invited_to();
         let (_, host) = self.start(identity, contacts);

@@ -4,7 +4,9 @@ use super::asked::Asked;
 use super::file::Scenario;
 use super::play::Progress;
 use super::population::Population;
-use crate::checks::{Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, Standing};
+use crate::checks::{
+    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, ShutOut, Standing,
+};
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
 use crate::world::{MemoVerifier, Realm, Sighting, World};
@@ -55,6 +57,9 @@ pub(super) struct Stage<'a> {
     pub(super) presence: Presence,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
+    pub(super) shut_out: ShutOut,
+    /// When the last that were cut off from a revocation were back.
+    pub(super) healed: Option<Time>,
     /// What the script itself found wrong.
     pub(super) findings: Findings,
     pub(super) verifier: Arc<MemoVerifier>,
@@ -125,6 +130,8 @@ impl<'a> Stage<'a> {
             presence: Presence::default(),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
+            shut_out: ShutOut::default(),
+            healed: None,
             findings: Findings::default(),
             verifier,
             escalations: 0,

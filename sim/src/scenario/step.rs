@@ -1,5 +1,6 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
+use super::revoke::Revocations;
 use crate::world::{Crash, Mischief};
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +145,8 @@ pub enum Step {
         #[serde(default)]
         under: Under,
     },
+    /// The registrar shuts users out, who must be gone everywhere within the deadline.
+    Revoke(Revocations),
     /// All supernodes and users that are down start again: the supernodes at their old addresses.
     Restart {
         /// What is asked until everybody is whole again.
@@ -177,7 +180,7 @@ impl Under {
         Traffic { per_peer: self.per_peer, at_least: self.at_least, over_secs: self.over_secs }
     }
 
-    fn check(&self) -> Result<(), Flaw> {
+    pub(super) fn check(&self) -> Result<(), Flaw> {
         natural("per_peer", self.per_peer)?;
         positive("over_secs", self.over_secs)?;
         natural("limit_secs", self.limit_secs)
@@ -262,11 +265,11 @@ fn half() -> f64 {
 /// A number that cannot be: its key and why.
 pub(super) type Flaw = (&'static str, &'static str);
 
-fn demand(key: &'static str, holds: bool, reason: &'static str) -> Result<(), Flaw> {
+pub(super) fn demand(key: &'static str, holds: bool, reason: &'static str) -> Result<(), Flaw> {
     if holds { Ok(()) } else { Err((key, reason)) }
 }
 
-fn natural(key: &'static str, value: f64) -> Result<(), Flaw> {
+pub(super) fn natural(key: &'static str, value: f64) -> Result<(), Flaw> {
     demand(key, value.is_finite() && value >= 0.0, "must not be negative")
 }
 
@@ -274,7 +277,7 @@ fn positive(key: &'static str, value: f64) -> Result<(), Flaw> {
     demand(key, value.is_finite() && value > 0.0, "must be above zero")
 }
 
-fn share(key: &'static str, value: f64) -> Result<(), Flaw> {
+pub(super) fn share(key: &'static str, value: f64) -> Result<(), Flaw> {
     demand(key, (0.0..=1.0).contains(&value), "must be 0 to 1")
 }
 
@@ -295,6 +298,7 @@ impl Step {
                 natural("per_peer", *per_peer)
             }
             Step::Churn(churn) => churn.check(),
+            Step::Revoke(revoke) => revoke.check(),
             Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
             fault => fault.check_fault(),
         }

@@ -44,6 +44,7 @@ impl Stage<'_> {
     pub(super) fn step(&mut self, step: &Step) -> Result<(), Interrupted> {
         match *step {
             Step::Churn(ref churn) => self.churn(churn),
+            Step::Revoke(ref revoke) => self.revoke(revoke),
             Step::CrashSupernodes { count, how, under } => {
                 self.crash_supernodes(count, how, &under)
             }

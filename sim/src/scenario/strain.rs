@@ -171,7 +171,7 @@ impl Stage<'_> {
     }
 
     /// Messages at an even rate until then.
-    fn talk_until(&mut self, end: Time, under: &Under) -> Result<(), Interrupted> {
+    pub(super) fn talk_until(&mut self, end: Time, under: &Under) -> Result<(), Interrupted> {
         loop {
             let next = self.now() + self.gap(&under.talk(), self.population.users());
             if next >= end {
@@ -183,7 +183,7 @@ impl Stage<'_> {
     }
 
     /// Random live users' hosts, and as great a share of the supernodes' if they are concerned.
-    fn draw_hosts(&mut self, share: f64, supernodes_too: bool) -> Vec<u32> {
+    pub(super) fn draw_hosts(&mut self, share: f64, supernodes_too: bool) -> Vec<u32> {
         let users = self.draw_victims(share);
         let mut hosts: Vec<u32> = users.iter().map(|user| self.population.host(*user)).collect();
         if supernodes_too {

@@ -17,6 +17,7 @@ impl Stage<'_> {
         findings.extend(self.hops.verdict());
         findings.extend(self.promise.verdict());
         findings.extend(self.presence.verdict());
+        findings.extend(self.shut_out.verdict());
         if figures.partial {
             return findings;
         }
@@ -55,6 +56,7 @@ impl Stage<'_> {
         self.tell_of_walks(&mut figures);
         self.tell_of_upkeep(&mut figures);
         self.tell_of_waits(&mut figures);
+        self.tell_of_outcasts(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
     }
@@ -129,6 +131,18 @@ impl Stage<'_> {
         (figures.login_ms_p50, figures.login_ms_p99) =
             (logins.quantile(0.5), logins.quantile(0.99));
         figures.lookup_ms_p50 = Sample::millis(self.liveness.lookups()).quantile(0.5);
+    }
+
+    fn tell_of_outcasts(&self, figures: &mut Figures) {
+        let Some(healed) = self.healed else { return };
+        let (reached, beyond) = self.shut_out.waits(healed);
+        let (reached, beyond) = (Sample::millis(&reached), Sample::millis(&beyond));
+        let (outcasts, sought) = self.shut_out.counts();
+        (figures.revoked, figures.revoked_sought) = (Some(outcasts), Some(sought));
+        (figures.shut_out_ms_p50, figures.shut_out_ms_p99) =
+            (reached.quantile(0.5), reached.quantile(0.99));
+        (figures.shut_out_healed_ms_p50, figures.shut_out_healed_ms_p99) =
+            (beyond.quantile(0.5), beyond.quantile(0.99));
     }
 
     fn tell_of_effort(&self, figures: &mut Figures, wall: Duration) {

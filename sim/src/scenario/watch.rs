@@ -88,6 +88,7 @@ impl Stage<'_> {
         self.liveness.see(sighting);
         self.hops.see(sighting);
         self.presence.see(sighting, &self.population);
+        self.shut_out.see(sighting, &self.population);
         let world = &self.world;
         if let Some(node) = world.machine(sighting.host) {
             self.promise.see(sighting, node.routes());

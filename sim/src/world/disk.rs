@@ -20,9 +20,24 @@ impl Disk {
         Disk { serial, ..Disk::default() }
     }
 
+    /// A user who was certified when the realm was set up.
+    pub(super) fn know(&mut self, name: Name, user: UserKey, serial: u64) {
+        self.names.insert(name, (user, serial));
+    }
+
     pub(super) fn answer(&mut self, request: StoreRequest) -> StoreAnswer {
         let next = self.serial + 1;
         let granted = match request {
+            StoreRequest::FindUser { name } => {
+                return match self.names.get(&name) {
+                    Some((user, serial)) => StoreAnswer::Found { serial: *serial, user: *user },
+                    None => StoreAnswer::Missing,
+                };
+            }
+            // Nobody ever reads these back: a node that starts again asks the others.
+            StoreRequest::KeepRevocations { .. }
+            | StoreRequest::KeepChain { .. }
+            | StoreRequest::KeepDevices { .. } => return StoreAnswer::Granted { serial: 0 },
             StoreRequest::ClaimName { name, user, code: _ } => {
                 let (owner, serial) = *self.names.entry(name).or_insert((user, next));
                 (owner == user).then_some(serial)

@@ -30,8 +30,9 @@ use disk::Disk;
 use faults::Faults;
 use links::{End, EndAt, Links};
 use overlay_proto::Node;
-use overlay_proto::id::{CommandId, DialId, LinkId, NodeId};
+use overlay_proto::id::{CommandId, DialId, LinkId, NodeId, UserKey};
 use overlay_proto::io::{Command, Deadline, Event, Input, Output, Reply};
+use overlay_proto::name::Name;
 use overlay_proto::time::{Span, Time};
 use overlay_proto::wire::TransportAddress;
 use queue::{Happening, Queue};
@@ -148,6 +149,11 @@ pub struct World<M> {
 }
 
 impl<M: Machine> World<M> {
+    /// The store knows a user who was certified when the realm was set up.
+    pub fn know(&mut self, name: Name, user: UserKey, serial: u64) {
+        self.disk.know(name, user, serial);
+    }
+
     /// An empty world in which `places` gives every host its place.
     pub fn new(places: Places, transport: Transport) -> World<M> {
         World {

@@ -67,7 +67,8 @@ impl Realm {
         let (realm, device) = (identity.realm, identity.device.public());
         let (user, certificate) = (self.next_serial(), self.next_serial());
         if let Some(keys) = &mut identity.user {
-            let (key, registrar) = (&keys.key, &self.registrar);
+            let Some(key) = keys.secret().cloned() else { return Arc::new(identity) };
+            let (key, registrar) = (&key, &self.registrar);
             let issue = |issuer: &SecretKey, role, subject, name, serial| {
                 Certificate::issue(issuer, realm, role, subject, name, serial, validity())
             };
@@ -88,7 +89,7 @@ impl Realm {
     fn draw_user(&mut self) -> Identity {
         let key = SecretKey::generate(&mut self.rng);
         let device = SecretKey::generate(&mut self.rng);
-        let user = Some(UserKeys { key, chain: None });
+        let user = Some(UserKeys { key: key.into(), chain: None });
         Identity { realm: self.id(), device, user, supernode: None }
     }
 

@@ -38,12 +38,29 @@ pub enum SupernodeCommand {
     /// Print an invitation to the realm
     #[command(after_help = "Example: peer join $(supernode invite) --name alice")]
     Invite(InviteArgs),
+    /// Shut a user, a device or a supernode out of the realm; the name of a user stays taken
+    #[command(after_help = "Example: supernode revoke mallory")]
+    Revoke(RevokeArgs),
+    /// Show who is shut out
+    #[command(after_help = "Example: supernode revocations --json")]
+    Revocations,
     /// Show the running supernode at a glance, with the others it knows
     #[command(after_help = "Example: supernode status --json")]
     Status,
     /// Show the peers logged in at the running supernode
     #[command(after_help = "Example: supernode peers")]
     Peers,
+}
+
+/// What `supernode revoke` takes.
+#[derive(Debug, Clone, Args)]
+pub struct RevokeArgs {
+    /// The user, with all devices
+    #[arg(required_unless_present = "node", conflicts_with = "node")]
+    pub name: Option<String>,
+    /// One device or supernode by its node id, from `supernode peers --json` or `supernode status`
+    #[arg(long, value_name = "ID")]
+    pub node: Option<String>,
 }
 
 /// Where a supernode is found. Invitations and host caches name it, so it should not change.

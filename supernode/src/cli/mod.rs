@@ -5,6 +5,7 @@ mod init;
 pub(crate) mod invitation;
 mod invite;
 mod join;
+mod revoke;
 mod run;
 mod show;
 
@@ -37,6 +38,8 @@ async fn follow(args: SupernodeArgs, out: &Output) -> Result<(), Failure> {
         SupernodeCommand::Run(run) => run::run(&folder, run, out).await,
         SupernodeCommand::Join(join) => join::join(&folder, &join, out).await,
         SupernodeCommand::Invite(invite) => invite::invite(&folder, invite, out).await,
+        SupernodeCommand::Revoke(args) => revoke::revoke(&folder, args, out).await,
+        SupernodeCommand::Revocations => revoke::revocations(&folder, out).await,
         SupernodeCommand::Status => show::status(&folder, out).await,
         SupernodeCommand::Peers => show::peers(&folder, out).await,
     }

@@ -24,6 +24,10 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let _lock = folder.lock()?;
     let code = args.registration.registration_code;
     let store = open_store(folder, &identity, code.clone()).await?;
+    let mut lists = folder.revocations();
+    if let Some(store) = &store {
+        lists.extend(store.revocations().await.map_err(|error| Failure::local(error.to_string()))?);
+    }
     let identity = Arc::new(identity);
     let store_health = StoreHealth::default();
     let handle = driver::start(Options {
@@ -36,6 +40,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         }),
     })
     .await?;
+    handle.recall(lists, Vec::new()).await;
     // Before anybody is told that it listens: who wants to be watched shall not run unwatched.
     let watch = Watch { handle: handle.clone(), store: store_health };
     let watched = watched_at(args.metrics, watch).await?;

@@ -1,6 +1,6 @@
 //! What each request comes to, inside the writer's transaction.
 
-use super::{Registration, User};
+use super::{Registration, User, revocations};
 use overlay_proto::id::{NodeId, UserKey};
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
@@ -41,6 +41,12 @@ pub(super) async fn decide(
         }
         StoreRequest::RedeemTicket { serial, node } => {
             redeem_ticket(connection, *serial, *node, now).await
+        }
+        StoreRequest::FindUser { name } => revocations::find_user(connection, name).await,
+        StoreRequest::KeepRevocations { list } => revocations::keep(connection, list).await,
+        // A peer's own store keeps these.
+        StoreRequest::KeepChain { .. } | StoreRequest::KeepDevices { .. } => {
+            Ok(StoreAnswer::Failed)
         }
     }
 }

@@ -7,12 +7,14 @@
 mod decide;
 mod error;
 mod open;
+mod revocations;
 mod writer;
 
 pub use error::StoreError;
 
 use overlay_node::driver::Store;
 use overlay_proto::id::RealmId;
+use overlay_proto::identity::RevocationList;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
 use overlay_proto::time::WallTime;
@@ -20,6 +22,7 @@ use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use writer::Job;
@@ -104,6 +107,19 @@ impl SqliteStore {
             .map_err(|error| StoreError::from_sql(&self.path, error))?;
         open::close(connection).await;
         Ok(users)
+    }
+
+    /// The lists of revocations that this machine has signed.
+    ///
+    /// # Errors
+    /// [`StoreError`], when the file cannot be read.
+    pub async fn revocations(&self) -> Result<Vec<Arc<RevocationList>>, StoreError> {
+        let mut connection = open::connect(&self.path).await?;
+        let lists = revocations::all(&mut connection)
+            .await
+            .map_err(|error| StoreError::from_sql(&self.path, error))?;
+        open::close(connection).await;
+        Ok(lists)
     }
 
     /// Finishes what has been submitted and closes the file. Dropping the store does the same

@@ -77,13 +77,13 @@ pub(crate) fn user(n: u8, hosts: Vec<Contact>) -> Options {
         user: issue(&registrar().key, Role::User, &user, Some(name(n))),
         device: issue(&user, Role::Device, &device, None),
     };
-    let keys = UserKeys { key: user, chain: Some(chain.into()) };
+    let keys = UserKeys { key: user.into(), chain: Some(chain.into()) };
     options(Identity { realm: realm(), device, user: Some(keys), supernode: None }, hosts)
 }
 
 /// A user who has not.
 pub(crate) fn newcomer(n: u8, hosts: Vec<Contact>) -> Options {
-    let keys = UserKeys { key: key(3, n), chain: None };
+    let keys = UserKeys { key: key(3, n).into(), chain: None };
     let identity =
         Identity { realm: realm(), device: key(4, n), user: Some(keys), supernode: None };
     options(identity, hosts)

@@ -1,0 +1,91 @@
+//! Devices and users let in and shut out, with real processes.
+
+use overlay_tests::program::eventually;
+use overlay_tests::realm::Realm;
+use serde_json::Value;
+
+fn words<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// Its running peer is told that it is out, and cannot come back.
+fn is_out(realm: &Realm, name: &str) {
+    let again = realm.peer(name, &["run"]);
+    assert_eq!(again.code, Some(3), "{again:?}");
+    assert!(again.out.contains("437"), "{again:?}");
+}
+
+#[test]
+fn a_second_device_of_a_user_and_its_end() {
+    let realm = Realm::start(2);
+    let mut running = realm.settle(&["alice", "bob"]);
+    realm.in_place("alice", 1);
+    let made = realm.peer("alice", &["device", "add"]).json();
+    let code = words(&made, "code").to_owned();
+    assert!(code.starts_with("trellisdevice1"), "{made}");
+
+    let joined = realm.peer("laptop", &["device", "join", &code, "--label", "laptop"]).json();
+    assert_eq!((words(&joined, "name"), words(&joined, "label")), ("alice", "laptop"));
+    let keys: Vec<String> = std::fs::read_dir(realm.folder("laptop"))
+        .expect("a folder")
+        .flatten()
+        .map(|file| file.file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(!keys.iter().any(|file| file.starts_with("user.key")), "no user's key: {keys:?}");
+    let used = realm.peer("third", &["device", "join", &code]);
+    assert_eq!(used.code, Some(3), "a code works once: {used:?}");
+    let mistaken = realm.peer("third", &["join", &code, "--name", "carol"]);
+    assert!(mistaken.out.contains("peer device join"), "{mistaken:?}");
+
+    let mut laptop = realm.run_peer("laptop");
+    realm.in_place("laptop", 1);
+    let listed = eventually("two devices on line", || {
+        let listed = realm.peer("alice", &["device", "list"]).json();
+        let devices = listed["devices"].as_array().expect("a list").clone();
+        let online = devices.iter().filter(|device| device["online"] == true).count();
+        (online == 2).then_some(devices)
+    });
+    assert_eq!(listed[0]["this"], true);
+    assert_eq!(listed[1]["label"], "laptop");
+    let said = realm.peer("laptop", &["send", "bob", "from the laptop"]).json();
+    assert_eq!(said["to"], "bob");
+    assert_eq!(realm.inbox("bob"), [("alice".to_owned(), "from the laptop".to_owned())]);
+
+    let done = realm.peer("alice", &["device", "revoke", "laptop"]).json();
+    assert_eq!(done["status"], 200);
+    laptop.event("logged_out", |event| event["status"] == 437);
+    drop(laptop);
+    is_out(&realm, "laptop");
+    let listed = realm.peer("alice", &["device", "list"]).json();
+    assert!(listed["devices"][1]["revoked_ms"].is_u64(), "{listed}");
+    let entries = realm.supernode("s1", &["revocations"]).json();
+    assert_eq!(entries[0]["entries"][0]["role"], "device", "{entries}");
+    running.truncate(2);
+}
+
+#[test]
+fn a_user_is_shut_out_and_stays_so_after_every_restart() {
+    let mut realm = Realm::start(2);
+    let mut running = realm.settle(&["mallory", "bob"]);
+    realm.in_place("mallory", 1);
+    let unknown = realm.supernode("s0", &["revoke", "nobody"]);
+    assert_eq!(unknown.code, Some(3), "{unknown:?}");
+    let no_registrar = realm.supernode("s1", &["revoke", "mallory"]);
+    assert!(no_registrar.out.contains("501"), "{no_registrar:?}");
+    assert_eq!(realm.supernode("s0", &["revoke", "mallory"]).json()["status"], 200);
+    running[0].event("logged_out", |event| event["status"] == 437);
+    running.remove(0);
+    eventually("the list at the other supernode", || {
+        let lists = realm.supernode("s1", &["revocations"]).json();
+        (lists[0]["entries"][0]["role"] == "user").then_some(())
+    });
+    for crashed in [0, 1] {
+        realm.crash_supernode(crashed);
+        is_out(&realm, "mallory");
+        let lists = realm.supernode(&format!("s{crashed}"), &["revocations"]).json();
+        assert_eq!(lists[0]["entries"].as_array().map(Vec::len), Some(1), "{lists}");
+    }
+    // The name is nobody's.
+    let again = realm.peer("other", &["join", &realm.invitation(&[]), "--name", "mallory"]);
+    assert!(again.out.contains("409"), "{again:?}");
+}
