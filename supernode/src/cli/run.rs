@@ -128,10 +128,9 @@ async fn show_events(feed: &Feed, out: &Output) {
             Err(RecvError::Lagged(count)) => ApiEvent::Missed { count },
             Err(RecvError::Closed) => return,
         };
+        // The driver has them in the log already.
         if out.json {
             out.show(&event, String::new);
-        } else {
-            tracing::info!(?event);
         }
     }
 }
