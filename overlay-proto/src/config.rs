@@ -44,8 +44,13 @@ pub const DEGREE_MAX: usize = 16;
 pub const HOP_LIMIT: u8 = 64;
 /// Nodes a stuck packet may list as visited: no more than the hop limit lets it visit.
 pub const VISITED_MAX: usize = 64;
-/// Links on which nothing but a greeting has come, in total. More are hung up at once.
-pub const STRANGERS_MAX: usize = 64;
+/// Links that have come to a node and on which nothing has been said yet. More crowd out the oldest
+/// of who has the most. A greeting takes a tenth of a second and a transport some 2,500 handshakes a
+/// second, so so many are under way at most; each costs a kilobyte here and a connection.
+pub const STRANGERS_MAX: usize = 256;
+/// Addresses, and keys, whose log-ins a supernode reckons up. Who has been quiet for a while needs
+/// no entry; beyond this the one that has been quiet longest is forgotten (96 bytes each).
+pub const BUDGETS_MAX: usize = 4_096;
 /// Messages whose ids the recipient remembers, to show each once.
 pub const SEEN_MESSAGES_MAX: usize = 4_096;
 /// Messages under way at one sender.
@@ -124,6 +129,12 @@ pub struct Config {
     pub children_soft: usize,
     /// Peers a supernode serves at the very most.
     pub children_hard: usize,
+    /// Log-ins that a supernode looks at in a second: what one core does beside its other work. A
+    /// driver that has measured its machine says so here.
+    pub logins_per_second: u32,
+    /// After a start a supernode takes a quarter of them, and more and more until all, over this
+    /// time: what follows a log-in is still to be done for those who were first.
+    pub login_ramp: Span,
     /// Escalations a supernode carries for one peer per second, on average and in a burst of ten
     /// times as many.
     pub escalations_per_second: u32,
@@ -162,6 +173,8 @@ impl Default for Config {
             location_cache: Span::secs(30),
             children_soft: 800,
             children_hard: 1_000,
+            logins_per_second: 500,
+            login_ramp: Span::secs(30),
             escalations_per_second: 20,
             certificate_life: Span::secs(365 * 24 * 3_600),
             verifier: Arc::new(StrictVerifier),

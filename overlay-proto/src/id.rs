@@ -35,6 +35,12 @@ fixed_bytes! {
     pub struct Nonce([u8; 32]);
 }
 
+fixed_bytes! {
+    /// What a busy supernode gives to who has to wait, and alone can check: since when it waits and
+    /// when its turn comes, in four bytes each, and a keyed hash.
+    pub struct Cookie([u8; 40]);
+}
+
 /// Where a user's location record lives in the index: a hash of realm and canonical name.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
@@ -92,7 +98,7 @@ macro_rules! shown_as_hex {
     )*};
 }
 
-shown_as_hex!(NodeId, RealmId, UserKey, ShortId, MessageId, Nonce);
+shown_as_hex!(NodeId, RealmId, UserKey, ShortId, MessageId, Nonce, Cookie);
 
 impl std::str::FromStr for NodeId {
     type Err = InvalidNodeId;

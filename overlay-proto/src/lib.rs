@@ -108,6 +108,7 @@ pub mod name;
 pub mod node;
 mod pace;
 mod peer;
+mod remote;
 mod rendezvous;
 pub mod status;
 mod supernode;

@@ -3,14 +3,21 @@
 //! Canonical is: Unicode NFKC, lower case, 1 to 32 bytes, letters and digits of one script, with
 //! single `-`, `_` or `.` between them. Two spellings that a reader would take for the same name
 //! (`Alice`, `ａｌｉｃｅ`, `ALICE`) have the same canonical form; a name that mixes scripts, as
-//! look-alikes do, is refused (Unicode UTS 39, sections 3 and 5).
+//! look-alikes do, is refused (Unicode UTS 39, sections 3 and 5). Names that look alike within one
+//! script, or are written in another script from end to end, have one [skeleton](Name::skeleton):
+//! a registrar gives only one name of a skeleton out.
 
 use crate::config::NAME_BYTES_MAX;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::sync::Arc;
 use unicode_normalization::UnicodeNormalization;
+use unicode_security::confusable_detection::skeleton;
 use unicode_security::{GeneralSecurityProfile, MixedScript};
+
+/// From a character to its prototype, to lower case, to that one's prototype: two rounds suffice
+/// with the tables of today, and nobody waits for ever with those of tomorrow.
+const SKELETON_ROUNDS: usize = 4;
 
 /// A canonical user name. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -47,6 +54,23 @@ impl Name {
         let canonical: String = text.trim().nfkc().flat_map(char::to_lowercase).nfkc().collect();
         check(&canonical)?;
         Ok(Name(canonical.into()))
+    }
+
+    /// What a reader may take the name for (UTS 39, section 4): names that look alike have the same
+    /// skeleton, such as `paypal`, `paypa1` and `раураӏ` in Cyrillic. For comparison only, never
+    /// shown, and not a name itself.
+    pub fn skeleton(&self) -> String {
+        let mut text = self.0.to_string();
+        // The tables lead from a digit to a capital, which no name has: once more from there.
+        for _ in 0..SKELETON_ROUNDS {
+            let next: String =
+                skeleton(&text).collect::<String>().nfkc().flat_map(char::to_lowercase).collect();
+            if next == text {
+                break;
+            }
+            text = next;
+        }
+        text
     }
 
     /// The name as text.
@@ -135,6 +159,47 @@ mod tests {
         assert_eq!(Name::new("a\u{0}b"), Err(NameError::Character('\u{0}')));
         // Latin letters with a Cyrillic а.
         assert_eq!(Name::new("\u{430}lice"), Err(NameError::MixedScripts));
+    }
+
+    /// Row 61: every character that a name may have, beside what it may be taken for.
+    #[test]
+    fn look_alikes_have_one_skeleton_and_other_forms_one_name() {
+        let (mut alike, mut apart, mut forms) = (0, 0, 0);
+        for c in '\0'..=char::MAX {
+            let text = c.to_string().repeat(3);
+            // Only what is shown can be mistaken: a capital is shown as its small letter.
+            let Some(name) = Name::new(&text).ok().filter(|name| name.as_str() == text) else {
+                continue;
+            };
+            let prototype = skeleton(&c.to_string()).collect::<String>().repeat(3);
+            if let Ok(other) = Name::new(&prototype)
+                && other != name
+            {
+                alike += 1;
+                apart += usize::from(name.skeleton() != other.skeleton());
+            }
+            for form in [
+                name.as_str().to_uppercase(),
+                name.as_str().nfd().collect(),
+                name.as_str().nfkd().collect(),
+            ] {
+                // Not every letter comes back from its capital: ß does not.
+                if form.to_lowercase().nfc().collect::<String>() == name.as_str() {
+                    forms += 1;
+                    assert_eq!(Name::new(&form).as_ref(), Ok(&name), "{form:?}");
+                }
+            }
+        }
+        println!("look-alikes: {alike} pairs, {apart} with two skeletons; {forms} other forms");
+        assert_eq!(apart, 0);
+        assert!(alike > 400 && forms > 50_000, "{alike} pairs, {forms} forms");
+        let same = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|text| Name::new(text).expect("valid").skeleton());
+            a == b
+        };
+        assert!(same("paypal", "paypa1") && same("modern", "rnodern") && same("bob", "b0b"));
+        assert!(same("сосо", "coco"), "Cyrillic from end to end");
+        assert!(!same("alice", "alicia") && !same("anna", "анна"));
     }
 
     proptest::proptest! {

@@ -68,6 +68,10 @@ mod sown {
         OlderRecordWins,
         /// A record in the index counts as valid after its lease.
         LeaseNeverEnds,
+        /// A supernode looks at every log-in as it comes, whatever it has to do already.
+        EverybodyAtOnce,
+        /// A peer that was put off, or not answered, asks again at once.
+        NoBackOff,
     }
 
     impl SeededBug {
@@ -92,6 +96,8 @@ mod sown {
             SeededBug::ReceiptWithoutShowing,
             SeededBug::OlderRecordWins,
             SeededBug::LeaseNeverEnds,
+            SeededBug::EverybodyAtOnce,
+            SeededBug::NoBackOff,
         ];
     }
 

@@ -105,6 +105,9 @@ pub struct SupernodeView {
     /// Links whose other end has not greeted yet.
     #[serde(default)]
     pub strangers: usize,
+    /// Seconds that a newcomer has to wait until it is looked at.
+    #[serde(default)]
+    pub line_secs: u16,
     /// Questions to other supernodes about links, without an answer yet.
     #[serde(default)]
     pub requests_open: usize,
@@ -124,8 +127,11 @@ pub struct SupernodeView {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CountersView {
-    /// Log-ins that came.
+    /// Log-ins that were answered, but for those challenged.
     pub logins_tried: u64,
+    /// Log-ins under load that were given a cookie to show at once: they come again, and are
+    /// counted then.
+    pub logins_challenged: u64,
     /// Those that got a session.
     pub logins_admitted: u64,
     /// Those that asked for a warm link to a standby, and got it.

@@ -336,3 +336,71 @@ fn published_edge_cases_are_judged_strictly() {
         assert_eq!(outcome, accepted, "case {number}");
     }
 }
+
+/// RFC 8032, section 7.1, tests 1 to 3: public key, message, signature.
+const RFC_8032: [(&str, &[u8], &str); 3] = [
+    (
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        &[],
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155\
+         5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    (
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        &[0x72],
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+         085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    (
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        &[0xaf, 0x82],
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac\
+         18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+];
+
+/// `S + L`: the same signature in a second form, for who does not look.
+fn malleated(mut signature: Signature) -> Signature {
+    let mut carry = 0_u16;
+    for (byte, add) in signature.0[32..].iter_mut().zip(ORDER) {
+        let sum = u16::from(*byte) + u16::from(add) + carry;
+        (*byte, carry) = (sum as u8, sum >> 8);
+    }
+    assert_eq!(carry, 0, "S + L still fits 32 bytes");
+    signature
+}
+
+/// Row 62: what is right is accepted, and nothing beside it.
+#[test]
+fn the_vectors_of_the_standard_hold_and_no_neighbour_of_theirs() {
+    let (mut tried, mut accepted) = (0, 0);
+    let mut refuse = |key: &[u8; 32], text: &[u8], signature: &Signature| {
+        tried += 1;
+        accepted += usize::from(StrictVerifier.verify(key, text, signature));
+    };
+    for (public, text, signature) in RFC_8032 {
+        let (public, signature) = (unhex::<32>(public), Signature(unhex(signature)));
+        assert!(StrictVerifier.verify(&public, text, &signature));
+        refuse(&public, text, &malleated(signature));
+        for bit in 0..512 {
+            let mut other = signature;
+            other.0[bit / 8] ^= 1 << (bit % 8);
+            refuse(&public, text, &other);
+        }
+        for bit in 0..256 {
+            let mut other = public;
+            other[bit / 8] ^= 1 << (bit % 8);
+            refuse(&other, text, &signature);
+        }
+        refuse(&public, &[text, &[0]].concat(), &signature);
+    }
+    for n in 1..=200 {
+        let text = [n; 7];
+        let signature = key(n).sign(Domain::Message, &text);
+        let tagged = Domain::Message.tagged(&text);
+        assert!(StrictVerifier.verify(&key(n).public(), &tagged, &signature));
+        refuse(&key(n).public(), &tagged, &malleated(signature));
+    }
+    println!("neighbours of good signatures: accepted = {accepted} of {tried}");
+    assert_eq!((accepted, tried), (0, 3 * 770 + 200));
+}

@@ -201,10 +201,23 @@ fn later_fields_are_skipped_and_missing_ones_refused() {
         let count = elements.len();
         elements.extend(later.clone());
         assert_eq!(read(&with_body(&frame[..head], elements.clone())), Ok(true), "{}", hex(&frame));
+        let first = count - appended(&frame[..head]);
         for fewer in 0..count {
             let cut = with_body(&frame[..head], elements[..fewer].to_vec());
-            assert_eq!(read(&cut), Err(DecodeError::Malformed), "{fewer} of {}", hex(&frame));
+            // Without an appended field it is another value, and still a message.
+            let expected = if fewer < first { Err(DecodeError::Malformed) } else { Ok(false) };
+            assert_eq!(read(&cut), expected, "{fewer} of {}", hex(&frame));
         }
+    }
+}
+
+/// How many of a frame's last fields a sender of the first version leaves out.
+fn appended(head: &[u8]) -> usize {
+    match head {
+        [0x82, 12] => 1,       // Login: cookie
+        [0x82, 13] => 2,       // LoginReply: retry_after_secs, cookie
+        [0x82, 0x18, 40] => 1, // Heartbeat: line_secs
+        _ => 0,
     }
 }
 

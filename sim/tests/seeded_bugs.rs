@@ -45,6 +45,17 @@ const CHAOS: &str = "
     messages = { per_peer = 1, over_secs = 60 }
 ";
 
+/// All supernodes restart, each with more to do than it can; all peers come back at once.
+const STORM: &str = "
+    name = 'storm'
+    population = { peers = 200, supernodes = 2, degree = 4, trees = 4 }
+    supernode = { logins_per_second = 2, login_ramp_secs = 10, check_us = 3000, sign_us = 1500, link_us = 20000 }
+    [[step]]
+    settle = { limit_secs = 240 }
+    [[step]]
+    outage = { supernodes = 1.0, how = 'kill', back_after_secs = 20, under = { per_peer = 0.1, limit_secs = 300 } }
+";
+
 /// One of these must show a mistake; without it, none may show anything. A single one would tie the
 /// test to the core's timing.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
@@ -73,6 +84,7 @@ fn expected(bug: SeededBug) -> (World, &'static str) {
         VisitedIgnored | HopNotCounted => (crash, "hops"),
         MessageShownAgain | ReceiptWithoutShowing | OlderRecordWins => (crash, "delivery"),
         LeaseNeverEnds => (crash, "presence"),
+        EverybodyAtOnce | NoBackOff => (World::Scenario(STORM), "storm"),
     }
 }
 
@@ -97,7 +109,7 @@ fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static 
 #[test]
 fn nothing_is_found_where_no_mistake_is_made() {
     let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
-    for world in [CRASH, HOMES, CHAOS].map(World::Scenario).into_iter().chain(liars) {
+    for world in [CRASH, HOMES, CHAOS, STORM].map(World::Scenario).into_iter().chain(liars) {
         for seed in SEEDS {
             let (checks, found) = found(world, seed, None);
             assert!(checks.is_empty(), "{world:?}, seed {seed}: {found:#?}");

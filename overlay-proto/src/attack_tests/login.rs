@@ -201,18 +201,18 @@ fn a_revoked_certificate_is_refused_in_every_form() {
 /// bytes than they need, an array without a length, a further field.
 fn non_canonical(message: &Message) -> Vec<Vec<u8>> {
     let frame = encode(message).expect("short");
-    // [0x82, number, 0x88 (an array of eight fields), ...]
-    assert_eq!(frame[2], 0x88, "the body of a log-in has eight fields");
+    // [0x82, number, 0x89 (an array of nine fields), ...]
+    assert_eq!(frame[2], 0x89, "the body of a log-in has nine fields");
     let (head, body) = (&frame[..2], &frame[3..]);
     let mut long = head.to_vec();
-    long.extend([0x98, 8]);
+    long.extend([0x98, 9]);
     long.extend(body);
     let mut endless = head.to_vec();
     endless.push(0x9f);
     endless.extend(body);
     endless.push(0xff);
     let mut more = head.to_vec();
-    more.push(0x89);
+    more.push(0x8a);
     more.extend(body);
     more.push(0xf6);
     vec![long, endless, more]

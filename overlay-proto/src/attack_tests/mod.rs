@@ -136,6 +136,7 @@ fn login(chain: DeviceChain, device: &SecretKey, transcript: &[u8; 32]) -> Login
         warm: false,
         rtts: Vec::new(),
         proof: device.sign(Domain::Login, transcript),
+        cookie: None,
     }
 }
 

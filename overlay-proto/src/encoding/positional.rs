@@ -5,9 +5,14 @@
 
 /// Defines a struct whose wire form is the CBOR array of its fields.
 ///
-/// Decoding skips extra trailing elements and refuses a missing one.
+/// Decoding skips extra trailing elements and refuses a missing one, unless the field says what it
+/// is without: `pub field: Type = default`, for fields that a later version has appended.
 macro_rules! positional {
-    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* pub $field:ident : $ty:ty),* $(,)? }) => {
+    (@missing $position:ident, $visitor:expr) => {
+        return Err(serde::de::Error::invalid_length($position, &$visitor))
+    };
+    (@missing $position:ident, $visitor:expr, $default:expr) => { $default };
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$fmeta:meta])* pub $field:ident : $ty:ty $(= $default:expr)?),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name { $($(#[$fmeta])* pub $field: $ty),* }
@@ -33,9 +38,10 @@ macro_rules! positional {
                     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<$name, A::Error> {
                         let mut position = 0_usize;
                         $(
-                            let $field: $ty = seq
-                                .next_element()?
-                                .ok_or_else(|| serde::de::Error::invalid_length(position, &self))?;
+                            let $field: $ty = match seq.next_element()? {
+                                Some(value) => value,
+                                None => positional!(@missing position, self $(, $default)?),
+                            };
                             position += 1;
                         )*
                         let _ = position;

@@ -2,6 +2,7 @@
 
 mod in_step;
 mod keep_alive;
+mod strangers;
 
 pub(crate) use in_step::{begin_anew, miss, note_heard, note_told};
 pub(crate) use keep_alive::{heard, keep_alive, next_tick, tick};
@@ -121,14 +122,10 @@ impl Links {
         }
         Some(gone)
     }
-
-    pub fn strangers(&self) -> usize {
-        self.by_id.values().filter(|l| matches!(l.phase, Phase::Greeting { .. })).count()
-    }
 }
 
-/// Takes a new link in and greets, unless there are too many strangers or a better link to the
-/// same node. Of two links dialled from both ends at once, both ends keep the one that the lower
+/// Takes a new link in and greets, unless there is a better link to the same node. Of too many
+/// strangers one makes room. Of two links dialled from both ends at once, both ends keep the one that the lower
 /// node id dialled.
 pub(crate) fn arrive(
     cx: &mut Context,
@@ -143,10 +140,14 @@ pub(crate) fn arrive(
     let older_is_better = known
         .and_then(|old| cx.links.get(old))
         .is_some_and(|old| lower_dials(old.dialled) && !lower_dials(dialled));
-    let crowded = !dialled && cx.links.strangers() >= config::STRANGERS_MAX;
-    if node == cx.me || older_is_better || crowded || cx.links.by_id.contains_key(&link) {
+    if node == cx.me || older_is_better || cx.links.by_id.contains_key(&link) {
         cx.hang_up(link);
         return Arrival::Declined;
+    }
+    if !dialled && let Some(crowded) = cx.links.crowded_out() {
+        // No role knows of a link before it is greeted: it is gone now, whatever the driver says.
+        cx.links.remove(crowded);
+        cx.hang_up(crowded);
     }
     let mut nonce = [0; 32];
     cx.rng.fill_bytes(&mut nonce);

@@ -53,6 +53,13 @@ impl Hosts {
         Some(host.contact.clone())
     }
 
+    /// Has a supernode be the next to be tried, if it is known.
+    pub fn prefer(&mut self, node: NodeId) {
+        if let Some(host) = self.host(node) {
+            host.preferred = true;
+        }
+    }
+
     /// Notes that a try led nowhere.
     pub fn failed(&mut self, node: NodeId) {
         if let Some(host) = self.host(node) {

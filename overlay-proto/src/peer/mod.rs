@@ -8,6 +8,7 @@ mod hosts;
 mod locate;
 mod location_cache;
 mod neighbourhood;
+mod patience;
 mod place;
 mod probe;
 pub(crate) mod renewal;
@@ -20,7 +21,7 @@ use crate::context::Context;
 use crate::coordinates::{Coordinates, Labels};
 use crate::footprint::Heap;
 use crate::forward::Near;
-use crate::id::{CommandId, DialId, LinkId, NodeId};
+use crate::id::{CommandId, Cookie, DialId, LinkId, NodeId};
 use crate::identity::Contact;
 use crate::io::{Command, Reply};
 use crate::links;
@@ -34,6 +35,7 @@ use gossip::Gossip;
 use hosts::Hosts;
 use locate::{Errand, Lookups, Waiter};
 use neighbourhood::{Early, Neighbour};
+use patience::Patience;
 use place::{Place, SlotState};
 use probe::Probes;
 use session::{Goal, Session};
@@ -47,6 +49,9 @@ pub(crate) struct Peer {
     session: Session,
     /// Tries since the last success.
     attempts: u32,
+    patience: Patience,
+    /// What the supernode that put us off last has given us to show.
+    cookie: Option<(NodeId, Cookie)>,
     /// The last refusal that another try may mend: what a command hears that waits in vain.
     refused: Option<Status>,
     survey: Survey,
@@ -88,6 +93,8 @@ impl Peer {
             survey: Survey::default(),
             session: Session::Idle,
             attempts: 0,
+            patience: Patience::new(),
+            cookie: None,
             refused: None,
             hosts,
             standbys: Vec::new(),

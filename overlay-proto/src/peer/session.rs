@@ -15,8 +15,8 @@ use crate::time::{Span, Time};
 use crate::wire::message::{Enroll, JoinDevice, Login, LoginReply, Logout, Register};
 use std::sync::Arc;
 
-/// The longest wait between two rounds of tries; the first is a sixteenth of it. Full jitter.
-const BACKOFF_MAX: Span = Span::secs(8);
+/// Seconds of waiting from which on it is worth asking another supernode meanwhile.
+const WORTH_ASKING_ELSEWHERE: u16 = 5;
 /// How long a registration, an enrolment or a log-in command waits for its reply. A log-in goes on
 /// trying behind it.
 pub(super) const COMMAND_PATIENCE: Span = Span::secs(20);
@@ -170,14 +170,34 @@ impl Peer {
         if let Some(node) = failed {
             self.hosts.failed(node);
         }
+        let untried = (self.attempts as usize) + 1 < self.hosts.len();
+        let wait = self.patience.after_failure(cx, untried);
+        self.seek_after(cx, wait);
+    }
+
+    fn seek_after(&mut self, cx: &Context, wait: Span) {
         self.attempts += 1;
         self.survey = Survey::default();
-        let round = self.attempts as usize / self.hosts.len().max(1);
-        let most = Span(BACKOFF_MAX.0 >> 4_usize.saturating_sub(round).min(4));
-        let wait = if round == 0 { Span::millis(50) } else { most };
-        let retry_at = cx.now + cx.jitter(wait);
+        let retry_at = cx.now + wait;
         self.session = Session::Seeking { retry_at };
         self.wake_by(retry_at);
+    }
+
+    /// A supernode has no time now. It has said when it will; if it has no room either, we may ask
+    /// one of those that it named meanwhile.
+    fn put_off(&mut self, cx: &mut Context, node: NodeId, answer: &LoginReply) {
+        let secs = answer.retry_after_secs;
+        // Who has a place in a line keeps it: places at several are places that nobody takes.
+        let placed = answer.cookie.is_some() || secs < WORTH_ASKING_ELSEWHERE;
+        let elsewhere = !placed && !answer.redirect.is_empty();
+        if elsewhere && self.patience.takes_quick_try(cx.now) {
+            answer.redirect.iter().for_each(|contact| self.hosts.prefer(contact.node));
+            let wait = self.patience.after_redirect(cx);
+            return self.seek_after(cx, wait);
+        }
+        self.hosts.prefer(node);
+        let wait = self.patience.after_put_off(cx, secs);
+        self.seek_after(cx, wait);
     }
 
     /// A greeted link to a supernode is there.
@@ -221,7 +241,9 @@ impl Peer {
             }
             Goal::Online { .. } => {
                 self.warm.remove(&link);
-                let Some(login) = self.login(cx, &transcript, false) else { return };
+                let Some(mut login) = self.login(cx, &transcript, false) else { return };
+                let asked = cx.links.node_of(link);
+                login.cookie = self.cookie.filter(|(by, _)| Some(*by) == asked).map(|(_, c)| c);
                 cx.send(link, login);
             }
         }
@@ -242,6 +264,7 @@ impl Peer {
             warm,
             rtts: if keep { self.measured(cx) } else { Vec::new() },
             proof: cx.identity.device.sign_before(cx.verifier(), Domain::Login, transcript),
+            cookie: None,
         })
     }
 
@@ -255,8 +278,14 @@ impl Peer {
         if answer.status == Status::OK {
             return self.logged_in(cx, link, node, answer);
         }
+        if let Some(cookie) = answer.cookie {
+            let shown = self.cookie.replace((node, cookie)).is_some_and(|(by, _)| by == node);
+            if answer.retry_after_secs == 0 && !shown {
+                return self.ask(cx, link);
+            }
+        }
         answer.redirect.iter().for_each(|contact| {
-            self.hosts.learn(contact, true);
+            self.hosts.learn(contact, answer.status.is_redirect());
         });
         if answer.status.is_redirect() && self.survey.knows(node) {
             if answer.redirect.iter().any(|contact| self.survey.knows(contact.node)) {
@@ -270,7 +299,14 @@ impl Peer {
             || answer.status == Status::TOO_MANY;
         if try_elsewhere {
             self.refused = (!answer.status.is_redirect()).then_some(answer.status);
-            self.retry(cx, (!answer.status.is_redirect()).then_some(node));
+            if answer.status.is_redirect() {
+                let wait = self.patience.after_redirect(cx);
+                self.seek_after(cx, wait);
+            } else if answer.retry_after_secs > 0 || answer.cookie.is_some() {
+                self.put_off(cx, node, &answer);
+            } else {
+                self.retry(cx, Some(node));
+            }
         } else {
             self.leave(cx, answer.status);
             cx.event(Event::LoggedOut { status: answer.status });
@@ -287,6 +323,8 @@ impl Peer {
             until: cx.now + lease,
         };
         self.attempts = 0;
+        self.patience.succeeded();
+        self.cookie = None;
         self.hosts.succeeded(home);
         cx.trees = usize::from(answer.trees).min(crate::config::TREES_MAX);
         cx.degree = usize::from(answer.degree).min(crate::config::DEGREE_MAX);

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::id::LinkId;
 use crate::identity::Contact;
 use crate::io::Event;
+use crate::time::Span;
 
 impl Peer {
     pub(super) fn take_standbys(&mut self, cx: &mut Context, standbys: Vec<Contact>) {
@@ -27,7 +28,8 @@ impl Peer {
 
     /// Links to every standby, and asks it to expect us.
     pub(super) fn warm_up(&mut self, cx: &mut Context) {
-        self.warm_at = cx.now + cx.config.renew;
+        // Not in step with others: after a storm all have logged in at about the same time.
+        self.warm_at = cx.now + Span(cx.config.renew.0 / 2) + cx.jitter(cx.config.renew);
         self.wake_by(self.warm_at);
         for standby in self.standbys.clone() {
             match cx.links.ready_to(standby.node) {

@@ -1,4 +1,12 @@
-//! Who becomes a peer of this supernode: proof first, then load; then what losing one means.
+//! Who becomes a peer of this supernode: what costs nothing to see first, then the proof.
+
+mod bucket;
+mod budgets;
+mod cookie;
+pub(crate) mod gate;
+mod sketch;
+#[cfg(test)]
+mod tests;
 
 use super::Supernode;
 use super::child::{Child, Phase, Seat, Slot};
@@ -10,9 +18,11 @@ use crate::identity::{Contact, Domain, Member};
 use crate::io::Event;
 use crate::location::index_key;
 use crate::peer::survey::MEASURED_MAX;
+use crate::remote::Remote;
 use crate::status::Status;
 use crate::time::Span;
-use crate::wire::message::{Login, LoginReply, Logout, PeerContact};
+use crate::wire::message::{Login, LoginReply, PeerContact};
+use gate::{Asker, Later};
 
 /// A supernode with this many peers more than twice the least loaded one sends newcomers there.
 const IMBALANCE: usize = 16;
@@ -21,6 +31,10 @@ const IMBALANCE: usize = 16;
 const OTHERS: usize = 5;
 /// Supernodes named to a peer that is sent elsewhere.
 const REDIRECTS: usize = 3;
+/// Seconds, beside half of the wait here, that another line must be shorter.
+const MUCH_LESS_SECS: u16 = 2;
+/// Seconds until a supernode without room may be asked again: within a lease some peer has left.
+const FULL_AGAIN_SECS: u16 = 20;
 
 impl Supernode {
     /// A peer wants a session here, or to keep a warm link.
@@ -30,11 +44,22 @@ impl Supernode {
         link: LinkId,
         login: Login,
     ) -> Result<(), Status> {
-        let node = cx.links.node_of(link).ok_or(Status::MALFORMED)?;
-        self.counters.login_tried(node, cx.now);
+        let known = cx.links.get(link).ok_or(Status::MALFORMED)?;
+        let (node, remote) = (known.node, Remote::of(&known.remote));
+        if let Err((status, redirect)) = self.has_room(cx, node, &login) {
+            self.refuse(cx, link, node, status, redirect);
+            return Ok(());
+        }
+        let asker = self.asker(cx, link, node, &login);
+        let shorter = |secs| shorter_lines(&self.shorter, secs).next().is_some();
+        if let Err(later) = self.gate.pass(cx, node, remote, asker, shorter) {
+            self.put_off(cx, link, node, later);
+            return Ok(());
+        }
         let member = match prove(cx, link, node, &login) {
             Ok(member) => member,
             Err(status) => {
+                self.gate.blame(cx, node, remote);
                 self.refuse(cx, link, node, status, Vec::new());
                 return Ok(());
             }
@@ -42,7 +67,7 @@ impl Supernode {
         self.bears(link, &login.chain);
         if login.warm {
             self.warm.insert(link);
-            self.counters.standby += 1;
+            self.counters.login_standby(node, cx.now);
             let answer = self.terms(cx, Status::ACCEPTED, node);
             cx.send(link, answer);
             return Ok(());
@@ -50,18 +75,25 @@ impl Supernode {
         let newcomer = login.coordinates.is_none() && !self.children.contains_key(&node);
         let nearer = if newcomer { self.nearer(cx, &login.rtts) } else { Vec::new() };
         if !nearer.is_empty() {
-            self.counters.login_redirected();
+            self.counters.login_redirected(node, cx.now);
             // The link stays: this one may turn out to be the nearest after all.
             let answer = self.terms(cx, Status::ASK_THERE, node);
             cx.send(link, LoginReply { redirect: nearer, ..without_names(answer) });
             return Ok(());
         }
-        if let Err((status, redirect)) = self.has_room(cx, node, &login) {
-            self.refuse(cx, link, node, status, redirect);
-            return Ok(());
-        }
         self.admit(cx, link, member, login);
         Ok(())
+    }
+
+    fn asker(&self, cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Asker {
+        let is_ours = self.children.contains_key(&node) || self.gate.expects(cx, node);
+        if login.warm {
+            Asker::ForLater
+        } else if is_ours || self.warm.contains(&link) {
+            Asker::Known
+        } else {
+            Asker::Stranger(login.cookie)
+        }
     }
 
     fn admit(&mut self, cx: &mut Context, link: LinkId, member: Member, login: Login) {
@@ -76,7 +108,7 @@ impl Supernode {
         {
             crate::links::dismiss(cx, old.link, Status::STALE);
         }
-        self.counters.admitted += 1;
+        self.counters.login_admitted(node, cx.now);
         let answer = self.terms(cx, Status::OK, node);
         cx.send(link, answer);
         cx.event(Event::ChildIn { node, name: member.name });
@@ -123,9 +155,12 @@ impl Supernode {
             degree: small(cx.config.degree),
             near: small(cx.config.near),
             others,
+            retry_after_secs: 0,
+            cookie: None,
         }
     }
 
+    /// Whether there is a place for this one, or where it should go instead.
     fn has_room(
         &self,
         cx: &Context,
@@ -133,22 +168,53 @@ impl Supernode {
         login: &Login,
     ) -> Result<(), (Status, Vec<Contact>)> {
         let children = self.children.len();
-        let elsewhere = self.members.least_loaded();
-        let least = elsewhere.first().map_or(usize::MAX, |(children, _)| *children as usize);
-        let contacts =
-            || elsewhere.iter().take(REDIRECTS).map(|(_, contact)| contact.clone()).collect();
-        let known = self.children.contains_key(&node) || login.coordinates.is_some();
-        if children >= cx.config.children_hard && !self.children.contains_key(&node) {
-            return Err((Status::OVERLOADED, contacts()));
+        if login.warm || self.children.contains_key(&node) {
+            return Ok(());
+        }
+        let least = self.elsewhere.first().map_or(usize::MAX, |(children, _)| *children as usize);
+        if children >= cx.config.children_hard {
+            return Err((Status::OVERLOADED, self.others_to_ask()));
         }
         let full = children >= cx.config.children_soft && least < children;
         // Regions are as large as they are.
         let uneven =
             cx.config.near == 0 && least.saturating_mul(2).saturating_add(IMBALANCE) < children;
-        if !known && (full || uneven) {
-            return Err((Status::ASK_THERE, contacts()));
+        if login.coordinates.is_none() && (full || uneven) {
+            return Err((Status::ASK_THERE, self.others_to_ask()));
         }
         Ok(())
+    }
+
+    /// The supernodes with the fewest peers, as of the last heartbeat.
+    fn others_to_ask(&self) -> Vec<Contact> {
+        self.elsewhere.iter().map(|(_, contact)| contact.clone()).collect()
+    }
+
+    /// Looks anew which supernodes have the fewest peers, and which the shortest lines: once a
+    /// heartbeat, not for each refusal.
+    pub(super) fn look_elsewhere(&mut self, cx: &Context) {
+        self.elsewhere = self.members.least_loaded();
+        self.elsewhere.truncate(REDIRECTS);
+        self.shorter = self.members.shorter_lines(self.gate.line_secs(cx));
+        self.shorter.truncate(REDIRECTS);
+    }
+
+    /// Not now. Nothing is kept of it; unless it may ask again at once, its link ends, too.
+    fn put_off(&mut self, cx: &mut Context, link: LinkId, node: NodeId, later: Later) {
+        let Later { status, secs, cookie } = later;
+        let at_once = secs == 0 && cookie.is_some();
+        let redirect = match status.is_redirect() {
+            true => shorter_lines(&self.shorter, secs).cloned().collect(),
+            false => Vec::new(),
+        };
+        cx.send(link, LoginReply { redirect, retry_after_secs: secs, cookie, ..nothing(status) });
+        if at_once {
+            self.counters.login_challenged();
+        } else {
+            self.counters.login_refused(node, status, cx.now);
+            cx.hang_up(link);
+            cx.event(Event::Refused { node, status });
+        }
     }
 
     fn refuse(
@@ -159,56 +225,39 @@ impl Supernode {
         status: Status,
         redirect: Vec<Contact>,
     ) {
-        self.counters.login_refused(status);
-        let terms = self.terms(cx, status, node);
-        let answer = LoginReply { redirect, lease_secs: 0, ..without_names(terms) };
-        cx.send(link, answer);
+        self.counters.login_refused(node, status, cx.now);
+        let retry_after_secs = if status == Status::OVERLOADED { FULL_AGAIN_SECS } else { 0 };
+        cx.send(link, LoginReply { redirect, retry_after_secs, ..nothing(status) });
         cx.hang_up(link);
         cx.event(Event::Refused { node, status });
-    }
-
-    pub(super) fn on_logout(&mut self, cx: &mut Context, node: NodeId, logout: Logout) {
-        let Some(child) = self.children.get(&node) else { return };
-        let (key, name) = (child.key, child.name.clone());
-        if let Some(record) = logout.record {
-            let member = record.check(cx.verifier(), cx.identity.realm, cx.wall());
-            if member.is_ok_and(|member| member.node == node && member.name == name) {
-                self.replicate(cx, key, record);
-            }
-        }
-        self.child_gone(cx, node, Status::OK);
-    }
-
-    /// A peer has no session here any more.
-    pub(super) fn child_gone(&mut self, cx: &mut Context, node: NodeId, status: Status) {
-        let Some(child) = self.children.remove(&node) else { return };
-        let around = child.seats().map(|(_, seat)| seat.peer.contact.node);
-        self.stale.extend(around.filter(|other| self.children.contains_key(other)));
-        if status != Status::OK {
-            self.damping.lost(node, child.seats().count(), cx.config.degree, cx.now);
-            self.withdraw(cx, child.key, node);
-        }
-        cx.event(Event::ChildOut { node, status });
-    }
-
-    /// Ends sessions whose lease has run out.
-    pub(super) fn expire_children(&mut self, cx: &mut Context) {
-        let expired: Vec<(NodeId, LinkId)> = self
-            .children
-            .iter()
-            .filter(|(_, child)| cx.now >= child.lease_until)
-            .map(|(node, child)| (*node, child.link))
-            .collect();
-        for (node, link) in expired {
-            self.child_gone(cx, node, Status::TIMEOUT);
-            crate::links::dismiss(cx, link, Status::TIMEOUT);
-        }
     }
 }
 
 /// The terms without standbys and others: for who gets no session.
 fn without_names(terms: LoginReply) -> LoginReply {
     LoginReply { standbys: Vec::new(), others: Vec::new(), ..terms }
+}
+
+/// The supernodes where one who has to wait so long here would wait much less.
+fn shorter_lines(lines: &[(u16, Contact)], secs: u16) -> impl Iterator<Item = &Contact> {
+    let shorter = lines.iter().filter(move |(there, _)| there + MUCH_LESS_SECS <= secs / 2);
+    shorter.map(|(_, contact)| contact)
+}
+
+/// An answer without terms: for who gets no session. It costs no look at the members.
+fn nothing(status: Status) -> LoginReply {
+    LoginReply {
+        status,
+        lease_secs: 0,
+        standbys: Vec::new(),
+        redirect: Vec::new(),
+        trees: 0,
+        degree: 0,
+        near: 0,
+        others: Vec::new(),
+        retry_after_secs: 0,
+        cookie: None,
+    }
 }
 
 /// Chain, then possession of the device key on this very link.

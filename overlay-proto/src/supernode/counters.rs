@@ -9,6 +9,7 @@ use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::view::CountersView;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Clients are counted in windows of this length; what is shown covers the present window and the
 /// one before it.
@@ -27,7 +28,8 @@ pub(crate) struct Counters {
     /// Log-ins by outcome; see [`CountersView`].
     tried: u64,
     pub admitted: u64,
-    pub standby: u64,
+    standby: u64,
+    challenged: u64,
     redirected: u64,
     refused_logins: BTreeMap<Status, u64>,
     /// Requests of all kinds that were refused.
@@ -44,27 +46,45 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// `node` asks for a session or a warm link. One of the outcomes follows.
-    pub fn login_tried(&mut self, node: NodeId, now: Time) {
-        self.tried += 1;
-        self.asking.saw(node, now);
+    /// The log-in of `node` was given a session.
+    pub fn login_admitted(&mut self, node: NodeId, now: Time) {
+        self.admitted += 1;
+        self.tried(node, now);
     }
 
-    /// The log-in was answered with the names of others.
-    pub fn login_redirected(&mut self) {
+    /// It was for a warm link to a standby, and got it.
+    pub fn login_standby(&mut self, node: NodeId, now: Time) {
+        self.standby += 1;
+        self.tried(node, now);
+    }
+
+    /// It was answered with the names of others.
+    pub fn login_redirected(&mut self, node: NodeId, now: Time) {
         self.redirected += 1;
+        self.tried(node, now);
     }
 
-    /// The log-in was refused; a redirection counts as such as well.
-    pub fn login_refused(&mut self, status: Status) {
+    /// It was given a cookie to show at once: that will be the attempt.
+    pub fn login_challenged(&mut self) {
+        self.challenged += 1;
+    }
+
+    /// It was refused; a redirection that ends the link counts as such.
+    pub fn login_refused(&mut self, node: NodeId, status: Status, now: Time) {
         self.refused += 1;
         if status.is_redirect() {
-            return self.login_redirected();
+            return self.login_redirected(node, now);
         }
         let room = self.refused_logins.len() < CODES_MAX;
         let known = room || self.refused_logins.contains_key(&status);
         let code = if known { status } else { Status::INTERNAL };
         *self.refused_logins.entry(code).or_default() += 1;
+        self.tried(node, now);
+    }
+
+    fn tried(&mut self, node: NodeId, now: Time) {
+        self.tried += 1;
+        self.asking.saw(node, now);
     }
 
     /// All of them, for the owner.
@@ -72,6 +92,7 @@ impl Counters {
         let (attempts, clients) = self.asking.recent(now);
         CountersView {
             logins_tried: self.tried,
+            logins_challenged: self.challenged,
             logins_admitted: self.admitted,
             logins_standby: self.standby,
             logins_redirected: self.redirected,
@@ -139,7 +160,7 @@ fn window(now: Time) -> u64 {
 /// About how many different nodes were inserted: HyperLogLog (Flajolet, Fusy, Gandouet and Meunier
 /// 2007) over BLAKE3 of the node ids, so 1 KiB serves any number. Who makes keys at will can make
 /// it count too many, as it could by asking with that many keys; no decision hangs on it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Distinct {
     /// The largest rank seen by each register; empty before the first.
     registers: Vec<u8>,
@@ -178,6 +199,12 @@ impl Distinct {
     }
 }
 
+impl fmt::Debug for Distinct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Distinct({})", Distinct::estimate(std::iter::once(self)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,7 +239,7 @@ mod tests {
         let mut counters = Counters::default();
         let at = |secs| Time(0) + Span::secs(secs);
         for secs in 50..70 {
-            (0..10).for_each(|n| counters.login_tried(node(n), at(secs)));
+            (0..10).for_each(|n| counters.login_admitted(node(n), at(secs)));
         }
         let recent = |counters: &Counters, secs| {
             let view = counters.view(at(secs));
@@ -222,7 +249,7 @@ mod tests {
         assert_eq!(recent(&counters, 119), (200, 10));
         assert_eq!(recent(&counters, 121), (100, 10), "the first window is too long ago");
         assert_eq!(recent(&counters, 181), (0, 0));
-        counters.login_tried(node(77), at(500));
+        counters.login_admitted(node(77), at(500));
         assert_eq!(recent(&counters, 500), (1, 1), "nothing is left of former windows");
         assert_eq!(counters.view(at(500)).logins_tried, 201);
     }
@@ -278,13 +305,13 @@ mod tests {
     #[test]
     fn refusals_are_told_apart_by_code_but_not_without_end() {
         let mut counters = Counters::default();
-        counters.login_refused(Status::EXPIRED);
-        counters.login_refused(Status::EXPIRED);
-        counters.login_refused(Status::ASK_THERE);
+        counters.login_refused(node(1), Status::EXPIRED, Time(0));
+        counters.login_refused(node(1), Status::EXPIRED, Time(0));
+        counters.login_refused(node(1), Status::ASK_THERE, Time(0));
         let view = counters.view(Time(0));
         assert_eq!(view.logins_refused, BTreeMap::from([(Status::EXPIRED.0, 2)]));
         assert_eq!((view.logins_redirected, counters.refused), (1, 3));
-        (1_000..3_000).for_each(|code| counters.login_refused(Status(code)));
+        (1_000..3_000).for_each(|code| counters.login_refused(node(1), Status(code), Time(0)));
         assert!(counters.refused_logins.len() <= CODES_MAX + 1);
         assert_eq!(counters.refused_logins.values().sum::<u64>(), 2_002);
     }

@@ -149,6 +149,16 @@ impl Members {
         all
     }
 
+    /// Live members at which a newcomer waits less than `secs` seconds, those with the shortest line
+    /// first.
+    pub fn shorter_lines(&self, secs: u16) -> Vec<(u16, Contact)> {
+        let shorter = self.alive().filter(|(_, m)| m.load.line_secs < secs && !m.load.draining);
+        let mut all: Vec<_> =
+            shorter.map(|(_, m)| (m.load.line_secs, contact(&m.record))).collect();
+        all.sort_by_key(|(secs, contact)| (*secs, contact.node));
+        all
+    }
+
     /// Contacts of live registrars.
     pub fn registrars(&self) -> Vec<Contact> {
         self.alive().filter(|(_, m)| m.record.registrar).map(|(_, m)| contact(&m.record)).collect()

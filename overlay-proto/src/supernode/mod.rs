@@ -5,6 +5,7 @@ mod child;
 mod children;
 mod counters;
 mod damping;
+mod departure;
 mod directory;
 mod escalation;
 mod labels;
@@ -32,6 +33,7 @@ use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
 use crate::wire::Message;
 use crate::wire::message::Standbys;
+use admission::gate::Gate;
 use children::Children;
 use counters::Counters;
 use damping::Damping;
@@ -52,6 +54,11 @@ const STRANGER_PATIENCE: u64 = 4;
 /// The role that a certificate of the realm's root gives.
 #[derive(Debug)]
 pub(crate) struct Supernode {
+    gate: Gate,
+    /// The supernodes with the fewest peers, and how many they have, fewest first.
+    elsewhere: Vec<(u32, Contact)>,
+    /// The supernodes with shorter lines than ours, and how many seconds one waits there.
+    shorter: Vec<(u16, Contact)>,
     children: Children,
     damping: Damping,
     mixing: Mixing,
@@ -86,6 +93,9 @@ impl Supernode {
         let plan_at = cx.now + cx.jitter(cx.config.plan);
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
+            gate: Gate::new(cx),
+            elsewhere: Vec::new(),
+            shorter: Vec::new(),
             children: Children::default(),
             damping: Damping::default(),
             mixing: Mixing::default(),
@@ -241,7 +251,10 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
+            self.look_elsewhere(cx);
+            self.gate.tend(cx);
             self.tell_revocations_to_all(cx);
+            self.free_slots_of_expelled(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
@@ -317,12 +330,13 @@ impl Supernode {
             refused: self.counters.refused,
             members: self.members.views(cx),
             uptime_secs: self.members.up_for(cx.me, cx.now).as_millis() / 1_000,
-            draining: self.load().draining,
+            draining: self.load(cx).draining,
             peers_soft: cx.config.children_soft,
             peers_hard: cx.config.children_hard,
             degree: cx.config.degree,
             standby_links: self.warm.len(),
-            strangers: cx.links.strangers(),
+            strangers: cx.links.strangers().count(),
+            line_secs: self.gate.line_secs(cx),
             requests_open: self.requests.len(),
             finds_open: self.finds.len(),
             store_open: self.pending.len(),

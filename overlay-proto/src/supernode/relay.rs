@@ -70,6 +70,10 @@ impl Supernode {
 
     /// A new device looks for a device that is logged in here, or keeps a warm link.
     pub(super) fn on_join_device(&mut self, cx: &mut Context, link: LinkId, ask: JoinDevice) {
+        if ask.to == cx.me {
+            // This node's own user is meant, and answers.
+            return;
+        }
         let (id, device) = (ask.id, ask.device);
         // The link proves the key; the seal will prove that it belongs to the code.
         let fits = cx.links.node_of(link) == Some(device) && ask.label.len() <= LABEL_BYTES_MAX;

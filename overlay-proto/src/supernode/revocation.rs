@@ -11,20 +11,26 @@
 //! for that second.
 
 use super::Supernode;
+use super::child::Child;
 use crate::config::{REVOCATIONS_MAX, REVOCATIONS_PER_MESSAGE, REVOKERS_MAX};
 use crate::context::Context;
-use crate::id::{LinkId, NodeId};
+use crate::id::{LinkId, NodeId, ShortId};
 use crate::identity::{
     DeviceChain, ListHead, Revocation, RevocationError, RevocationList, Subject,
 };
 use crate::io::Event;
 use crate::links;
 use crate::status::Status;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::wire::Message;
 use crate::wire::message::{Expel, ListEpoch, Revocations, RevocationsKnown, RevocationsWanted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// So long nobody is seated beside who was shut out: requests of planners are over by then.
+const EXPELLED_FOR: Span = Span::secs(60);
+/// Of those shut out within that time, so many are remembered.
+const EXPELLED_MAX: usize = 4_096;
 
 /// What a supernode does about revocations.
 #[derive(Debug, Default)]
@@ -33,6 +39,8 @@ pub(crate) struct Spread {
     pulls: BTreeMap<Subject, Pull>,
     /// Whose certificates have opened which link, for a session or to stand by.
     bearers: BTreeMap<LinkId, Bearer>,
+    /// Who was shut out a while ago, and until when that is remembered.
+    expelled: BTreeMap<ShortId, Time>,
 }
 
 #[derive(Debug)]
@@ -220,23 +228,40 @@ impl Supernode {
     /// The neighbours of a child that is out drop their links to it: each one's home frees the
     /// slot, and what is in no slot is hung up.
     fn expel(&mut self, cx: &mut Context, node: NodeId) {
-        let Some(child) = self.children.get(&node) else { return };
-        let around: Vec<(NodeId, NodeId)> =
-            child.seats().map(|(_, seat)| (seat.peer.contact.node, seat.peer.home)).collect();
-        for (neighbour, home) in around {
-            let expel = Expel { child: neighbour, node: node.short() };
-            if self.children.contains_key(&neighbour) {
-                self.on_expel(cx, &expel);
-            } else if let Some(link) = self.members.link_to(home) {
-                cx.send(link, expel);
-            }
-        }
+        let expel = Expel { node: node.short() };
+        self.on_expel(cx, &expel);
+        let links: Vec<LinkId> =
+            self.members.alive().filter_map(|(_, member)| member.link).collect();
+        cx.broadcast(&links, &Message::Expel(expel));
     }
 
+    /// Frees the slots of the one who was shut out, now and for a while: a plan under way may yet
+    /// name it.
     pub(super) fn on_expel(&mut self, cx: &Context, expel: &Expel) {
-        if let Some(child) = self.children.get_mut(&expel.child) {
-            child.unseat(expel.node);
-            self.stale.insert(expel.child);
+        if self.spread.expelled.len() >= EXPELLED_MAX {
+            self.spread.expelled.pop_first();
+        }
+        self.spread.expelled.insert(expel.node, cx.now + EXPELLED_FOR);
+        self.free_slots_of_expelled(cx);
+    }
+
+    /// To be called with each heartbeat.
+    pub(super) fn free_slots_of_expelled(&mut self, cx: &Context) {
+        self.spread.expelled.retain(|_, until| cx.now < *until);
+        if self.spread.expelled.is_empty() {
+            return;
+        }
+        let expelled = &self.spread.expelled;
+        let seats = |(node, child): (&NodeId, &Box<Child>)| {
+            let linked = child.linked().into_iter().filter(|other| expelled.contains_key(other));
+            linked.map(|other| (*node, other)).collect::<Vec<_>>()
+        };
+        let held: Vec<(NodeId, ShortId)> = self.children.iter().flat_map(seats).collect();
+        for (neighbour, out) in held {
+            if let Some(child) = self.children.get_mut(&neighbour) {
+                child.unseat(out);
+                self.stale.insert(neighbour);
+            }
             self.wake_by(cx.now);
         }
     }

@@ -45,7 +45,7 @@ impl Supernode {
             }
         }
         self.send_members(cx, link);
-        let load = self.load();
+        let load = self.load(cx);
         cx.send(link, load);
         self.tell_revocations(cx, &[link]);
     }
@@ -128,6 +128,7 @@ impl Supernode {
             draining: false,
             rtts: Vec::new(),
             roots: Vec::new(),
+            line_secs: 0,
         };
         let rtts = Vec::new();
         let (up_since, heard) = (cx.now, cx.now);
@@ -175,7 +176,7 @@ impl Supernode {
 
     /// Tells the members that we live; gives up those that do not; dials those we lack.
     pub(super) fn tend_members(&mut self, cx: &mut Context) {
-        let mut load = self.load();
+        let mut load = self.load(cx);
         if cx.config.near > 0 && self.heartbeats.is_multiple_of(nearest::RTTS_EVERY) {
             load.rtts = self.member_rtts(cx);
         }
@@ -211,7 +212,7 @@ impl Supernode {
         });
     }
 
-    pub(super) fn load(&self) -> Heartbeat {
+    pub(super) fn load(&self, cx: &Context) -> Heartbeat {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Heartbeat {
             children: count(self.children.len()),
@@ -220,6 +221,7 @@ impl Supernode {
             draining: false,
             rtts: Vec::new(),
             roots: self.trees.claims(),
+            line_secs: self.gate.line_secs(cx),
         }
     }
 }

@@ -102,6 +102,25 @@ impl Realm {
         self.setup(identity, self.hosts.clone(), n)
     }
 
+    /// The certificates down to this very device, of a user of its own.
+    pub fn chain_of(&self, device: &SecretKey) -> DeviceChain {
+        let validity = Validity::starting(WALL, Span::secs(1_000_000));
+        let public = device.public();
+        let mut seed = public;
+        seed[31] ^= 1;
+        let user = SecretKey::from_bytes(seed);
+        let issue = |issuer: &SecretKey, role, subject, name| {
+            Certificate::issue(issuer, self.id(), role, subject, name, 9, validity)
+        };
+        let letters: String = public[..6].iter().map(|b| format!("{b:02x}")).collect();
+        let name = Name::new(&format!("x{letters}")).expect("valid");
+        DeviceChain {
+            registrar: self.registrar.certificate.clone(),
+            user: issue(&self.registrar.key, Role::User, user.public(), Some(name)),
+            device: issue(&user, Role::Device, public, None),
+        }
+    }
+
     /// A user who has yet to register.
     pub fn newcomer(&self, n: u8) -> Setup {
         let keys = UserKeys { key: key(3, n).into(), chain: None };

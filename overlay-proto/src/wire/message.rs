@@ -2,7 +2,7 @@
 
 use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
 use crate::encoding::positional::positional;
-use crate::id::{IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
+use crate::id::{Cookie, IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{
     Certificate, Contact, DeviceChain, DeviceRevocation, ListHead, Revocation, Seal, Signature,
     Subject, Ticket,
@@ -136,6 +136,8 @@ positional! {
         pub rtts: Vec<Rtt>,
         /// The device key's signature over the transcript.
         pub proof: Signature,
+        /// What the supernode gave out when it put this peer off.
+        pub cookie: Option<Cookie> = None,
     }
 }
 
@@ -168,6 +170,11 @@ positional! {
         pub near: u8,
         /// More supernodes to remember, with status 200.
         pub others: Vec<Contact>,
+        /// With status 429 or 503: seconds to wait before asking here again. With zero and a
+        /// cookie: ask at once, on this link.
+        pub retry_after_secs: u16 = 0,
+        /// With status 503: what to show when asking again, so that the wait counts.
+        pub cookie: Option<Cookie> = None,
     }
 }
 
@@ -342,6 +349,8 @@ positional! {
         pub rtts: Vec<Rtt>,
         /// The roots that it has appointed.
         pub roots: Vec<RootClaim>,
+        /// Seconds that a newcomer has to wait there for its log-in.
+        pub line_secs: u16 = 0,
     }
 }
 
@@ -619,10 +628,8 @@ positional! {
 }
 
 positional! {
-    /// Tells `child`'s home that its neighbour `node` was shut out: the slot is free at once.
+    /// A home has shut a peer out: no other home's peers shall have it as a neighbour.
     pub struct Expel {
-        /// Whose slot.
-        pub child: NodeId,
         /// Who was shut out.
         pub node: ShortId,
     }

@@ -1,7 +1,7 @@
 //! One value of every message, made of fixed keys and times, so that its bytes never change.
 
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
-use overlay_proto::id::{IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
+use overlay_proto::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
     Certificate, Contact, DeviceChain, DeviceRevocation, Domain, PairingSecret, RegistrarKeys,
@@ -163,6 +163,7 @@ fn peer_messages() -> Vec<Message> {
             warm: false,
             rtts: vec![Rtt { node: node(5), micros: 1_500 }],
             proof: signature(Domain::Login, 4),
+            cookie: Some(Cookie([7; 40])),
         }
         .into(),
         LoginReply {
@@ -174,6 +175,8 @@ fn peer_messages() -> Vec<Message> {
             degree: 8,
             near: 4,
             others: vec![contact(9)],
+            retry_after_secs: 3,
+            cookie: Some(Cookie([7; 40])),
         }
         .into(),
         Logout { record: Some(record()) }.into(),
@@ -214,6 +217,7 @@ fn scaffold_messages() -> Vec<Message> {
             draining: false,
             rtts: vec![Rtt { node: node(8), micros: 40_000 }],
             roots: vec![RootClaim { tree: 3, epoch: Epoch(7), root: node(4).short() }],
+            line_secs: 12,
         }
         .into(),
         Members { members: vec![member()] }.into(),
@@ -295,7 +299,7 @@ fn identity_messages() -> Vec<Message> {
             chain: Some(Arc::new(chain())),
         }
         .into(),
-        Expel { child: node(6), node: node(4).short() }.into(),
+        Expel { node: node(4).short() }.into(),
     ]
 }
 

@@ -104,7 +104,7 @@ impl Delivery {
                     self.replied(number, reply, sighting.at);
                 }
             }
-            Seen::Event(_) | Seen::Passed(_) => {}
+            Seen::Event(_) | Seen::Passed(_) | Seen::AskedIn => {}
         }
     }
 

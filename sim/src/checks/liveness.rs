@@ -4,16 +4,24 @@ use super::{Findings, Standing};
 use crate::scenario::asked::Asked;
 use crate::world::{Seen, Sighting};
 use overlay_proto::io::{Event, Reply};
+use overlay_proto::status::Status;
 use overlay_proto::time::{Span, Time};
 use std::collections::BTreeSet;
 
 const CHECK: &str = "liveness";
+/// What a command hears that has waited long enough while its peer goes on trying.
+const PUT_OFF: [Status; 4] =
+    [Status::TIMEOUT, Status::TOO_MANY, Status::OVERLOADED, Status::NO_ROUTE];
 
 /// Who asked for what, and when it was granted.
 #[derive(Debug)]
 pub struct Liveness {
     asked: Vec<Option<Time>>,
     leaving: BTreeSet<u32>,
+    /// Whether so many want to log in at once that some are told so.
+    stormy: bool,
+    /// Those that were: they go on trying.
+    waiting: BTreeSet<u32>,
     logins: Vec<Span>,
     lookups: Vec<Span>,
     sessions_lost: u64,
@@ -26,6 +34,8 @@ impl Liveness {
         Liveness {
             asked: vec![None; hosts],
             leaving: BTreeSet::new(),
+            stormy: false,
+            waiting: BTreeSet::new(),
             logins: Vec::new(),
             lookups: Vec::new(),
             sessions_lost: 0,
@@ -44,6 +54,16 @@ impl Liveness {
         self.leaving.insert(host);
     }
 
+    /// A host is nobody's: it gets nothing, and may say so.
+    pub fn is_nobodys(&mut self, host: u32) {
+        self.leaving.insert(host);
+    }
+
+    /// From now on a log-in may take longer than its command waits, if it succeeds in the end.
+    pub fn expects_a_storm(&mut self) {
+        self.stormy = true;
+    }
+
     /// Looks at what a host has told.
     pub fn see(&mut self, sighting: &Sighting) {
         let (host, at) = (sighting.host, sighting.at);
@@ -52,7 +72,11 @@ impl Liveness {
             // Who is leaving loses nothing.
             Seen::Event(Event::LoggedOut { .. }) if self.leaving.contains(&host) => {}
             Seen::Event(Event::LoggedOut { .. }) => self.sessions_lost += 1,
-            Seen::Event(_) | Seen::Passed(_) => {}
+            Seen::Event(Event::LoggedIn { .. }) if self.waiting.remove(&host) => {
+                let asked = self.asked[host as usize].take();
+                self.logins.extend(asked.map(|asked| at.since(asked)));
+            }
+            Seen::Event(_) | Seen::Passed(_) | Seen::AskedIn => {}
         }
     }
 
@@ -66,6 +90,11 @@ impl Liveness {
             }
             (Some(Asked::Lookup), Reply::Located { elapsed, .. }) => self.lookups.push(*elapsed),
             (Some(Asked::Send(_)), _) | (Some(Asked::Register), Reply::Registered { .. }) => {}
+            (Some(Asked::Login), Reply::Failed { status })
+                if self.stormy && PUT_OFF.contains(status) =>
+            {
+                self.waiting.insert(host);
+            }
             (Some(Asked::Logout | Asked::Revoke), Reply::Done) | (Some(Asked::Seek), _) => {}
             // What it was about when it was told to leave is over.
             (Some(Asked::Login | Asked::Lookup | Asked::Register), Reply::Failed { .. })
@@ -109,7 +138,6 @@ impl Liveness {
 mod tests {
     use super::*;
     use overlay_proto::id::NodeId;
-    use overlay_proto::status::Status;
 
     fn replied(asked: Asked, reply: Reply) -> Sighting {
         Sighting { at: Time(9), host: 0, what: Seen::Reply(asked.id(), reply) }

@@ -14,6 +14,7 @@ pub mod presence;
 pub mod promise;
 pub mod shut_out;
 pub mod standing;
+pub mod storm;
 
 pub use degree::Degree;
 pub use delivery::{Delivery, Era};
@@ -23,6 +24,7 @@ pub use presence::Presence;
 pub use promise::Promise;
 pub use shut_out::ShutOut;
 pub use standing::Standing;
+pub use storm::Storm;
 
 use overlay_proto::time::Time;
 use std::fmt;

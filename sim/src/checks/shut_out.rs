@@ -16,6 +16,8 @@ const CHECK: &str = "shut_out";
 pub struct ShutOut {
     outcasts: BTreeMap<NodeId, Outcast>,
     sought: u64,
+    /// Whether the deadline is over: from now on nobody may be in.
+    judged: bool,
     findings: Findings,
 }
 
@@ -44,6 +46,7 @@ impl ShutOut {
         beyond: bool,
         since: Time,
     ) {
+        self.judged = false;
         let out = (homes.is_empty() && near.is_empty()).then_some(since);
         self.outcasts.insert(node, Outcast { host, since, beyond, homes, near, out });
     }
@@ -98,6 +101,8 @@ impl ShutOut {
         change(outcast, sighting.host);
         let inside = !outcast.homes.is_empty() || !outcast.near.is_empty();
         match (inside, outcast.out) {
+            // A link that was being made: it counts until the deadline.
+            (true, Some(_)) if !self.judged => outcast.out = None,
             (true, Some(_)) => {
                 let what = format!("{node:?} was out and is in again at host {}", sighting.host);
                 self.findings.add(CHECK, sighting.at, what);
@@ -127,6 +132,7 @@ impl ShutOut {
 
     /// Judges who took how long, from the word or, for those beyond reach, from the heal.
     pub fn judge(&mut self, healed: Time, deadline: Span, after_heal: Span) {
+        self.judged = true;
         for outcast in self.outcasts.values() {
             let (from, limit) = outcast.clock(healed, deadline, after_heal);
             let took = outcast.out.map(|out| out.since(from));

@@ -5,7 +5,7 @@ use super::json;
 use super::progress::Line;
 use anyhow::Context;
 use clap::Args;
-use overlay_sim::report::{page, table};
+use overlay_sim::report::{curve, page, table};
 use overlay_sim::scenario::{Change, Outcome, Scenario, play};
 use owo_colors::OwoColorize;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ const TRAFFIC_ROWS: usize = 16;
 /// Options of `sim run`.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// `steady`, `crash20`, or a scenario file.
+    /// `steady`, `crash20`, `outage2007` or another built-in scenario, or a scenario file.
     #[arg(value_name = "NAME|FILE")]
     scenario: String,
     /// Users, one peer each.
@@ -81,6 +81,9 @@ impl Run {
 
     /// To standard error: standard output is the JSON's.
     fn show(&self, outcome: &Outcome, scenario: &Scenario) {
+        if let Some(begun) = outcome.record.storm {
+            anstream::eprintln!("{}", curve::curve(&outcome.record.series, begun));
+        }
         anstream::eprintln!("{}", table::summary(&outcome.figures));
         if self.traffic {
             for (name, count) in outcome.tally.messages().into_iter().take(TRAFFIC_ROWS) {

@@ -133,6 +133,10 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Adversaries { share, rate, for_secs, under, .. } => {
             with(under, vec![for_secs, share, rate])
         }
+        Step::Flood(flood) => with(&mut flood.under, vec![&mut flood.times, &mut flood.for_secs]),
+        Step::Outage(outage) => {
+            with(&mut outage.under, vec![&mut outage.supernodes, &mut outage.users])
+        }
         Step::Revoke(revoke) => {
             let more = vec![&mut revoke.over_secs, &mut revoke.share, &mut revoke.cut_off];
             with(&mut revoke.under, more)

@@ -15,11 +15,15 @@ pub use series::{Moment, Series};
 pub use topology::Topology;
 pub use walk::{Ground, Survey};
 
+use overlay_proto::time::Time;
+
 /// What is drawn of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
     /// Counts over time.
     pub series: Series,
+    /// When the script began a storm of log-ins, if it did.
+    pub storm: Option<Time>,
     /// Walks over the network at the end; `None` if the run did not get there.
     pub survey: Option<Survey>,
     /// The graph at the end, if it is small enough to be drawn.

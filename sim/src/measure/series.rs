@@ -6,7 +6,7 @@ use overlay_proto::time::{Span, Time};
 const EVERY: Span = Span::secs(1);
 
 /// The counts at one moment. Those that only grow are counted since the beginning.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Moment {
     /// The world's time.
     pub at: Time,
@@ -22,6 +22,18 @@ pub struct Moment {
     pub control_bytes: u64,
     /// Labels that homes have given or changed so far.
     pub labels: u64,
+    /// Live peers that are logged in.
+    pub on_line: usize,
+    /// Sessions asked for so far.
+    pub asked: u64,
+    /// Of them, those that were put off or refused.
+    pub refused: u64,
+    /// Sessions that peers have got so far.
+    pub logins: u64,
+    /// Supernodes that live.
+    pub supernodes: usize,
+    /// Log-ins that they can look at in a second.
+    pub capacity: f64,
 }
 
 impl Moment {

@@ -192,6 +192,61 @@ pub struct Figures {
     /// Most memory that the process ever had resident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_rss_bytes: Option<u64>,
+    /// In a storm of log-ins: seconds from the last blow of the script until half of the peers were
+    /// logged in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_secs_to_50: Option<f64>,
+    /// The same: 99 of a hundred.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_secs_to_99: Option<f64>,
+    /// The same: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_secs_to_100: Option<f64>,
+    /// Most sessions given in one second of a storm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_logins_per_second_peak: Option<f64>,
+    /// The least share of what the supernodes can do, over five seconds, that gave sessions while
+    /// more peers waited than could be served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_goodput_min: Option<f64>,
+    /// Sessions asked for in a storm, by each peer that asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_attempts_per_client: Option<f64>,
+    /// The same in the worst ten seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_attempts_per_client_peak: Option<f64>,
+    /// Log-ins that supernodes put off or refused in a storm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_refused: Option<u64>,
+    /// The same in the worst second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_refused_per_second_peak: Option<f64>,
+    /// Living supernodes that others gave up in a storm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_supernodes_lost: Option<u64>,
+    /// Living homes that peers gave up in a storm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_homes_given_up: Option<u64>,
+    /// The longest time for which anything has waited for a supernode's core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_line_secs_max: Option<f64>,
+    /// From the command to the session, of those who came back during a flood of log-ins that prove
+    /// nothing: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood_login_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood_login_ms_p99: Option<f64>,
+    /// Those who came back meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flood_logins: Option<usize>,
+    /// Signatures that supernodes checked and made in the whole run, by sessions given, where their
+    /// work takes time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supernode_signatures_per_login: Option<f64>,
+    /// Seconds from when attempts by each peer rose until the share of those logged in fell again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_warning_secs: Option<f64>,
     /// Violations of checks.
     pub violations: u64,
 }

@@ -1,6 +1,7 @@
 //! What a run has shown, for machines and for people.
 
 pub mod chart;
+pub mod curve;
 pub mod figures;
 pub mod moore;
 pub mod page;

@@ -3,7 +3,8 @@
 use super::chart::{self, ChartError};
 use super::{Figures, table};
 use crate::checks::Findings;
-use crate::measure::Record;
+use crate::measure::{Moment, Record};
+use overlay_proto::time::Time;
 use std::fmt::Write;
 
 /// What a page tells of.
@@ -106,7 +107,7 @@ fn figures_drawn(record: &Record, page: &mut String) -> Result<(), ChartError> {
 
 fn over_time(record: &Record, page: &mut String) -> Result<(), ChartError> {
     let moments = record.series.moments();
-    let line = |value: &dyn Fn(&crate::measure::Moment) -> usize| -> Vec<(f64, f64)> {
+    let line = |value: &dyn Fn(&Moment) -> usize| -> Vec<(f64, f64)> {
         moments.iter().map(|moment| (moment.secs(), value(moment) as f64)).collect()
     };
     let messages = [line(&|moment| moment.sent), line(&|moment| moment.delivered)];
@@ -115,12 +116,44 @@ fn over_time(record: &Record, page: &mut String) -> Result<(), ChartError> {
     let peers = [line(&|moment| moment.here), line(&|moment| moment.whole)];
     let peers = chart::over_time(&peers, "peers")?;
     figure(page, "Repair", "peers in their places", &["alive", "in their places"], &peers);
+    if let Some(begun) = record.storm {
+        storm_over_time(record, begun, page)?;
+    }
     let control = record.series.rate_per_peer(|moment| moment.control_bytes);
     let control = chart::over_time(&[control], "bytes per peer and second")?;
     figure(page, "Control traffic", "sent by all nodes", &[], &control);
     let labels = record.series.rate_per_peer(|moment| moment.labels);
     let labels = chart::over_time(&[labels], "labels per peer and second")?;
     figure(page, "Labels changed", "by homes", &[], &labels);
+    Ok(())
+}
+
+/// A storm of log-ins, from its beginning.
+fn storm_over_time(record: &Record, begun: Time, page: &mut String) -> Result<(), ChartError> {
+    let moments: Vec<&Moment> =
+        record.series.moments().iter().filter(|moment| moment.at >= begun).collect();
+    let all = moments.iter().map(|moment| moment.supernodes).max().unwrap_or(0).max(1);
+    let share = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
+    let line = |value: &dyn Fn(&Moment) -> f64| -> Vec<(f64, f64)> {
+        moments.iter().map(|moment| (moment.secs(), value(moment))).collect()
+    };
+    let shares = [line(&|m| share(m.on_line, m.here)), line(&|m| share(m.supernodes, all))];
+    let shares = chart::over_time(&shares, "percent")?;
+    let about = "peers logged in, supernodes alive";
+    figure(page, "Outage", about, &["logged in", "supernodes alive"], &shares);
+    let rate = |count: fn(&Moment) -> u64| -> Vec<(f64, f64)> {
+        let pairs = moments.windows(2);
+        pairs
+            .map(|pair| {
+                let secs = (pair[1].secs() - pair[0].secs()).max(1e-6);
+                (pair[1].secs(), (count(pair[1]) - count(pair[0])) as f64 / secs)
+            })
+            .collect()
+    };
+    let lines = [rate(|m| m.asked), rate(|m| m.refused), rate(|m| m.logins)];
+    let lines = chart::over_time(&lines, "a second")?;
+    let names = ["asked for", "put off or refused", "given"];
+    figure(page, "Log-ins", "sessions", &names, &lines);
     Ok(())
 }
 

@@ -61,6 +61,7 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     row("the same from a heal", ms(f.shut_out_healed_ms_p50), p99(f.shut_out_healed_ms_p99));
     let fresh = f.labels_fresh_seconds.map(|secs| format!("{secs:.1} s"));
     row("labels fresh again after", fresh, note());
+    storm_rows(f, &mut row);
     let control = f.control_bytes_per_peer_second.map(|v| format!("{v:.0} B/s"));
     row("control traffic a peer", control, note());
     let per = |links: Option<f64>| links.map(|v| format!("{v:.1} links"));
@@ -79,6 +80,34 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     row("peak memory", f.peak_rss_bytes.map(|v| format!("{} MB", v >> 20)), note());
     row("trace", f.trace_hash.clone(), format!("seed {}", f.seed));
     rows
+}
+
+fn storm_rows(f: &Figures, row: &mut impl FnMut(&'static str, Option<String>, String)) {
+    let secs = |value: Option<f64>| value.map(|v| format!("{v:.0} s"));
+    let and =
+        |what: &str, value: Option<String>| value.map_or(String::new(), |v| format!("{what} {v}"));
+    let all = format!(
+        "{} {}",
+        and("99 % after", secs(f.storm_secs_to_99)),
+        and("all after", secs(f.storm_secs_to_100))
+    );
+    row("half logged in again after", secs(f.storm_secs_to_50), all);
+    let p99 = f.flood_login_ms_p99.map_or(String::new(), |v| format!("99 % within {v:.0} ms"));
+    row("log-in during the flood", f.flood_login_ms_p50.map(|v| format!("{v:.0} ms")), p99);
+    let useful = f.storm_goodput_min.map(|v| format!("{:.0} % of the capacity", 100.0 * v));
+    let peak = f.storm_logins_per_second_peak.map(|v| format!("{v:.0}"));
+    row("log-ins a second, at most", peak, and("never below", useful));
+    let refused = f.storm_refused_per_second_peak.map(|v| format!("{v:.0} a second"));
+    let count = f.storm_refused.map(|v| v.to_string());
+    row("put off or refused", count, and("at most", refused));
+    let each = f.storm_attempts_per_client.map(|v| format!("{v:.2}"));
+    let worst = f.storm_attempts_per_client_peak.map(|v| format!("{v:.2} in the worst 10 s"));
+    row("attempts of each", each, worst.unwrap_or_default());
+    let homes = f.storm_homes_given_up.map(|v| format!("and {v} of their sessions"));
+    let lost = f.storm_supernodes_lost.map(|v| v.to_string());
+    row("supernodes lost by overload", lost, homes.unwrap_or_default());
+    let line = f.storm_line_secs_max.map(|v| format!("{v:.2} s"));
+    row("longest wait for a core", line, and("warning before:", secs(f.storm_warning_secs)));
 }
 
 #[cfg(test)]

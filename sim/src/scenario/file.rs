@@ -2,8 +2,9 @@
 
 use super::lives::Turn;
 use super::step::Step;
+use crate::checks::storm::Capacity;
 use crate::net::Latency;
-use crate::world::Transport;
+use crate::world::{Transport, Work};
 use overlay_proto::time::Span;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +29,9 @@ pub struct Scenario {
     /// The network beneath.
     #[serde(default)]
     pub network: NetworkSpec,
+    /// What a supernode can do.
+    #[serde(default)]
+    pub supernode: SupernodeSpec,
     /// What the figures must reach.
     #[serde(default)]
     pub bars: Bars,
@@ -130,6 +134,37 @@ pub enum Model {
     Constant,
 }
 
+/// What a supernode can do: by default all at once, and as many log-ins as the core's settings say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SupernodeSpec {
+    /// Microseconds of its core to read a frame and do what it says, without signatures. Default 0.
+    pub frame_us: f64,
+    /// Microseconds to check a signature. Default 0.
+    pub check_us: f64,
+    /// Microseconds to make a signature. Default 0.
+    pub sign_us: f64,
+    /// Microseconds for the handshake of a new link. Default 0.
+    pub link_us: f64,
+    /// Log-ins that it looks at in a second: what its driver has measured. Default 500.
+    pub logins_per_second: u32,
+    /// Seconds after a start in which it comes up to that, from a quarter. Default 30.
+    pub login_ramp_secs: f64,
+}
+
+impl Default for SupernodeSpec {
+    fn default() -> SupernodeSpec {
+        SupernodeSpec {
+            frame_us: 0.0,
+            check_us: 0.0,
+            sign_us: 0.0,
+            link_us: 0.0,
+            logins_per_second: 500,
+            login_ramp_secs: 30.0,
+        }
+    }
+}
+
 /// What the figures must reach. What is not named is not judged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -158,6 +193,7 @@ impl Scenario {
             seed,
             population,
             network,
+            supernode: SupernodeSpec::default(),
             bars,
             step,
             #[cfg(feature = "seeded-bugs")]
@@ -195,7 +231,10 @@ impl Scenario {
 
     /// The mean time between two users that log in, unless the file says otherwise.
     pub(super) fn pace(&self) -> Span {
-        Span(1_000_000 / (LOGINS_PER_SECOND * self.population.supernodes as u64))
+        // Well below what supernodes can do: there is more to a newcomer than its log-in.
+        let able = u64::from(self.supernode.logins_per_second / 3).max(1);
+        let each = LOGINS_PER_SECOND.min(able);
+        Span(1_000_000 / (each * self.population.supernodes as u64))
     }
 
     /// The model of latency.
@@ -220,6 +259,25 @@ impl Scenario {
             disk: span(self.network.disk_ms / 1e3),
             ..Transport::default()
         }
+    }
+
+    /// What work costs a supernode.
+    pub fn work(&self) -> Work {
+        let of = |micros: f64| span(micros / 1e6);
+        let spec = &self.supernode;
+        Work {
+            frame: of(spec.frame_us),
+            check: of(spec.check_us),
+            sign: of(spec.sign_us),
+            link: of(spec.link_us),
+        }
+    }
+
+    /// How many log-ins a supernode can look at.
+    pub fn capacity(&self) -> Capacity {
+        let spec = &self.supernode;
+        let ramp = span(spec.login_ramp_secs);
+        Capacity { logins_per_second: spec.logins_per_second, ramp }
     }
 
     /// The command that plays this run again.

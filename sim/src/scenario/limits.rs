@@ -40,6 +40,17 @@ impl Scenario {
         self.demand("dial_timeout_secs", positive(n.dial_timeout_secs), "must be above zero")?;
         self.demand("link_mbit", positive(n.link_mbit), "must be above zero")?;
         self.demand("disk_ms", natural(n.disk_ms), "must not be negative")?;
+        let s = &self.supernode;
+        for (key, micros) in [
+            ("frame_us", s.frame_us),
+            ("check_us", s.check_us),
+            ("sign_us", s.sign_us),
+            ("link_us", s.link_us),
+            ("login_ramp_secs", s.login_ramp_secs),
+        ] {
+            self.demand(key, natural(micros), "must not be negative")?;
+        }
+        self.demand("logins_per_second", s.logins_per_second > 0, "must be above zero")?;
         let bar = (0.0..=1.0).contains(&self.bars.delivered_before_repair);
         self.demand("delivered_before_repair", bar, "must be 0 to 1")?;
         self.step.iter().try_for_each(|step| self.check_step(step))

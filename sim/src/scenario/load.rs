@@ -14,6 +14,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("flashcrowd", include_str!("../../scenarios/flashcrowd.toml")),
     ("partition", include_str!("../../scenarios/partition.toml")),
     ("flap", include_str!("../../scenarios/flap.toml")),
+    ("flood", include_str!("../../scenarios/flood.toml")),
+    ("outage2007", include_str!("../../scenarios/outage2007.toml")),
+    ("outage2010", include_str!("../../scenarios/outage2010.toml")),
     ("revoke", include_str!("../../scenarios/revoke.toml")),
 ];
 

@@ -82,7 +82,7 @@ impl Stage<'_> {
     fn record(&mut self) -> Record {
         let topology = Topology::of(&self.world, &self.population);
         let series = std::mem::take(&mut self.series);
-        Record { series, survey: self.survey.take(), topology }
+        Record { series, storm: self.storm.begun(), survey: self.survey.take(), topology }
     }
 
     fn run(&mut self) -> Result<(), Interrupted> {

@@ -23,8 +23,14 @@ impl Stage<'_> {
         let hosts = self.supernodes.iter().take(INVITED_TO).cloned().collect();
         let (node, host) = self.start(identity.clone(), hosts);
         self.supernode_hosts.push((host, identity));
+        self.supernode_started(host);
         let addresses = vec![World::<Node>::address(host)];
         self.supernodes.push(Contact { node, addresses });
+    }
+
+    fn supernode_started(&mut self, host: u32) {
+        self.world.put_to_work(host);
+        self.storm.supernode_started(host, self.world.now());
     }
 
     /// Starts a user's host and has it log in, after registering if it has to.
@@ -92,6 +98,16 @@ impl Stage<'_> {
         self.look();
     }
 
+    /// A device has written down which supernodes it knows.
+    pub(super) fn remembers(&mut self, host: u32, contacts: &[Contact]) {
+        let Some(user) = self.population.user(host) else { return };
+        let number = |contact: &Contact| {
+            let at = self.supernodes.iter().position(|known| known.node == contact.node)?;
+            u16::try_from(at).ok()
+        };
+        self.caches[user] = contacts.iter().filter_map(number).collect();
+    }
+
     /// The numbers of the supernodes that live.
     pub(super) fn live_supernodes(&self) -> Vec<usize> {
         let all = 0..self.supernode_hosts.len();
@@ -113,6 +129,7 @@ impl Stage<'_> {
                 self.population.came_back(None);
                 self.supernode_hosts[index].0 = self.world.next_host();
                 self.start_again(ended, true, identity, hosts);
+                self.supernode_started(self.supernode_hosts[index].0);
             }
         }
         self.look();
@@ -122,7 +139,10 @@ impl Stage<'_> {
     pub(super) fn return_user(&mut self, user: usize) {
         let ended = self.population.host(user);
         let keeps_address = self.births.random();
-        let (identity, contacts) = (self.users[user].clone(), self.invited_to());
+        let identity = self.users[user].clone();
+        let mut contacts = self.invited_to();
+        contacts
+            .extend(self.caches[user].iter().map(|at| self.supernodes[usize::from(*at)].clone()));
         self.population.came_back(Some(user));
         self.start_again(ended, keeps_address, identity, contacts);
         self.log_in(user);
@@ -134,6 +154,19 @@ impl Stage<'_> {
         self.population.runs(who.node(), host);
         self.standing.make_room(host);
         self.degree.started(host);
+    }
+
+    /// Starts a node that shows a certificate which nobody of the realm has signed.
+    pub(super) fn start_attacker(&mut self) -> u32 {
+        let name = self.population.name(0).clone();
+        let identity = self.realm.impostor(&name);
+        let hosts = self.invited_to();
+        self.population.came_back(None);
+        let (_, host) = self.start(identity, hosts);
+        self.standing.make_room(host);
+        self.degree.started(host);
+        self.liveness.is_nobodys(host);
+        host
     }
 
     /// A few supernodes, each equally likely.

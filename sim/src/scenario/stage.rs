@@ -1,11 +1,11 @@
 //! The world of one scenario with everybody who watches it.
 
 use super::asked::Asked;
-use super::file::Scenario;
+use super::file::{Scenario, span};
 use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
-    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, ShutOut, Standing,
+    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, ShutOut, Standing, Storm,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -16,6 +16,7 @@ use overlay_proto::time::Time;
 use overlay_proto::{Config, Node};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -57,6 +58,11 @@ pub(super) struct Stage<'a> {
     pub(super) presence: Presence,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
+    pub(super) storm: Storm,
+    /// Of all log-ins, those that were granted during a flood.
+    pub(super) flooded: Option<Range<usize>>,
+    /// The supernodes that each user's device remembers, by their numbers.
+    pub(super) caches: Vec<Vec<u16>>,
     pub(super) shut_out: ShutOut,
     /// When the last that were cut off from a revocation were back.
     pub(super) healed: Option<Time>,
@@ -112,6 +118,8 @@ impl<'a> Stage<'a> {
             tree_steps: Vec::new(),
             children_soft: children,
             children_hard: children + children / 4,
+            logins_per_second: scenario.supernode.logins_per_second,
+            login_ramp: span(scenario.supernode.login_ramp_secs),
             verifier: verifier.clone(),
             #[cfg(feature = "seeded-bugs")]
             seeded_bug: scenario.seeded_bug,
@@ -119,9 +127,11 @@ impl<'a> Stage<'a> {
         };
         let mut network = dice(scenario.seed, Dice::Network);
         let places = Places::new(scenario.latency(), &mut network);
+        let mut world = World::new(places, scenario.transport());
+        world.set_work(scenario.work(), verifier.clone());
         Stage {
             scenario,
-            world: World::new(places, scenario.transport()),
+            world,
             population: Population::new(spec.supernodes, spec.peers),
             delivery: Delivery::default(),
             degree: Degree::new(spec.degree, hosts),
@@ -130,6 +140,9 @@ impl<'a> Stage<'a> {
             presence: Presence::default(),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
+            storm: Storm::default(),
+            flooded: None,
+            caches: vec![Vec::new(); spec.peers],
             shut_out: ShutOut::default(),
             healed: None,
             findings: Findings::default(),

@@ -1,6 +1,8 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
+use super::flood::Flood;
 use super::revoke::Revocations;
+use super::storm::Outage;
 use crate::world::{Crash, Mischief};
 use serde::{Deserialize, Serialize};
 
@@ -145,6 +147,10 @@ pub enum Step {
         #[serde(default)]
         under: Under,
     },
+    /// Nodes that belong to nobody ask for sessions, far more often than supernodes can look.
+    Flood(Flood),
+    /// Supernodes end, users crash and come back, and all want to log in at once.
+    Outage(Outage),
     /// The registrar shuts users out, who must be gone everywhere within the deadline.
     Revoke(Revocations),
     /// All supernodes and users that are down start again: the supernodes at their old addresses.
@@ -298,6 +304,8 @@ impl Step {
                 natural("per_peer", *per_peer)
             }
             Step::Churn(churn) => churn.check(),
+            Step::Flood(flood) => flood.check(),
+            Step::Outage(outage) => outage.check(),
             Step::Revoke(revoke) => revoke.check(),
             Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
             fault => fault.check_fault(),

@@ -48,6 +48,8 @@ impl Stage<'_> {
             Step::CrashSupernodes { count, how, under } => {
                 self.crash_supernodes(count, how, &under)
             }
+            Step::Flood(ref flood) => self.flood(flood),
+            Step::Outage(ref outage) => self.outage(outage),
             Step::Restart { under } => self.restart(&under),
             Step::Settle { limit_secs } => self.settle(span(limit_secs)),
             Step::Lookups { count, over_secs } => self.lookups(count, span(over_secs)),

@@ -79,7 +79,7 @@ impl Stage<'_> {
         self.settle_after(name, &under.talk(), span(under.limit_secs))
     }
 
-    fn begin(&mut self, name: &'static str, for_secs: f64) -> Time {
+    pub(super) fn begin(&mut self, name: &'static str, for_secs: f64) -> Time {
         self.phase(name);
         (self.crashed, self.era) = (true, Era::During);
         self.now() + span(for_secs)

@@ -21,6 +21,7 @@ impl Stage<'_> {
         if figures.partial {
             return findings;
         }
+        findings.extend(&self.storm.verdict(&self.series));
         let bars = &self.scenario.bars;
         findings.extend(&self.delivery.verdict(now, bars.delivered_before_repair));
         findings.extend(&self.liveness.verdict(&self.standing, now));
@@ -56,6 +57,7 @@ impl Stage<'_> {
         self.tell_of_walks(&mut figures);
         self.tell_of_upkeep(&mut figures);
         self.tell_of_waits(&mut figures);
+        self.tell_of_storm(&mut figures);
         self.tell_of_outcasts(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
@@ -131,6 +133,30 @@ impl Stage<'_> {
         (figures.login_ms_p50, figures.login_ms_p99) =
             (logins.quantile(0.5), logins.quantile(0.99));
         figures.lookup_ms_p50 = Sample::millis(self.liveness.lookups()).quantile(0.5);
+    }
+
+    fn tell_of_storm(&self, figures: &mut Figures) {
+        if let Some(flooded) = self.flooded.clone() {
+            let logins = Sample::millis(&self.liveness.logins()[flooded.clone()]);
+            figures.flood_logins = Some(flooded.len());
+            (figures.flood_login_ms_p50, figures.flood_login_ms_p99) =
+                (logins.quantile(0.5), logins.quantile(0.99));
+        }
+        let Some(storm) = self.storm.figures(&self.series) else { return };
+        [figures.storm_secs_to_50, figures.storm_secs_to_99, figures.storm_secs_to_100] =
+            storm.secs_to;
+        figures.storm_logins_per_second_peak = Some(storm.logins_per_second_peak);
+        figures.storm_goodput_min = storm.goodput_min;
+        figures.storm_attempts_per_client = Some(storm.attempts_per_client);
+        figures.storm_attempts_per_client_peak = Some(storm.attempts_per_client_peak);
+        figures.storm_refused = Some(storm.refused);
+        figures.storm_refused_per_second_peak = Some(storm.refused_per_second_peak);
+        figures.storm_supernodes_lost = Some(storm.supernodes_lost);
+        figures.storm_homes_given_up = Some(storm.homes_given_up);
+        figures.storm_line_secs_max = Some(self.world.longest_line().0 as f64 / 1e6);
+        figures.supernode_signatures_per_login = (self.storm.logins() > 0)
+            .then(|| self.world.signatures_worked_on() as f64 / self.storm.logins() as f64);
+        figures.storm_warning_secs = storm.warning_secs;
     }
 
     fn tell_of_outcasts(&self, figures: &mut Figures) {

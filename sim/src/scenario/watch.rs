@@ -54,6 +54,12 @@ impl Stage<'_> {
             whole: self.standing.whole(),
             control_bytes: self.world.tally().class(Class::Control).bytes,
             labels: self.changes.labels(),
+            on_line: self.standing.logged_in(),
+            asked: self.storm.asked(),
+            refused: self.storm.refused(),
+            logins: self.storm.logins(),
+            supernodes: self.storm.supernodes(),
+            capacity: self.storm.capacity(self.scenario.capacity(), self.now()),
         });
     }
 
@@ -90,12 +96,14 @@ impl Stage<'_> {
         self.presence.see(sighting, &self.population);
         self.shut_out.see(sighting, &self.population);
         let world = &self.world;
+        self.storm.see(sighting, &self.population, |host| world.is_alive(host));
         if let Some(node) = world.machine(sighting.host) {
             self.promise.see(sighting, node.routes());
         }
         self.changes.see(sighting, &self.population, |host| world.is_alive(host));
         match &sighting.what {
             Seen::Event(Event::Escalated { .. }) => self.escalations += 1,
+            Seen::Event(Event::HostsChanged(hosts)) => self.remembers(sighting.host, hosts),
             Seen::Reply(id, Reply::Registered { chain }) if *id == Asked::Register.id() => {
                 self.registered(sighting.host, chain);
             }

@@ -3,7 +3,7 @@
 use super::links::End;
 use super::passage;
 use super::queue::Happening;
-use super::{Life, Machine, Seen, Sighting, World};
+use super::{Life, Machine, Seen, Sighting, Tally, World};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::io::{Input, Output};
 use overlay_proto::time::{Span, Time};
@@ -11,7 +11,7 @@ use overlay_proto::wire::TransportAddress;
 
 impl<M: Machine> World<M> {
     /// The driver's loop: one input, all outputs, the next deadline.
-    pub(super) fn take(&mut self, host: u32, input: Input) {
+    pub(super) fn handle(&mut self, host: u32, input: Input) {
         // Out of its place and back: outputs are carried out while the machine is polled.
         let Some(mut machine) = self.hosts[host as usize].machine.take() else { return };
         self.tally.events += 1;
@@ -47,6 +47,9 @@ impl<M: Machine> World<M> {
             Output::HangUp { link } => self.hang_up(link),
             Output::Send { link, class, frame } => {
                 self.tally.sent(class, &frame);
+                if Tally::is_login(&frame) {
+                    self.saw(host, Seen::AskedIn);
+                }
                 self.send(host, link, frame);
             }
             Output::Store { id, request } => {

@@ -21,6 +21,19 @@ pub struct Checks {
     pub asked: u64,
     /// Of them, those that were not remembered and cost an Ed25519 verification.
     pub verified: u64,
+    /// Signatures that nodes made.
+    pub made: u64,
+}
+
+impl Checks {
+    /// What there was since an earlier look.
+    pub fn since(&self, before: &Checks) -> Checks {
+        Checks {
+            asked: self.asked - before.asked,
+            verified: self.verified - before.verified,
+            made: self.made - before.made,
+        }
+    }
 }
 
 /// Remembers the answers of [`StrictVerifier`].
@@ -99,7 +112,9 @@ impl Memory {
 impl Verify for MemoVerifier {
     fn made(&self, key: &[u8; 32], tagged: &[u8], signature: &Signature) {
         let question = question(key, tagged, signature);
-        self.memory().remember(question, true, self.answers_max);
+        let mut memory = self.memory();
+        memory.checks.made += 1;
+        memory.remember(question, true, self.answers_max);
     }
 
     fn verify(&self, key: &[u8; 32], tagged: &[u8], signature: &Signature) -> bool {
@@ -137,7 +152,7 @@ mod tests {
             assert!(!memo.verify(&key.public(), &Domain::Register.tagged(b"text"), &good));
             assert!(!memo.verify(&[1; 32], &tagged, &good));
         }
-        assert_eq!(memo.checks(), Checks { asked: 9, verified: 3 });
+        assert_eq!(memo.checks(), Checks { asked: 9, verified: 3, made: 0 });
     }
 
     #[test]
@@ -146,9 +161,9 @@ mod tests {
         let key = SecretKey::from_bytes([7; 32]);
         let good = key.sign_before(&memo, Domain::Login, b"text");
         assert!(memo.verify(&key.public(), &Domain::Login.tagged(b"text"), &good));
-        assert_eq!(memo.checks(), Checks { asked: 1, verified: 0 });
+        assert_eq!(memo.checks(), Checks { asked: 1, verified: 0, made: 1 });
         assert!(!memo.verify(&key.public(), &Domain::Login.tagged(b"other"), &good));
-        assert_eq!(memo.checks(), Checks { asked: 2, verified: 1 });
+        assert_eq!(memo.checks(), Checks { asked: 2, verified: 1, made: 1 });
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod queue;
 mod realm;
 mod tally;
 mod trace;
+mod work;
 
 pub use adversary::Mischief;
 pub use crash::Crash;
@@ -23,6 +24,7 @@ pub use memo::{Checks, MemoVerifier};
 pub use passage::Passage;
 pub use realm::Realm;
 pub use tally::{Count, Tally};
+pub use work::Work;
 
 use crate::net::Places;
 use adversary::Adversaries;
@@ -37,6 +39,7 @@ use overlay_proto::time::{Span, Time};
 use overlay_proto::wire::TransportAddress;
 use queue::{Happening, Queue};
 use trace::Trace;
+use work::Workshop;
 
 /// What runs on a host: the contract of DESIGN, section 3.
 pub trait Machine {
@@ -105,6 +108,8 @@ pub enum Seen {
     Event(Event),
     /// A packet that it has put on a link, which no application sees.
     Passed(Box<Passage>),
+    /// It has asked a supernode for a session.
+    AskedIn,
 }
 
 /// Whether a host runs, and if not, how it ended.
@@ -145,6 +150,7 @@ pub struct World<M> {
     trace: Trace,
     faults: Faults,
     adversaries: Adversaries,
+    workshop: Workshop,
     sightings: Vec<Sighting>,
 }
 
@@ -168,6 +174,7 @@ impl<M: Machine> World<M> {
             trace: Trace::new(),
             faults: Faults::default(),
             adversaries: Adversaries::default(),
+            workshop: Workshop::default(),
             sightings: Vec::new(),
         }
     }
@@ -305,6 +312,7 @@ impl<M: Machine> World<M> {
                 self.give(host, kind::STORED, &id.0.to_le_bytes(), Input::Stored { id, answer });
             }
             Happening::Wake { host } => self.wake(host),
+            Happening::CoreFree { host } => self.work_on(host),
         }
     }
 
@@ -329,6 +337,9 @@ impl<M: Machine> World<M> {
         }
         let delay = self.places.one_way(dialler, target);
         match self.life_seen(dialler, target) {
+            Life::Alive if self.is_crowded(target) => {
+                self.queue.push(self.now + delay, Happening::DialFailed { host: dialler, dial });
+            }
             Life::Alive => {
                 let at = self.links.open(dialler, target, delay, self.now);
                 self.tally.links += 1;

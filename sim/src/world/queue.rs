@@ -30,6 +30,8 @@ pub(super) enum Happening {
     Stored { host: u32, id: StoreId, answer: StoreAnswer },
     /// A node wants to be woken.
     Wake { host: u32 },
+    /// The core of a working host is free.
+    CoreFree { host: u32 },
 }
 
 #[derive(Debug)]

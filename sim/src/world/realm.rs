@@ -81,6 +81,23 @@ impl Realm {
         Arc::new(identity)
     }
 
+    /// Somebody with the certificates of a user, which are no secret, and one for its own device
+    /// that it has signed itself.
+    pub fn impostor(&mut self, name: &Name) -> Arc<Identity> {
+        let mut identity = (*self.user(name)).clone();
+        let device = SecretKey::generate(&mut self.rng);
+        let (realm, subject) = (identity.realm, device.public());
+        let forger = SecretKey::generate(&mut self.rng);
+        let number = self.next_serial();
+        if let Some(chain) = identity.user.as_mut().and_then(|user| user.chain.as_mut()) {
+            let forged =
+                Certificate::issue(&forger, realm, Role::Device, subject, None, number, validity());
+            Arc::make_mut(chain).device = forged;
+        }
+        identity.device = device;
+        Arc::new(identity)
+    }
+
     /// A newcomer: keys without certificates, to be registered through the protocol.
     pub fn newcomer(&mut self) -> Arc<Identity> {
         Arc::new(self.draw_user())

@@ -1,7 +1,10 @@
 //! What the world counts of its traffic.
 
 use overlay_proto::wire::packet::PACKET_MARK;
-use overlay_proto::wire::{Class, codec};
+use overlay_proto::wire::{Class, Message, codec};
+
+/// How a log-in begins: an array of two, the first the message's number.
+const LOGIN: [u8; 2] = [0x82, 12];
 
 /// Frames and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -71,6 +74,12 @@ impl Tally {
                 _ => codec::decode_message(frame).map_or("unreadable", |message| message.name()),
             });
         }
+    }
+
+    /// Whether a frame asks a supernode for a session; not for one to fall back on.
+    pub(super) fn is_login(frame: &[u8]) -> bool {
+        let login = || codec::decode_message(frame);
+        frame.get(..2) == Some(&LOGIN) && matches!(login(), Ok(Message::Login(l)) if !l.warm)
     }
 
     pub(super) fn lost(&mut self, bytes: usize) {

@@ -10,6 +10,10 @@ pub const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// not ready may be asked nothing, and could not show otherwise that the disk is there again.
 pub const STORE_FAILED_FOR: Duration = Duration::from_secs(60);
 
+/// A newcomer that would wait so many seconds is better off elsewhere: half of the longest wait
+/// that anybody is told.
+pub const LINE_SECS_MAX: u16 = 30;
+
 /// Why a supernode can do no work, or takes no more of it. Each is a line of `/readyz`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
@@ -33,6 +37,9 @@ pub enum Unready {
         /// The hard limit.
         most: usize,
     },
+    /// More want to log in than it can look at.
+    #[error("it is overloaded: a newcomer waits {0} s for its log-in; let it run, add a supernode")]
+    LongLine(u16),
 }
 
 /// Everything that stands against work; empty for one that is ready.
@@ -45,6 +52,7 @@ pub(crate) fn unready(seen: &Seen, store_failed: Option<Duration>) -> Vec<Unread
         (seen.addresses == 0).then_some(Unready::NotListening),
         node.draining.then_some(Unready::Draining),
         overloaded.then_some(Unready::Overloaded { peers: node.children, most: node.peers_hard }),
+        (node.line_secs >= LINE_SECS_MAX).then_some(Unready::LongLine(node.line_secs)),
     ];
     all.into_iter().flatten().collect()
 }

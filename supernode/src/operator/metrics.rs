@@ -121,6 +121,11 @@ impl Seen {
         page.counter("logins_standby", "Warm links to a standby", counts.logins_standby)?;
         page.counter("logins_redirected", "Log-ins sent elsewhere", counts.logins_redirected)?;
         page.counter("logins_refused", "Log-ins refused, by status code", self.refusals())?;
+        let help = "Cookies given under load, to be shown at once";
+        page.counter("logins_challenged", help, counts.logins_challenged)?;
+        let (help, line) = ("Seconds that a newcomer has to wait", self.supernode.line_secs);
+        let seconds = Some(&Unit::Seconds);
+        page.write("login_line", help, seconds, MetricType::Gauge, u64::from(line).into())?;
         page.gauge(
             "login_attempts_recent",
             "Log-ins tried in the last one to two minutes",

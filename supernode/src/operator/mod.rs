@@ -5,7 +5,7 @@ mod listener;
 mod metrics;
 mod watched_store;
 
-pub use health::{ANSWER_MAX, STORE_FAILED_FOR, Unready};
+pub use health::{ANSWER_MAX, LINE_SECS_MAX, STORE_FAILED_FOR, Unready};
 pub use listener::{ListenerError, OperatorListener, Watch};
 pub use metrics::{CONTENT_TYPE, Seen, render};
 pub use watched_store::{StoreHealth, WatchedStore};

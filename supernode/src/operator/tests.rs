@@ -1,3 +1,5 @@
+mod documents;
+
 use super::*;
 use crate::realm;
 use crate::store::{Registration, SqliteStore};
@@ -5,7 +7,7 @@ use overlay_node::data::system_rng;
 use overlay_node::driver::{self, Counters, Handle, Listen, Options, Store};
 use overlay_proto::Config;
 use overlay_proto::id::RealmId;
-use overlay_proto::identity::{Contact, Identity, SecretKey, UserKeys};
+use overlay_proto::identity::{Contact, Identity, SecretKey, UserKeys, UserSecret};
 use overlay_proto::io::{Command, Reply, StoreAnswer};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
@@ -59,7 +61,7 @@ impl World {
         let identity = Identity {
             realm: self.realm,
             device: key(),
-            user: Some(UserKeys { key: key(), chain: None }),
+            user: Some(UserKeys { key: UserSecret::Here(key()), chain: None }),
             supernode: None,
         };
         let home = Contact { node: self.supernode.id(), addresses: self.supernode.addresses() };
@@ -112,6 +114,8 @@ fn expected(seen: &Seen) -> BTreeMap<String, u64> {
         ("logins_admitted_total", counts.logins_admitted),
         ("logins_standby_total", counts.logins_standby),
         ("logins_redirected_total", counts.logins_redirected),
+        ("logins_challenged_total", counts.logins_challenged),
+        ("login_line_seconds", u64::from(node.line_secs)),
         ("login_attempts_recent", counts.recent_attempts),
         ("login_clients_recent", counts.recent_clients),
         ("requests_refused_total", node.refused),
@@ -215,9 +219,10 @@ fn no_two_metrics_are_mixed_up() {
         "links": next(), "free_slots": next(), "trees_owned": next(), "escalated": next(),
         "logins": next(), "refused": next(), "members": [], "uptime_secs": next(),
         "peers_soft": next(), "peers_hard": next(), "standby_links": next(), "strangers": next(),
+        "line_secs": next(),
         "requests_open": next(), "finds_open": next(), "store_open": next(), "counters": {
             "logins_tried": next(), "logins_admitted": next(), "logins_standby": next(),
-            "logins_redirected": next(), "recent_attempts": next(), "recent_clients": next(),
+            "logins_redirected": next(), "logins_challenged": next(), "recent_attempts": next(), "recent_clients": next(),
             "registered": next(), "slots_spliced": next(), "slots_paired": next(),
             "relinked": next(), "swapped": next(), "places_issued": next(),
             "lookups_answered": next(),
@@ -292,4 +297,8 @@ async fn each_reason_not_to_be_ready_is_told() {
     let most = busy.supernode.peers_hard;
     let overloaded = Unready::Overloaded { peers: most, most };
     assert_eq!(health::unready(&busy, None), [Unready::Draining, overloaded]);
+    busy.supernode.draining = false;
+    busy.supernode.children = 0;
+    busy.supernode.line_secs = health::LINE_SECS_MAX;
+    assert_eq!(health::unready(&busy, None), [Unready::LongLine(health::LINE_SECS_MAX)]);
 }

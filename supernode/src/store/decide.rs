@@ -1,6 +1,6 @@
 //! What each request comes to, inside the writer's transaction.
 
-use super::{Registration, User, revocations};
+use super::{Registration, User, looks, revocations};
 use overlay_proto::id::{NodeId, UserKey};
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
@@ -72,6 +72,9 @@ async fn claim_name(
         Some(_) => return Ok(StoreAnswer::Taken),
         None if !policy.admits(code) => return Ok(StoreAnswer::WrongCode),
         None => {}
+    }
+    if !looks::take(connection, name).await? {
+        return Ok(StoreAnswer::Taken);
     }
     let (serial,): (i64,) = sqlx::query_as(
         "INSERT INTO names (name, user_key, registered_at) VALUES (?, ?, ?) RETURNING serial",

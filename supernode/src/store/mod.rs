@@ -6,6 +6,7 @@
 
 mod decide;
 mod error;
+mod looks;
 mod open;
 mod revocations;
 mod writer;

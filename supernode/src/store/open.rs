@@ -1,6 +1,7 @@
 //! From a path to a connection on which promises can be kept.
 
 use super::error::StoreError;
+use super::looks;
 use overlay_proto::id::RealmId;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -49,6 +50,7 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, StoreError> {
         return Err(StoreError::Damaged { path: path.to_owned(), detail: verdict });
     }
     migrate(path, &mut connection).await?;
+    looks::complete(&mut connection).await.map_err(failed)?;
     restrict(path).map_err(|source| StoreError::NoAccess { path: path.to_owned(), source })?;
     Ok(connection)
 }
