@@ -2,8 +2,8 @@
 
 use crate::coordinates::Label;
 use crate::id::{NodeId, ShortId};
+use crate::status::Status;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// A peer at a glance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,6 +122,15 @@ pub struct SupernodeView {
     pub counters: CountersView,
 }
 
+/// How often something was refused for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalsView {
+    /// The reason.
+    pub status: Status,
+    /// How often.
+    pub count: u64,
+}
+
 /// What a supernode has done since its start. Of the log-ins tried each is admitted, a standby's,
 /// redirected or refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +148,7 @@ pub struct CountersView {
     /// Those that were sent to other supernodes.
     pub logins_redirected: u64,
     /// Those that were refused, by status code.
-    pub logins_refused: BTreeMap<u16, u64>,
+    pub logins_refused: Vec<RefusalsView>,
     /// Log-ins tried in the last one to two minutes.
     pub recent_attempts: u64,
     /// About how many nodes made those attempts, within some 3 %.

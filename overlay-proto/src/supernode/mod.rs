@@ -1,6 +1,7 @@
 //! The supernode role: admission, registry, directory, topology, membership.
 
 mod admission;
+mod asking;
 mod child;
 mod children;
 mod counters;

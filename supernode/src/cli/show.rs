@@ -92,7 +92,7 @@ fn done_rows(node: &SupernodeView) -> Vec<(&'static str, String)> {
     let refused: Vec<String> = counts
         .logins_refused
         .iter()
-        .map(|(code, count)| format!("{count} for {}", Status(*code)))
+        .map(|refused| format!("{} for {}", refused.count, refused.status))
         .collect();
     let refused = if refused.is_empty() { "none refused".to_owned() } else { refused.join(", ") };
     vec![
@@ -218,7 +218,7 @@ mod tests {
             "node": "n", "realm": "r", "registrar": true, "children": 5, "locations": 6,
             "links": 40, "free_slots": 0, "trees_owned": 8, "escalated": 1, "logins": 5,
             "refused": 2, "members": [], "uptime_secs": 7_200, "peers_soft": 800,
-            "peers_hard": 1000, "counters": { "logins_tried": 9, "logins_refused": { "410": 2 } },
+            "peers_hard": 1000, "counters": { "logins_tried": 9, "logins_refused": [{ "status": 410, "count": 2 }] },
         });
         let status: SupernodeStatus = serde_json::from_value(node).expect("a status");
         let shown = glance(&status);

@@ -11,6 +11,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The type of what [`render`] writes.
@@ -143,12 +144,11 @@ impl Seen {
     /// Every code that may come, so that a first refusal is seen as a rise from zero.
     fn refusals(&self) -> Values {
         let refused = &self.supernode.counters.logins_refused;
-        let mut codes: Vec<u16> = refused.keys().copied().collect();
-        codes.extend(Status::ALL.iter().map(|status| status.0).filter(|code| *code >= 400));
-        codes.sort_unstable();
-        codes.dedup();
-        let count = |code: u16| (code.to_string(), refused.get(&code).copied().unwrap_or(0));
-        Values::By("status", codes.into_iter().map(count).collect())
+        let known = Status::ALL.iter().filter(|status| status.0 >= 400);
+        let mut counts: BTreeMap<u16, u64> = known.map(|status| (status.0, 0)).collect();
+        counts.extend(refused.iter().map(|refused| (refused.status.0, refused.count)));
+        let sample = |(code, count): (u16, u64)| (code.to_string(), count);
+        Values::By("status", counts.into_iter().map(sample).collect())
     }
 
     fn peers(&self, page: &mut Page<'_>) -> fmt::Result {
