@@ -385,6 +385,41 @@ pub enum Event {
     },
 }
 
+macro_rules! event_names {
+    ($($variant:ident = $name:literal,)*) => {
+        impl Event {
+            /// The names of all events, in the order of the variants: the vocabulary of the logs.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// What the event is called in logs.
+            pub fn name(&self) -> &'static str {
+                match self { $(Event::$variant { .. } => $name,)* }
+            }
+        }
+    };
+}
+
+event_names! {
+    LoggedIn = "logged_in",
+    HomeLost = "home_lost",
+    LoggedOut = "logged_out",
+    Received = "received",
+    NeighbourUp = "neighbour_up",
+    NeighbourDown = "neighbour_down",
+    Placed = "placed",
+    Escalated = "escalated",
+    ChildIn = "child_in",
+    ChildOut = "child_out",
+    Registered = "registered",
+    MemberUp = "member_up",
+    MemberDown = "member_down",
+    HostsChanged = "hosts_changed",
+    RevocationsChanged = "revocations_changed",
+    DeviceAdded = "device_added",
+    Renewed = "renewed",
+    Refused = "refused",
+}
+
 /// A text, with what is proven of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedText {

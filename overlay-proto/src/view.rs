@@ -2,6 +2,7 @@
 
 use crate::coordinates::Label;
 use crate::id::{NodeId, ShortId};
+use crate::status::Status;
 use serde::{Deserialize, Serialize};
 
 /// A peer at a glance.
@@ -83,6 +84,89 @@ pub struct SupernodeView {
     pub refused: u64,
     /// The other supernodes.
     pub members: Vec<MemberView>,
+    /// Seconds since the start.
+    #[serde(default)]
+    pub uptime_secs: u64,
+    /// Whether it sends its peers elsewhere, to stop.
+    #[serde(default)]
+    pub draining: bool,
+    /// Peers from which on newcomers are sent elsewhere, if others have fewer.
+    #[serde(default)]
+    pub peers_soft: usize,
+    /// Peers from which on nobody is taken in any more.
+    #[serde(default)]
+    pub peers_hard: usize,
+    /// Slots of each peer.
+    #[serde(default)]
+    pub degree: usize,
+    /// Peers of others that would log in here if their home failed.
+    #[serde(default)]
+    pub standby_links: usize,
+    /// Links whose other end has not greeted yet.
+    #[serde(default)]
+    pub strangers: usize,
+    /// Seconds that a newcomer has to wait until it is looked at.
+    #[serde(default)]
+    pub line_secs: u16,
+    /// Questions to other supernodes about links, without an answer yet.
+    #[serde(default)]
+    pub requests_open: usize,
+    /// Searches for locations under way.
+    #[serde(default)]
+    pub finds_open: usize,
+    /// Registrations that wait for the store.
+    #[serde(default)]
+    pub store_open: usize,
+    /// What it has done.
+    #[serde(default)]
+    pub counters: CountersView,
+}
+
+/// How often something was refused for one reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalsView {
+    /// The reason.
+    pub status: Status,
+    /// How often.
+    pub count: u64,
+}
+
+/// What a supernode has done since its start. Of the log-ins tried each is admitted, a standby's,
+/// redirected or refused.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CountersView {
+    /// Log-ins that were answered, but for those challenged.
+    pub logins_tried: u64,
+    /// Log-ins under load that were given a cookie to show at once: they come again, and are
+    /// counted then.
+    pub logins_challenged: u64,
+    /// Those that got a session.
+    pub logins_admitted: u64,
+    /// Those that asked for a warm link to a standby, and got it.
+    pub logins_standby: u64,
+    /// Those that were sent to other supernodes.
+    pub logins_redirected: u64,
+    /// Those that were refused, by status code.
+    pub logins_refused: Vec<RefusalsView>,
+    /// Log-ins tried in the last one to two minutes.
+    pub recent_attempts: u64,
+    /// About how many nodes made those attempts, within some 3 %.
+    pub recent_clients: u64,
+    /// Names given out.
+    pub registered: u64,
+    /// Free slots of its peers that were filled by cutting a link.
+    pub slots_spliced: u64,
+    /// Free slots of its peers that were filled with another free slot.
+    pub slots_paired: u64,
+    /// Slots of its peers that got another neighbour, for a splice or at another home's wish.
+    pub relinked: u64,
+    /// Pairs of links that have swapped ends.
+    pub swapped: u64,
+    /// Places signed and sent.
+    pub places_issued: u64,
+    /// Peers' look-ups that were answered, whatever the answer.
+    pub lookups_answered: u64,
 }
 
 /// One supernode as another sees it.
@@ -96,6 +180,27 @@ pub struct MemberView {
     pub children: u32,
     /// Where it listens.
     pub addresses: Vec<String>,
+    /// Whether it registers users.
+    #[serde(default)]
+    pub registrar: bool,
+    /// Whether it sends its peers elsewhere, to stop.
+    #[serde(default)]
+    pub draining: bool,
+    /// Links that its peers have up.
+    #[serde(default)]
+    pub links: u32,
+    /// Free slots of its peers.
+    #[serde(default)]
+    pub free_slots: u32,
+    /// Round-trip time in milliseconds, once measured; of the two ends the one measures that dialled.
+    #[serde(default)]
+    pub rtt_ms: Option<f64>,
+    /// Seconds since it was heard of last; since it was told of, if it never was.
+    #[serde(default)]
+    pub heard_secs: u64,
+    /// Seconds that its link is up, if it is.
+    #[serde(default)]
+    pub up_secs: Option<u64>,
 }
 
 /// One peer of a supernode.
@@ -113,6 +218,12 @@ pub struct ChildView {
     pub online_secs: u64,
     /// Where it is linked from.
     pub address: String,
+    /// Slots there are.
+    #[serde(default)]
+    pub degree: usize,
+    /// Seconds that the session lasts unless renewed.
+    #[serde(default)]
+    pub lease_secs: u64,
 }
 
 /// A peer's place and what it believes of those around it, for checks that compare the two.

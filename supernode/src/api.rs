@@ -17,6 +17,7 @@ use overlay_proto::status::Status;
 use overlay_proto::view::{ChildView, SupernodeView};
 use overlay_proto::wire::TransportAddress;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 /// What the routes work on.
@@ -32,6 +33,8 @@ pub struct Admin {
     pub feed: Feed,
     /// The registrar's store, if it is one and has not ended.
     pub store: Option<Weak<RegistrarStore>>,
+    /// Where its metrics are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A running supernode: `GET /v1/status`.
@@ -43,6 +46,9 @@ pub struct SupernodeStatus {
     pub process: u32,
     /// Where it can be dialled.
     pub addresses: Vec<String>,
+    /// Where `/metrics`, `/healthz` and `/readyz` are served, if they are.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
     /// The role.
     #[serde(flatten)]
     pub supernode: SupernodeView,
@@ -74,6 +80,7 @@ async fn status(State(admin): State<Admin>) -> Result<Json<SupernodeStatus>, Api
         version: env!("CARGO_PKG_VERSION").to_owned(),
         process: std::process::id(),
         addresses: admin.handle.addresses().iter().map(ToString::to_string).collect(),
+        metrics: admin.metrics,
         supernode: view,
     }))
 }

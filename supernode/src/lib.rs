@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod operator;
 pub mod realm;
 mod revocations_api;
 pub mod store;

@@ -1,8 +1,8 @@
 //! The one loop: everything that happens to a node goes through here, one after the other.
 
-use super::Store;
 use super::clock::{self, Clock};
 use super::handle::Request;
+use super::{Store, event_log};
 use crate::transport::{Arrival, HANG_UP_PATIENCE, Outbox, Refused, Tally, Transport};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, LinkId, StoreId};
@@ -138,8 +138,11 @@ impl EventLoop {
             Request::Give(input) => self.give(input),
             Request::Look(look) => look(&self.node),
             Request::Counters(answer) => {
-                let up = self.links.values().filter(|link| matches!(link, LinkState::Up(_)));
-                let _ = answer.send(self.tally.read(up.count() as u64));
+                let up = self.links.values().filter_map(|link| match link {
+                    LinkState::Up(outbox) => Some(&**outbox),
+                    LinkState::HangingUp => None,
+                });
+                let _ = answer.send(self.tally.read(up));
             }
             // The loop itself sees to it.
             Request::End => {}
@@ -187,10 +190,7 @@ impl EventLoop {
                 }
             }
             Output::Event(event) => {
-                match &event {
-                    Event::Refused { node, status } => info!(?node, %status, "refused"),
-                    event => debug!(?event, "event"),
-                }
+                event_log::log(&event);
                 // Without a receiver nobody wants to know.
                 let _ = self.events.send(event);
             }

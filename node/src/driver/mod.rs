@@ -4,6 +4,7 @@
 //! given to the core, with the time of day.
 
 mod clock;
+mod event_log;
 mod event_loop;
 mod handle;
 mod start;

@@ -65,6 +65,14 @@ impl Outbox {
         Ok(())
     }
 
+    /// Frames that wait, and their bytes.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let queues = self.lock();
+        let sum =
+            |(frames, bytes), queue: &Queue| (frames + queue.frames.len(), bytes + queue.bytes);
+        queues.classes.iter().fold((0, 0), sum)
+    }
+
     /// Takes no more frames. The writer ends when it has sent what is queued.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
@@ -164,6 +172,8 @@ mod tests {
             }
             assert_eq!(outbox.push(class, vec![1]), Err(Refused::Full));
         }
+        let all = Class::ALL.map(queued_max).iter().sum();
+        assert_eq!(outbox.waiting(), (all, all));
         let outbox = Outbox::default();
         let largest = QUEUED_BYTES_MAX / FRAME_BYTES_MAX;
         let taken = (0..200).filter(|_| outbox.push(Class::Bulk, vec![0; FRAME_BYTES_MAX]).is_ok());

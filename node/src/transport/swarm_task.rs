@@ -208,6 +208,7 @@ impl SwarmTask {
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 info!(remote = %send_back_addr, %error, "inbound connection refused");
+                Tally::add(&self.tally.handshakes_failed, 1);
                 Ok(())
             }
             SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => {
@@ -229,6 +230,7 @@ impl SwarmTask {
     ) {
         // Others have been denied by the behaviour.
         let Some(node) = node_of(&peer) else { return };
+        Tally::add(&self.tally.handshakes, 1);
         let remote = shown_address(endpoint.get_remote_address());
         let dial = self.dials.remove(&connection);
         self.linkless.insert(connection, Linkless { node, remote, dial });

@@ -1,5 +1,6 @@
 //! What the links have carried so far.
 
+use super::outbox::Outbox;
 use overlay_proto::wire::Class;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,18 @@ pub struct Counters {
     pub links: u64,
     /// Dials that led to nothing.
     pub dials_failed: u64,
+    /// Handshakes that were completed, of either direction: connections that proved their keys.
+    #[serde(default)]
+    pub handshakes: u64,
+    /// Inbound connections that were refused or failed in their handshake.
+    #[serde(default)]
+    pub handshakes_failed: u64,
+    /// Frames that wait now to be written, on all links.
+    #[serde(default)]
+    pub queued_frames: u64,
+    /// Bytes of those frames.
+    #[serde(default)]
+    pub queued_bytes: u64,
 }
 
 /// The counters while they count, shared by the links' tasks and the loop.
@@ -32,6 +45,8 @@ pub(crate) struct Tally {
     pub(crate) bytes_out: AtomicU64,
     pub(crate) dropped: [AtomicU64; Class::ALL.len()],
     pub(crate) dials_failed: AtomicU64,
+    pub(crate) handshakes: AtomicU64,
+    pub(crate) handshakes_failed: AtomicU64,
 }
 
 impl Tally {
@@ -41,9 +56,15 @@ impl Tally {
         counter.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// The counters now, with `links` up.
-    pub(crate) fn read(&self, links: u64) -> Counters {
+    /// The counters now, with the links that are up, and what waits on them.
+    pub(crate) fn read<'a>(&self, up: impl Iterator<Item = &'a Outbox>) -> Counters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (mut links, mut queued_frames, mut queued_bytes) = (0, 0, 0);
+        for (frames, bytes) in up.map(Outbox::waiting) {
+            links += 1;
+            queued_frames += frames as u64;
+            queued_bytes += bytes as u64;
+        }
         Counters {
             frames_in: read(&self.frames_in),
             frames_out: read(&self.frames_out),
@@ -52,6 +73,10 @@ impl Tally {
             dropped: [0, 1, 2, 3].map(|class| read(&self.dropped[class])),
             links,
             dials_failed: read(&self.dials_failed),
+            handshakes: read(&self.handshakes),
+            handshakes_failed: read(&self.handshakes_failed),
+            queued_frames,
+            queued_bytes,
         }
     }
 }

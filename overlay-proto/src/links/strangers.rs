@@ -27,7 +27,7 @@ impl Links {
     }
 
     /// Links that came to us and on which nothing but our own greeting has passed.
-    fn strangers(&self) -> impl Iterator<Item = (Time, LinkId, &Link)> {
+    pub(crate) fn strangers(&self) -> impl Iterator<Item = (Time, LinkId, &Link)> {
         self.iter().filter_map(|(id, link)| match &link.phase {
             Phase::Greeting { since, .. } if !link.dialled => Some((*since, id, link)),
             _ => None,

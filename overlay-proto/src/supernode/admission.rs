@@ -67,6 +67,7 @@ impl Supernode {
         self.bears(link, &login.chain);
         if login.warm {
             self.warm.insert(link);
+            self.counters.login_standby(node, cx.now);
             let answer = self.terms(cx, Status::ACCEPTED, node);
             cx.send(link, answer);
             return Ok(());
@@ -74,6 +75,7 @@ impl Supernode {
         let newcomer = login.coordinates.is_none() && !self.children.contains_key(&node);
         let nearer = if newcomer { self.nearer(cx, &login.rtts) } else { Vec::new() };
         if !nearer.is_empty() {
+            self.counters.login_redirected(node, cx.now);
             // The link stays: this one may turn out to be the nearest after all.
             let answer = self.terms(cx, Status::ASK_THERE, node);
             cx.send(link, LoginReply { redirect: nearer, ..without_names(answer) });
@@ -106,7 +108,7 @@ impl Supernode {
         {
             crate::links::dismiss(cx, old.link, Status::STALE);
         }
-        self.counters.logins += 1;
+        self.counters.login_admitted(node, cx.now);
         let answer = self.terms(cx, Status::OK, node);
         cx.send(link, answer);
         cx.event(Event::ChildIn { node, name: member.name });
@@ -206,8 +208,10 @@ impl Supernode {
             false => Vec::new(),
         };
         cx.send(link, LoginReply { redirect, retry_after_secs: secs, cookie, ..nothing(status) });
-        if !at_once {
-            self.counters.refused += 1;
+        if at_once {
+            self.counters.login_challenged();
+        } else {
+            self.counters.login_refused(node, status, cx.now);
             cx.hang_up(link);
             cx.event(Event::Refused { node, status });
         }
@@ -221,7 +225,7 @@ impl Supernode {
         status: Status,
         redirect: Vec<Contact>,
     ) {
-        self.counters.refused += 1;
+        self.counters.login_refused(node, status, cx.now);
         let retry_after_secs = if status == Status::OVERLOADED { FULL_AGAIN_SECS } else { 0 };
         cx.send(link, LoginReply { redirect, retry_after_secs, ..nothing(status) });
         cx.hang_up(link);

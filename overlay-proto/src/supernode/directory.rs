@@ -278,6 +278,7 @@ impl Supernode {
     fn found(&mut self, cx: &mut Context, purpose: Purpose, status: Status, found: Vec<Found>) {
         match purpose {
             Purpose::Answer { link, id } => {
+                self.counters.lookups += 1;
                 if cx.links.greeted(link).is_some() {
                     cx.send(link, LookupReply { id, status, found });
                 }

@@ -164,7 +164,7 @@ impl Members {
         self.alive().filter(|(_, m)| m.record.registrar).map(|(_, m)| contact(&m.record)).collect()
     }
 
-    pub fn views(&self) -> Vec<MemberView> {
+    pub fn views(&self, cx: &Context) -> Vec<MemberView> {
         self.known
             .iter()
             .map(|(node, member)| MemberView {
@@ -172,6 +172,20 @@ impl Members {
                 alive: member.link.is_some(),
                 children: member.load.children,
                 addresses: member.record.addresses.iter().map(ToString::to_string).collect(),
+                registrar: member.record.registrar,
+                draining: member.load.draining,
+                links: member.load.links,
+                free_slots: member.load.free_slots,
+                rtt_ms: member
+                    .link
+                    .and_then(|link| {
+                        let told = member.rtts.iter().find(|rtt| rtt.node == cx.me);
+                        let told = told.map(|rtt| Span(rtt.micros.into()));
+                        cx.links.get(link)?.rtt.or(told)
+                    })
+                    .map(Span::as_millis_f64),
+                heard_secs: cx.now.since(member.heard).as_millis() / 1_000,
+                up_secs: member.link.map(|_| cx.now.since(member.up_since).as_millis() / 1_000),
             })
             .collect()
     }

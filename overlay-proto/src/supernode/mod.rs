@@ -1,8 +1,10 @@
 //! The supernode role: admission, registry, directory, topology, membership.
 
 mod admission;
+mod asking;
 mod child;
 mod children;
+mod counters;
 mod damping;
 mod departure;
 mod directory;
@@ -34,6 +36,7 @@ use crate::wire::Message;
 use crate::wire::message::Standbys;
 use admission::gate::Gate;
 use children::Children;
+use counters::Counters;
 use damping::Damping;
 use directory::{Directory, Find};
 use members::Members;
@@ -80,13 +83,6 @@ pub(crate) struct Supernode {
     heartbeat_at: Time,
     heartbeats: u64,
     wake_at: Time,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    logins: u64,
-    refused: u64,
-    escalated: u64,
 }
 
 impl Supernode {
@@ -331,9 +327,21 @@ impl Supernode {
             free_slots: self.children.values().map(|child| self.offered(child)).sum(),
             trees_owned: self.trees.owned(),
             escalated: self.counters.escalated,
-            logins: self.counters.logins,
+            logins: self.counters.admitted,
             refused: self.counters.refused,
-            members: self.members.views(),
+            members: self.members.views(cx),
+            uptime_secs: self.members.up_for(cx.me, cx.now).as_millis() / 1_000,
+            draining: self.load(cx).draining,
+            peers_soft: cx.config.children_soft,
+            peers_hard: cx.config.children_hard,
+            degree: cx.config.degree,
+            standby_links: self.warm.len(),
+            strangers: cx.links.strangers().count(),
+            line_secs: self.gate.line_secs(cx),
+            requests_open: self.requests.len(),
+            finds_open: self.finds.len(),
+            store_open: self.pending.len(),
+            counters: self.counters.view(cx.now),
         }
     }
 
@@ -347,6 +355,8 @@ impl Supernode {
                 labels: child.labels.placed(),
                 online_secs: cx.now.since(child.since).as_millis() / 1_000,
                 address: cx.links.get(child.link).map(|l| l.remote.to_string()).unwrap_or_default(),
+                degree: child.slots.len(),
+                lease_secs: child.lease_until.since(cx.now).as_millis() / 1_000,
             })
             .collect()
     }

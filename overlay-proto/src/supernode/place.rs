@@ -88,6 +88,7 @@ impl Supernode {
             Coordinates::issue(&cx.identity.device, cx.verifier(), node, seq, slots, labels);
         child.coordinates = Some(coordinates.clone());
         let link = child.link;
+        self.counters.places += 1;
         cx.send(link, Assign { coordinates, contacts });
     }
 }

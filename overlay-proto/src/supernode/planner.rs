@@ -234,7 +234,10 @@ impl Supernode {
         };
         let (Some(contact_a), Some(contact_b)) = (contact(&a), contact(&b)) else { return false };
         let seated = self.children.get_mut(&a).is_some_and(|child| child.seat(contact_b, cx.now));
-        seated && self.children.get_mut(&b).is_some_and(|child| child.seat(contact_a, cx.now))
+        let both =
+            seated && self.children.get_mut(&b).is_some_and(|child| child.seat(contact_a, cx.now));
+        self.counters.paired += u64::from(seated) + u64::from(both);
+        both
     }
 
     pub(super) fn reserve(&mut self, cx: &Context, node: NodeId, count: usize) {

@@ -121,6 +121,7 @@ impl Supernode {
                     serial,
                     validity,
                 );
+                self.counters.registered += 1;
                 cx.event(Event::Registered { name });
                 Some(UserCertificates { registrar: registrar.certificate.clone(), user })
             }

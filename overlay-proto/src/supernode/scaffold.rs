@@ -212,7 +212,7 @@ impl Supernode {
         });
     }
 
-    fn load(&self, cx: &Context) -> Heartbeat {
+    pub(super) fn load(&self, cx: &Context) -> Heartbeat {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Heartbeat {
             children: count(self.children.len()),

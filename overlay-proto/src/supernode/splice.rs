@@ -107,6 +107,7 @@ impl Supernode {
         }
         let near = self.children.get_mut(&node)?;
         near.replace(other.contact.node.short(), joiner.clone(), cx.now);
+        self.counters.relinked += 2;
         let near = PeerContact { contact: near.contact.clone(), home: cx.me };
         Some(vec![near, other.clone()])
     }
@@ -147,8 +148,11 @@ impl Supernode {
         }
         for end in ends {
             let child = self.children.get_mut(&node);
-            if !child.is_some_and(|child| child.seat(end.clone(), cx.now)) {
-                self.release(cx, &end, node);
+            match child.is_some_and(|child| child.seat(end.clone(), cx.now)) {
+                // Two slots are reserved for a splice, one for a pair.
+                true if reserved == 2 => self.counters.spliced += 1,
+                true => self.counters.paired += 1,
+                false => self.release(cx, &end, node),
             }
         }
         self.planned(cx, node, found);
@@ -216,6 +220,7 @@ impl Supernode {
             let child = self.children.get_mut(&partner)?;
             child.seat(peer, cx.now).then(|| child.contact.clone())
         });
+        self.counters.paired += u64::from(seated.is_some());
         let status = if seated.is_some() { Status::OK } else { Status::STALE };
         let partner = seated.map(|contact| PeerContact { contact, home: cx.me });
         cx.send(link, PairReply { id: pair.id, status, partner });
@@ -234,6 +239,7 @@ impl Supernode {
         let done = self.children.get_mut(&relink.child).and_then(|child| {
             child.replace(relink.old, relink.new, cx.now).then(|| child.contact.clone())
         });
+        self.counters.relinked += u64::from(done.is_some());
         let status = if done.is_some() { Status::OK } else { Status::STALE };
         cx.send(link, RelinkReply { id: relink.id, status, child: done });
     }
@@ -255,6 +261,7 @@ impl Supernode {
             let replaced = near.replace(other.contact.node.short(), joiner.clone(), cx.now);
             replaced.then(|| PeerContact { contact: near.contact.clone(), home: cx.me })
         });
+        self.counters.relinked += u64::from(near.is_some());
         // Half a splice is still a link for the joiner.
         let ends = near.into_iter().chain(std::iter::once(far)).collect();
         self.cut_ends(cx, &joiner, &origin, Some(ends));

@@ -197,6 +197,7 @@ impl Supernode {
 
     /// `b` and `q` expect each other: our two peers follow.
     fn end_swap(&mut self, cx: &mut Context, swap: &Swap) {
+        self.counters.swapped += 1;
         let ends = [(swap.p, swap.q.contact.node, swap.a), (swap.a, swap.b.contact.node, swap.p)];
         for (node, old, new) in ends {
             let new = self.children.get(&new).map(|child| child.contact.clone());

@@ -33,7 +33,7 @@ pub enum SupernodeCommand {
     #[command(after_help = "Example: supernode init --listen 0.0.0.0:4002")]
     Init(InitArgs),
     /// Run the supernode of the data folder until Ctrl-C
-    #[command(after_help = "Example: supernode run")]
+    #[command(after_help = "Example: supernode run --metrics 127.0.0.1:9464")]
     Run(RunArgs),
     /// Make this machine a further supernode of a realm
     #[command(
@@ -166,6 +166,10 @@ pub struct RunArgs {
     /// The topology.
     #[command(flatten)]
     pub shape: Shape,
+    /// Serve /metrics, /healthz and /readyz over HTTP at this address, such as 127.0.0.1:9464
+    /// [default: not at all]
+    #[arg(long, env = "TRELLIS_METRICS", value_name = "IP:PORT")]
+    pub metrics: Option<SocketAddr>,
     /// End when standard input ends
     #[arg(long, hide = true)]
     pub exit_with_parent: bool,

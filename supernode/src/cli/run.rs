@@ -3,6 +3,7 @@
 use super::args::{self, RunArgs};
 use super::store::{self, registers};
 use crate::api::{Admin, admin_routes};
+use crate::operator::{OperatorListener, StoreHealth, Watch, WatchedStore};
 use crate::store::{RegistrarStore, Registration, RegistrationPolicy};
 use overlay_node::api::{ApiEvent, Feed, pump, serve};
 use overlay_node::cli::{Ending, Failure, Output, end_of_input, short};
@@ -11,6 +12,7 @@ use overlay_node::driver::{self, Options, Store};
 use overlay_node::settings;
 use overlay_proto::identity::Identity;
 use overlay_proto::status::Status;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -25,15 +27,21 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         lists.extend(store.revocations().await.map_err(|error| store::of_store(&error))?);
     }
     let identity = Arc::new(identity);
+    let store_health = StoreHealth::default();
     let handle = driver::start(Options {
         identity: identity.clone(),
         config: Arc::new(args.shape.config()),
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.place.listen, &args.place.announce),
-        store: store.clone().map(|store| store as Arc<dyn Store>),
+        store: store.clone().map(|store| {
+            Arc::new(WatchedStore::new(store, store_health.clone())) as Arc<dyn Store>
+        }),
     })
     .await?;
     handle.recall(lists, Vec::new()).await;
+    // Before anybody is told that it listens: who wants to be watched shall not run unwatched.
+    let watch = Watch { handle: handle.clone(), store: store_health };
+    let watched = watched_at(args.metrics, watch).await?;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), None);
     let realm = identity.realm.to_string();
@@ -43,6 +51,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         code: code.map(Into::into),
         feed: feed.clone(),
         store: store.as_ref().map(Arc::downgrade),
+        metrics: watched.as_ref().map(OperatorListener::address),
     };
     let server = serve(&folder.socket(), admin_routes(admin))?;
     let addresses: Vec<String> = handle.addresses().iter().map(ToString::to_string).collect();
@@ -66,13 +75,24 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         () = handle.shutdown() => {}
         () = ending.wished() => {}
     }
-    drop(handle);
+    drop((handle, watched));
     let _ = pumped.await;
     // The driver has let go of it; what was promised is synced already.
     if let Some(store) = store.and_then(Arc::into_inner) {
         store.close().await;
     }
     done
+}
+
+async fn watched_at(
+    address: Option<SocketAddr>,
+    watch: Watch,
+) -> Result<Option<OperatorListener>, Failure> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = OperatorListener::start(address, watch).await;
+    let listener = listener.map_err(|error| Failure::local(error.to_string()))?;
+    tracing::info!(address = %listener.address(), "metrics are served");
+    Ok(Some(listener))
 }
 
 async fn open_store(
@@ -111,10 +131,9 @@ async fn show_events(feed: &Feed, out: &Output) {
             Err(RecvError::Lagged(count)) => ApiEvent::Missed { count },
             Err(RecvError::Closed) => return,
         };
+        // The driver has them in the log already.
         if out.json {
             out.show(&event, String::new);
-        } else {
-            tracing::info!(?event);
         }
     }
 }

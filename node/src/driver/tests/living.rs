@@ -43,6 +43,7 @@ async fn a_peer_logs_in_and_is_seen() {
     assert_eq!(peer.supernode_view().await, None);
     let counters = peer.counters().await;
     assert_eq!((counters.links, counters.dropped), (1, [0; 4]));
+    assert!(counters.handshakes >= 1, "{counters:?}");
     assert!(counters.frames_in >= 2 && counters.frames_out >= 2);
 }
 

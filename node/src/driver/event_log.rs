@@ -1,0 +1,23 @@
+//! How events come into the log: each by its name, with what identifies it, and never a text.
+
+use overlay_proto::io::Event;
+use tracing::{debug, info};
+
+/// Logs `event`. What an operator of a quiet realm wants to read is information, the rest is for
+/// those who look for a mistake.
+pub(super) fn log(event: &Event) {
+    let name = event.name();
+    match event {
+        Event::Refused { node, status } => info!(event = name, ?node, %status),
+        Event::Registered { name: user } => info!(event = name, %user),
+        Event::MemberUp { node } | Event::MemberDown { node } => info!(event = name, ?node),
+        Event::RevocationsChanged(lists) => info!(event = name, lists = lists.len()),
+        Event::Renewed { until } => info!(event = name, until_ms = until.0),
+        Event::HomeLost { home } => info!(event = name, ?home),
+        Event::LoggedOut { status } => info!(event = name, %status),
+        // What people write to each other is theirs.
+        Event::Received(text) => debug!(event = name, id = ?text.id, node = ?text.node),
+        Event::HostsChanged(hosts) => debug!(event = name, hosts = hosts.len()),
+        other => debug!(event = name, detail = ?other),
+    }
+}
