@@ -67,6 +67,9 @@ pub struct SupernodeView {
     pub registrar: bool,
     /// Peers logged in.
     pub children: usize,
+    /// Whether it is sending them elsewhere, to stop.
+    #[serde(default)]
+    pub draining: bool,
     /// Location records kept.
     pub locations: usize,
     /// Links that its peers have up.

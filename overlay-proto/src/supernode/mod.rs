@@ -6,6 +6,7 @@ mod children;
 mod damping;
 mod departure;
 mod directory;
+mod drain;
 mod escalation;
 mod labels;
 pub(crate) mod members;
@@ -36,6 +37,7 @@ use admission::gate::Gate;
 use children::Children;
 use damping::Damping;
 use directory::{Directory, Find};
+use drain::Drain;
 use members::Members;
 use mixing::Mixing;
 use registry::Pending;
@@ -58,6 +60,7 @@ pub(crate) struct Supernode {
     /// The supernodes with shorter lines than ours, and how many seconds one waits there.
     shorter: Vec<(u16, Contact)>,
     children: Children,
+    drain: Option<Drain>,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -102,6 +105,7 @@ impl Supernode {
             elsewhere: Vec::new(),
             shorter: Vec::new(),
             children: Children::default(),
+            drain: None,
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -274,6 +278,7 @@ impl Supernode {
             self.expire_requests(cx);
             self.follow_members(cx);
             self.tick_directory(cx);
+            self.tick_drain(cx);
             self.fill_slots(cx);
             self.relabel(cx);
             self.issue_places(cx);
@@ -326,6 +331,7 @@ impl Supernode {
             realm: cx.identity.realm.to_string(),
             registrar: keys.is_some_and(|keys| keys.registrar.is_some()),
             children: self.children.len(),
+            draining: self.drain.is_some(),
             locations: self.directory.len(),
             links: self.children.values().map(|child| child.up()).sum(),
             free_slots: self.children.values().map(|child| self.offered(child)).sum(),

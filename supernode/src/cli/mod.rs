@@ -1,6 +1,7 @@
 //! The program `supernode`.
 
 mod args;
+mod drain;
 mod init;
 pub(crate) mod invitation;
 mod invite;
@@ -41,6 +42,7 @@ async fn follow(args: SupernodeArgs, out: &Output) -> Result<(), Failure> {
         SupernodeCommand::Revoke(args) => revoke::revoke(&folder, args, out).await,
         SupernodeCommand::Revocations => revoke::revocations(&folder, out).await,
         SupernodeCommand::Status => show::status(&folder, out).await,
+        SupernodeCommand::Drain(args) => drain::drain(&folder, args, out).await,
         SupernodeCommand::Peers => show::peers(&folder, out).await,
     }
 }

@@ -56,6 +56,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let done = tokio::select! {
         () = show_events(&feed, out) => Err(Failure::local("the node has ended by itself: see its log")),
         () = ending.wished() => Ok(()),
+        () = drained(&feed) => Ok(()),
         () = end_of_input(), if args.exit_with_parent => Ok(()),
     };
     server.end().await;
@@ -93,6 +94,12 @@ async fn open_store(
         SqliteStore::open(&folder.file(STORE), Registration { code }).await.map_err(failed)?;
     store.bind(identity.realm).await.map_err(failed)?;
     Ok(Some(Arc::new(store)))
+}
+
+/// Returns when the last peer has been sent elsewhere.
+async fn drained(feed: &Feed) {
+    let mut events = feed.listen();
+    while !matches!(events.recv().await, Ok(ApiEvent::Drained) | Err(RecvError::Closed)) {}
 }
 
 /// Shows events to a program; people ask with `supernode status` and `supernode peers`.

@@ -30,14 +30,19 @@ pub(super) async fn peers(folder: &Folder, out: &Output) -> Result<(), Failure> 
 }
 
 async fn get<A: DeserializeOwned>(folder: &Folder, route: &str) -> Result<A, Failure> {
-    Client::new(folder.socket()).get(route).await.map_err(|error| match error {
+    Client::new(folder.socket()).get(route).await.map_err(not_running)
+}
+
+/// What to do where no supernode answers.
+pub(super) fn not_running(error: ClientError) -> Failure {
+    match error {
         ClientError::NotRunning { .. } => Failure::new(
             Status::NOT_LOGGED_IN,
             "no supernode runs in this data folder",
             "start `supernode run` in another terminal, or choose the right folder with --data DIR",
         ),
         other => other.into(),
-    })
+    }
 }
 
 fn glance(status: &SupernodeStatus) -> String {
@@ -49,8 +54,11 @@ fn glance(status: &SupernodeStatus) -> String {
         (
             "peers",
             format!(
-                "{}, with {} links up and {} free slots",
-                node.children, node.links, node.free_slots
+                "{}, with {} links up and {} free slots{}",
+                node.children,
+                node.links,
+                node.free_slots,
+                if node.draining { "; draining" } else { "" }
             ),
         ),
         ("locations", node.locations.to_string()),
