@@ -180,6 +180,9 @@ pub enum Command {
         /// Whom.
         outcast: Outcast,
     },
+    /// Send all peers to other supernodes, to stop, for a supernode. Reply: [`Reply::Done`] at once;
+    /// [`Event::Drained`] when they have gone.
+    Drain,
     /// Become a supernode of the realm. Reply: [`Reply::Enrolled`].
     Enroll {
         /// The permission.
@@ -343,9 +346,11 @@ pub enum Event {
     ChildOut {
         /// Which.
         node: NodeId,
-        /// 200 if it logged out.
+        /// 200 if it logged out, 302 if it was sent elsewhere.
         status: Status,
     },
+    /// This supernode drains, and its last peer has gone.
+    Drained,
     /// This supernode has given out a name.
     Registered {
         /// Which.
@@ -410,6 +415,7 @@ event_names! {
     Escalated = "escalated",
     ChildIn = "child_in",
     ChildOut = "child_out",
+    Drained = "drained",
     Registered = "registered",
     MemberUp = "member_up",
     MemberDown = "member_down",

@@ -158,6 +158,7 @@ impl Node {
             (_, Some(supernode), Command::Revoke { outcast }) => {
                 supernode.on_revoke_command(&mut self.cx, id, outcast);
             }
+            (_, Some(supernode), Command::Drain) => supernode.on_drain(&mut self.cx, id),
             (Some(peer), _, command) => peer.on_command(&mut self.cx, id, command),
             (None, ..) => {
                 let reply = Reply::Failed { status: Status::WRONG_ROLE };

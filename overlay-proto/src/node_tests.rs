@@ -376,3 +376,42 @@ mod hostile {
         });
     }
 }
+
+#[test]
+fn a_supernode_that_drains_hands_its_peers_over_and_loses_nothing() {
+    let (mut net, mut realm, supers, users) = world(2, 12);
+    let drained = supers[0];
+    let children =
+        |net: &Net, node| net.nodes[&node].supernode_view().expect("a supernode").children;
+    assert!(children(&net, drained) > 0, "else there is nothing to see");
+    let neighbours: Vec<usize> = users.iter().map(|user| net.peer(*user).neighbours).collect();
+    net.events.clear();
+    assert_eq!(net.ask(drained, Command::Drain), Reply::Done);
+    // Texts go on all the while.
+    for (i, user) in users.iter().enumerate() {
+        let to = ((i + 5) % users.len()) as u8;
+        let reply = send(&mut net, *user, to);
+        assert!(matches!(reply, Reply::Delivered { .. }), "{reply:?}");
+        net.run(Span::millis(700));
+    }
+    assert!(net.events.contains(&(drained, Event::Drained)));
+    assert_eq!((children(&net, drained), children(&net, supers[1])), (0, users.len()));
+    let lost =
+        |event: &Event| matches!(event, Event::LoggedOut { .. } | Event::NeighbourDown { .. });
+    assert!(!net.events.iter().any(|(_, event)| lost(event)), "a hand-over changes no slot");
+    let after: Vec<usize> = users.iter().map(|user| net.peer(*user).neighbours).collect();
+    assert_eq!(after, neighbours);
+    // Whoever comes now is sent to the other one.
+    let newcomer = net.log_in(&mut realm, 12..13)[0];
+    let home = net.peer(newcomer).home;
+    assert_eq!(home, Some(supers[1].to_string()));
+}
+
+#[test]
+fn the_only_supernode_keeps_its_peers_while_it_drains() {
+    let (mut net, _, supers, users) = world(1, 3);
+    assert_eq!(net.ask(supers[0], Command::Drain), Reply::Done);
+    net.run(Span::secs(30));
+    assert!(users.iter().all(|user| net.peer(*user).state == "online"));
+    assert!(!net.events.contains(&(supers[0], Event::Drained)));
+}

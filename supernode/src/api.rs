@@ -9,10 +9,11 @@ use axum::extract::rejection::JsonRejection;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use overlay_node::api::{ApiError, Feed, events_stream};
+use overlay_node::api::{ApiError, Done, Feed, events_stream};
 use overlay_node::driver::{Counters, Handle};
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::{Contact, Identity};
+use overlay_proto::io::{Command, Reply};
 use overlay_proto::status::Status;
 use overlay_proto::view::{ChildView, SupernodeView};
 use overlay_proto::wire::TransportAddress;
@@ -66,6 +67,7 @@ pub fn admin_routes(admin: Admin) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/peers", get(peers))
+        .route("/v1/drain", post(drain))
         .route("/v1/counters", get(counters))
         .route("/v1/invitations", post(invite))
         .route("/v1/revocations", get(revocations_api::list).post(revocations_api::revoke))
@@ -87,6 +89,13 @@ async fn status(State(admin): State<Admin>) -> Result<Json<SupernodeStatus>, Api
 
 async fn peers(State(admin): State<Admin>) -> Json<Vec<ChildView>> {
     Json(admin.handle.child_views().await)
+}
+
+async fn drain(State(admin): State<Admin>) -> Result<Json<Done>, ApiError> {
+    match admin.handle.command(Command::Drain).await {
+        Reply::Failed { status } => Err(status.into()),
+        _ => Ok(Json(Done { status: Status::OK })),
+    }
 }
 
 async fn counters(State(admin): State<Admin>) -> Json<Counters> {

@@ -141,6 +141,7 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::ChildOut { node, status } => {
             ApiEvent::ChildOut { node: node.to_string(), status: *status }
         }
+        Event::Drained => ApiEvent::Drained,
         Event::Registered { name } => ApiEvent::Registered { name: name.to_string() },
         Event::DeviceAdded { node } => ApiEvent::DeviceAdded { node: node.to_string() },
         Event::Renewed { until } => ApiEvent::Renewed { until_ms: until.0 },

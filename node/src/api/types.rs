@@ -241,9 +241,11 @@ pub enum ApiEvent {
     ChildOut {
         /// Its node id in hex.
         node: String,
-        /// 200 if it logged out.
+        /// 200 if it logged out, 302 if it was sent elsewhere.
         status: Status,
     },
+    /// This supernode drains, and its last peer has gone.
+    Drained,
     /// A name was given out by this supernode.
     Registered {
         /// The name.

@@ -126,7 +126,7 @@ impl Peer {
             Command::AddDevice => self.on_add_device(cx, id),
             Command::JoinDevice { code, label } => self.on_join_command(cx, id, code, label),
             Command::RevokeDevice { node } => self.on_revoke_device(cx, id, node),
-            Command::Revoke { .. } => {
+            Command::Revoke { .. } | Command::Drain => {
                 session::reply(cx, id, Reply::Failed { status: Status::WRONG_ROLE });
             }
         }

@@ -171,6 +171,11 @@ impl Supernode {
         if login.warm || self.children.contains_key(&node) {
             return Ok(());
         }
+        if self.drain.is_some() {
+            let to_ask = self.others_to_ask();
+            let status = if to_ask.is_empty() { Status::OVERLOADED } else { Status::ASK_THERE };
+            return Err((status, to_ask));
+        }
         let least = self.elsewhere.first().map_or(usize::MAX, |(children, _)| *children as usize);
         if children >= cx.config.children_hard {
             return Err((Status::OVERLOADED, self.others_to_ask()));

@@ -25,7 +25,8 @@ impl Supernode {
         let Some(child) = self.children.remove(&node) else { return };
         let around = child.seats().map(|(_, seat)| seat.peer.contact.node);
         self.stale.extend(around.filter(|other| self.children.contains_key(other)));
-        if status != Status::OK {
+        let goes_on_elsewhere = status.is_redirect();
+        if status != Status::OK && !goes_on_elsewhere {
             self.gate.expect(cx, node);
             self.damping.lost(node, child.seats().count(), cx.config.degree, cx.now);
             self.withdraw(cx, child.key, node);

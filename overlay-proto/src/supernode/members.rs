@@ -72,6 +72,11 @@ impl Members {
         self.alive().map(|(node, _)| *node)
     }
 
+    /// Those that are not about to stop.
+    pub fn staying(&self) -> impl Iterator<Item = NodeId> {
+        self.alive().filter(|(_, member)| !member.load.draining).map(|(node, _)| *node)
+    }
+
     /// Whether a member was lost, or has come back, a while ago. Who has lost its home or its
     /// replicas with it has published its location again within two renewals.
     pub fn are_unsettled(&self, cx: &Context) -> bool {
@@ -143,8 +148,8 @@ impl Members {
 
     /// Contacts of live members, those with the fewest peers first.
     pub fn least_loaded(&self) -> Vec<(u32, Contact)> {
-        let mut all: Vec<_> =
-            self.alive().map(|(_, m)| (m.load.children, contact(&m.record))).collect();
+        let staying = self.alive().filter(|(_, member)| !member.load.draining);
+        let mut all: Vec<_> = staying.map(|(_, m)| (m.load.children, contact(&m.record))).collect();
         all.sort_by_key(|(children, contact)| (*children, contact.node));
         all
     }

@@ -8,6 +8,7 @@ mod counters;
 mod damping;
 mod departure;
 mod directory;
+mod drain;
 mod escalation;
 mod labels;
 pub(crate) mod members;
@@ -39,6 +40,7 @@ use children::Children;
 use counters::Counters;
 use damping::Damping;
 use directory::{Directory, Find};
+use drain::Drain;
 use members::Members;
 use mixing::Mixing;
 use registry::Pending;
@@ -61,6 +63,7 @@ pub(crate) struct Supernode {
     /// The supernodes with shorter lines than ours, and how many seconds one waits there.
     shorter: Vec<(u16, Contact)>,
     children: Children,
+    drain: Option<Drain>,
     damping: Damping,
     mixing: Mixing,
     /// Peers around which something has changed since their labels were chosen.
@@ -98,6 +101,7 @@ impl Supernode {
             elsewhere: Vec::new(),
             shorter: Vec::new(),
             children: Children::default(),
+            drain: None,
             damping: Damping::default(),
             mixing: Mixing::default(),
             stale: BTreeSet::new(),
@@ -270,6 +274,7 @@ impl Supernode {
             self.expire_requests(cx);
             self.follow_members(cx);
             self.tick_directory(cx);
+            self.tick_drain(cx);
             self.fill_slots(cx);
             self.relabel(cx);
             self.issue_places(cx);
@@ -331,7 +336,7 @@ impl Supernode {
             refused: self.counters.refused,
             members: self.members.views(cx),
             uptime_secs: self.members.up_for(cx.me, cx.now).as_millis() / 1_000,
-            draining: self.load(cx).draining,
+            draining: self.drain.is_some(),
             peers_soft: cx.config.children_soft,
             peers_hard: cx.config.children_hard,
             degree: cx.config.degree,

@@ -46,6 +46,7 @@ impl Supernode {
             .with_distances()
             .filter(|(node, member)| {
                 tried.iter().all(|rtt| rtt.node != *node)
+                    && !member.load.draining
                     && (member.load.children as usize) < cx.config.children_soft
             })
             .filter_map(|(node, member)| {

@@ -20,7 +20,7 @@ impl Members {
     pub fn standbys(&self, peer: NodeId, count: usize) -> Vec<Contact> {
         let mut key = [0; 8];
         key.copy_from_slice(&peer.0[..8]);
-        let order = rendezvous::order(b"standby", u64::from_be_bytes(key), self.nodes());
+        let order = rendezvous::order(b"standby", u64::from_be_bytes(key), self.staying());
         let records = order.iter().take(count).filter_map(|node| self.known.get(node));
         records.map(|member| contact(&member.record)).collect()
     }

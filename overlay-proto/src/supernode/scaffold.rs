@@ -153,6 +153,7 @@ impl Supernode {
             if !told.is_empty() {
                 member.rtts = told;
             }
+            self.members.moved |= member.load.draining != load.draining;
             member.load = load;
         }
         Ok(())
@@ -218,7 +219,7 @@ impl Supernode {
             children: count(self.children.len()),
             free_slots: count(self.children.values().map(|child| self.offered(child)).sum()),
             links: count(self.children.values().map(|child| child.up()).sum()),
-            draining: false,
+            draining: self.drain.is_some(),
             rtts: Vec::new(),
             roots: self.trees.claims(),
             line_secs: self.gate.line_secs(cx),

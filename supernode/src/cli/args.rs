@@ -52,6 +52,9 @@ pub enum SupernodeCommand {
     /// Show the running supernode at a glance, with the others it knows
     #[command(after_help = "Example: supernode status --json")]
     Status,
+    /// Send the peers of the running supernode to others, a few at a time, and end it
+    #[command(after_help = "Example: supernode drain --within 120")]
+    Drain(DrainArgs),
     /// Show the peers logged in at the running supernode
     #[command(after_help = "Example: supernode peers")]
     Peers,
@@ -173,6 +176,14 @@ pub struct RunArgs {
     /// End when standard input ends
     #[arg(long, hide = true)]
     pub exit_with_parent: bool,
+}
+
+/// What `supernode drain` takes.
+#[derive(Debug, Clone, Args)]
+pub struct DrainArgs {
+    /// Give up waiting after so many seconds; the supernode goes on draining
+    #[arg(long, value_name = "SECS", default_value = "60")]
+    pub within: u64,
 }
 
 /// What `supernode join` takes.

@@ -3,6 +3,7 @@
 mod args;
 mod backup;
 mod codes;
+mod drain;
 mod init;
 pub(crate) mod invitation;
 mod invite;
@@ -51,6 +52,7 @@ async fn follow(args: SupernodeArgs, out: &Output) -> Result<(), Failure> {
         SupernodeCommand::Revoke(args) => revoke::revoke(&folder, args, out).await,
         SupernodeCommand::Revocations => revoke::revocations(&folder, out).await,
         SupernodeCommand::Status => show::status(&folder, out).await,
+        SupernodeCommand::Drain(args) => drain::drain(&folder, args, out).await,
         SupernodeCommand::Peers => show::peers(&folder, out).await,
         SupernodeCommand::Users(args) => users::users(&folder, &args, out).await,
         SupernodeCommand::Approve(args) => users::approve(&folder, &args, out).await,

@@ -1,8 +1,9 @@
 //! `supernode revoke` and `supernode revocations`: who is out.
 
 use super::args::RevokeArgs;
+use super::show::not_running;
 use crate::api::{RevocationWish, RevocationsView};
-use overlay_node::api::{Client, ClientError, Done};
+use overlay_node::api::{Client, Done};
 use overlay_node::cli::{Failure, Output, duration, short, table};
 use overlay_node::data::Folder;
 use overlay_node::driver;
@@ -43,17 +44,6 @@ pub(super) async fn revocations(folder: &Folder, out: &Output) -> Result<(), Fai
         false => entry_table(&lists),
     });
     Ok(())
-}
-
-fn not_running(error: ClientError) -> Failure {
-    match error {
-        ClientError::NotRunning { .. } => Failure::new(
-            Status::NOT_LOGGED_IN,
-            "no supernode runs in this data folder",
-            "start `supernode run` in another terminal, or choose the right folder with --data DIR",
-        ),
-        other => other.into(),
-    }
 }
 
 fn entry_table(lists: &[RevocationsView]) -> String {

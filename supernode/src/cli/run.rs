@@ -68,6 +68,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let done = tokio::select! {
         () = show_events(&feed, out) => Err(Failure::local("the node has ended by itself: see its log")),
         () = ending.wished() => Ok(()),
+        () = drained(&feed) => Ok(()),
         () = end_of_input(), if args.exit_with_parent => Ok(()),
     };
     server.end().await;
@@ -120,6 +121,12 @@ fn registration(args: &args::Registration) -> Registration {
     let code = args.registration_code.clone();
     let meant = if code.is_some() { RegistrationPolicy::Code } else { RegistrationPolicy::Open };
     Registration { policy: args.registration.unwrap_or(meant), code }
+}
+
+/// Returns when the last peer has been sent elsewhere.
+async fn drained(feed: &Feed) {
+    let mut events = feed.listen();
+    while !matches!(events.recv().await, Ok(ApiEvent::Drained) | Err(RecvError::Closed)) {}
 }
 
 /// Shows events to a program; people ask with `supernode status` and `supernode peers`.

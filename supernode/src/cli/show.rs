@@ -33,14 +33,19 @@ pub(super) async fn peers(folder: &Folder, out: &Output) -> Result<(), Failure> 
 }
 
 async fn get<A: DeserializeOwned>(folder: &Folder, route: &str) -> Result<A, Failure> {
-    Client::new(folder.socket()).get(route).await.map_err(|error| match error {
+    Client::new(folder.socket()).get(route).await.map_err(not_running)
+}
+
+/// What to do where no supernode answers.
+pub(super) fn not_running(error: ClientError) -> Failure {
+    match error {
         ClientError::NotRunning { .. } => Failure::new(
             Status::NOT_LOGGED_IN,
             "no supernode runs in this data folder",
             "start `supernode run` in another terminal, or choose the right folder with --data DIR",
         ),
         other => other.into(),
-    })
+    }
 }
 
 fn glance(status: &SupernodeStatus) -> String {
@@ -68,8 +73,13 @@ fn load_rows(node: &SupernodeView) -> Vec<(&'static str, String)> {
         (
             "peers",
             format!(
-                "{} of at most {}; from {} on newcomers are sent elsewhere",
-                node.children, node.peers_hard, node.peers_soft
+                "{} of at most {}; {}",
+                node.children,
+                node.peers_hard,
+                match node.draining {
+                    true => "draining: all are being sent elsewhere".to_owned(),
+                    false => format!("from {} on newcomers are sent elsewhere", node.peers_soft),
+                }
             ),
         ),
         ("their links", format!("{} up, {} slots free", node.links, node.free_slots)),
