@@ -4,6 +4,11 @@
 //! from the new link to its end; the transport's handshake is not in it.
 
 #![allow(missing_docs, reason = "the macros of criterion write functions without")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "what is prepared between two log-ins must not be timed"
+)]
 
 use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
 use overlay_proto::id::{CommandId, LinkId, NodeId, RealmId};

@@ -59,6 +59,9 @@ pub const OUTGOING_MAX: usize = 1_024;
 pub const LOCATION_CACHE_MAX: usize = 256;
 /// Requests a supernode has open toward others at a time.
 pub const REQUESTS_MAX: usize = 4_096;
+/// Requests for names that wait for a registrar's operator. Anybody can make one, so there is a cap;
+/// a person looks at no more.
+pub const REGISTRATIONS_WAITING_MAX: usize = 10_000;
 /// Replicas of a location record (DESIGN, section 7).
 pub const LOCATION_REPLICAS: usize = 3;
 /// Entries of one list of revocations. Each ends with the certificate it speaks of, after a year:

@@ -500,8 +500,14 @@ pub enum StoreAnswer {
     Missing,
     /// Another key or node has it.
     Taken,
-    /// The code is wrong or used up.
+    /// The code is wrong, used up or too old.
     WrongCode,
+    /// The request is kept until the operator decides; the same key may ask again.
+    Waiting,
+    /// The operator has said no.
+    Denied,
+    /// Too many wait for the operator already.
+    Full,
     /// The store failed; nothing was promised.
     Failed,
 }

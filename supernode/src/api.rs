@@ -3,6 +3,7 @@
 use crate::cli::invitation::{self, Wish};
 use crate::revocations_api;
 pub use crate::revocations_api::{RevocationView, RevocationWish, RevocationsView};
+use crate::store::{DeskAnswer, DeskRequest, RegistrarStore};
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::response::Response;
@@ -17,7 +18,7 @@ use overlay_proto::view::{ChildView, SupernodeView};
 use overlay_proto::wire::TransportAddress;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// What the routes work on.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Admin {
     pub feed: Feed,
     /// Where its metrics are served.
     pub metrics: Option<SocketAddr>,
+    /// The registrar's store, if it is one and has not ended.
+    pub store: Option<Weak<RegistrarStore>>,
 }
 
 /// A running supernode: `GET /v1/status`.
@@ -67,6 +70,7 @@ pub fn admin_routes(admin: Admin) -> Router {
         .route("/v1/invitations", post(invite))
         .route("/v1/revocations", get(revocations_api::list).post(revocations_api::revoke))
         .route("/v1/events", get(events))
+        .route("/v1/registrar", post(registrar))
         .with_state(admin)
 }
 
@@ -112,4 +116,15 @@ async fn invite(
 
 async fn events(State(admin): State<Admin>) -> Response {
     events_stream(&admin.feed)
+}
+
+async fn registrar(
+    State(admin): State<Admin>,
+    request: Result<Json<DeskRequest>, JsonRejection>,
+) -> Result<Json<DeskAnswer>, ApiError> {
+    let Json(request) =
+        request.map_err(|rejection| ApiError::new(Status::MALFORMED, rejection.body_text()))?;
+    let store = admin.store.as_ref().and_then(Weak::upgrade).ok_or(Status::NOT_SERVED)?;
+    let answer = store.ask(request).await;
+    Ok(Json(answer.map_err(|error| ApiError(crate::cli::of_store(&error).problem))?))
 }

@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
-const COMMANDS: &[&str] = &["init", "run", "join", "invite", "status", "peers"];
+const COMMANDS: &[&str] = &[
+    "init", "run", "join", "invite", "status", "peers", "users", "approve", "codes", "backup",
+    "restore",
+];
 
 fn supernode(words: &[&str]) -> (Option<i32>, String) {
     let output =

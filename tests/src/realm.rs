@@ -23,12 +23,20 @@ impl Realm {
     /// # Panics
     /// If it does not come to life.
     pub fn start(supernodes: usize) -> Realm {
+        Realm::start_with(supernodes, &[])
+    }
+
+    /// The same, the first supernode made by `supernode init` with these flags.
+    ///
+    /// # Panics
+    /// If it does not come to life.
+    pub fn start_with(supernodes: usize, flags: &[&str]) -> Realm {
         let dir = TempDir::new().expect("a place for temporary files");
         let mut realm = Realm { dir, supernodes: Vec::new() };
         for number in 0..supernodes {
             let name = format!("s{number}");
             let made = match number {
-                0 => realm.supernode(&name, &["init"]),
+                0 => realm.supernode(&name, &[&["init"], flags].concat()),
                 _ => realm.supernode(&name, &["join", &realm.invitation(&["--supernode"])]),
             };
             made.json();

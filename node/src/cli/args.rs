@@ -18,7 +18,8 @@ pub struct PeerArgs {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 something is wrong on this machine, 2 the command line or settings are wrong,
-3 refused, 4 the network or the other side failed, 5 no peer runs here or it is not logged in";
+3 refused, 4 the network or the other side failed, 5 no peer runs here or it is not logged in,
+6 it waits for the operator's approval: run the same command again";
 
 /// The commands of `peer`.
 #[derive(Debug, Clone, Subcommand)]

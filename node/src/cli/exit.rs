@@ -16,6 +16,8 @@ const REFUSED: u8 = 3;
 const ELSEWHERE: u8 = 4;
 /// No node runs here, or it is not logged in.
 const NOT_THERE: u8 = 5;
+/// Not refused, not done: somebody has to decide, and the same command again tells.
+const WAITING: u8 = 6;
 
 /// Why a command did not succeed: one line with its code and the way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +60,7 @@ fn code_of(status: Status) -> u8 {
     match status {
         Status::INTERNAL => LOCAL,
         Status::NOT_LOGGED_IN => NOT_THERE,
+        Status::ACCEPTED => WAITING,
         Status::TIMEOUT | Status::OFFLINE | Status::HOP_LIMIT => ELSEWHERE,
         Status(400..500) => REFUSED,
         _ => ELSEWHERE,
@@ -132,8 +135,9 @@ mod tests {
         };
         assert_eq!(codes(LOCAL), [500]);
         assert_eq!(codes(NOT_THERE), [481]);
-        assert_eq!(codes(ELSEWHERE)[..4], [100, 200, 202, 302]);
-        assert_eq!(codes(ELSEWHERE)[4..], [408, 480, 483, 501, 503, 504, 507]);
+        assert_eq!(codes(WAITING), [202]);
+        assert_eq!(codes(ELSEWHERE)[..3], [100, 200, 302]);
+        assert_eq!(codes(ELSEWHERE)[3..], [408, 480, 483, 501, 503, 504, 507]);
         let refused = [400, 401, 403, 404, 409, 410, 413, 414, 421, 422, 426, 429, 437, 488];
         assert_eq!(codes(REFUSED), refused);
         assert!(codes(USAGE).is_empty(), "only the command line is wrong usage");

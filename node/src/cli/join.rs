@@ -164,10 +164,20 @@ fn refused(folder: &Folder, status: Status, name: &str) -> Failure {
             format!("the name {name} is taken"),
             "join again with another name",
         ),
+        Status::ACCEPTED => Failure::new(
+            status,
+            format!("the name {name} waits for the approval of the realm's operator"),
+            "run the same command again later, with the same data folder; it is yours then",
+        ),
         Status::FORBIDDEN => Failure::new(
             status,
-            "this realm asks for a registration code, and the one given is not right",
+            "this realm asks for a registration code, and the one given is wrong or used up; or its operator has refused you",
             "ask its operator, then join again with --code CODE",
+        ),
+        Status::TOO_MANY => Failure::new(
+            status,
+            "too many wait for the approval of this realm's operator",
+            "try again later, or ask the operator for a code and join with --code CODE",
         ),
         Status::TIMEOUT | Status::NO_ROUTE => Failure::new(
             Status::TIMEOUT,

@@ -14,7 +14,7 @@ mod typed;
 pub use args::PeerArgs;
 pub use exit::Failure;
 pub use life::{Ending, end_of_input, late, lines_of_stdin};
-pub use output::{Output, duration, printable, short, table, table_of};
+pub use output::{Output, day, duration, printable, short, table, table_of};
 
 use crate::settings::{self, ParseError};
 use crate::telemetry;

@@ -94,6 +94,12 @@ pub(super) fn clock(at: WallTime, now: WallTime) -> String {
     at.strftime(form).to_string()
 }
 
+/// The day of `at` where this machine stands, with hours and minutes.
+pub fn day(at: WallTime) -> String {
+    // Of another day than the beginning of time, so that the day is shown.
+    clock(at, WallTime(0))
+}
+
 /// `text` from a remote, made safe for a terminal: what moves the cursor, changes colours or turns
 /// the direction of writing is replaced, and further lines are indented so that none of them looks
 /// like a message of its own.

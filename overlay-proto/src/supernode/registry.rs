@@ -127,7 +127,7 @@ impl Supernode {
             }
             _ => None,
         };
-        if certificates.is_none() {
+        if certificates.is_none() && answer != StoreAnswer::Waiting {
             self.counters.refused += 1;
         }
         RegisterReply {
@@ -164,9 +164,34 @@ fn status_of(answer: StoreAnswer, taken: Status) -> Status {
     match answer {
         StoreAnswer::Granted { .. } => Status::OK,
         StoreAnswer::Taken => taken,
-        StoreAnswer::WrongCode => Status::FORBIDDEN,
+        StoreAnswer::WrongCode | StoreAnswer::Denied => Status::FORBIDDEN,
+        StoreAnswer::Waiting => Status::ACCEPTED,
+        StoreAnswer::Full => Status::TOO_MANY,
         StoreAnswer::Failed | StoreAnswer::Found { .. } | StoreAnswer::Missing => {
             Status::STORE_FAILED
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_granted_succeeds_and_who_waits_is_not_refused() {
+        let status = |answer| status_of(answer, Status::NAME_TAKEN);
+        assert_eq!(status(StoreAnswer::Granted { serial: 1 }), Status::OK);
+        // 2xx, so that a peer keeps the keys with which it asked.
+        assert_eq!(status(StoreAnswer::Waiting), Status::ACCEPTED);
+        for (answer, refused) in [
+            (StoreAnswer::Taken, Status::NAME_TAKEN),
+            (StoreAnswer::WrongCode, Status::FORBIDDEN),
+            (StoreAnswer::Denied, Status::FORBIDDEN),
+            (StoreAnswer::Full, Status::TOO_MANY),
+            // 5xx: nothing is decided, another registrar may be asked.
+            (StoreAnswer::Failed, Status::STORE_FAILED),
+        ] {
+            assert_eq!(status(answer), refused);
         }
     }
 }

@@ -27,7 +27,10 @@ pub fn curve(series: &Series, begun: Time) -> String {
         "log-ins a second",
     ]);
     let step = moments.len().div_ceil(ROWS).max(1);
-    for pair in moments.iter().step_by(step).collect::<Vec<_>>().windows(2) {
+    let mut points: Vec<&Moment> = moments.iter().copied().step_by(step).collect();
+    // However the steps fall, the last row tells how it ended.
+    points.extend(moments.last().filter(|last| points.last().is_some_and(|p| p.at < last.at)));
+    for pair in points.windows(2) {
         table.add_row(row(begun, pair[0], pair[1]));
     }
     table.to_string()

@@ -1,9 +1,14 @@
 //! What can be typed after `supernode`.
 
+use crate::store::RegistrationPolicy;
 use clap::{Args, Parser, Subcommand};
 use overlay_node::settings::{Common, Shape};
 use overlay_proto::config::CODE_BYTES_MAX;
+use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Run a supernode of a Trellis realm: log users in, find them, and keep the topology whole
 #[derive(Debug, Clone, Parser)]
@@ -50,6 +55,23 @@ pub enum SupernodeCommand {
     /// Show the peers logged in at the running supernode
     #[command(after_help = "Example: supernode peers")]
     Peers,
+    /// Show who has a name in the realm, and who waits for one
+    #[command(after_help = "Example: supernode users --waiting")]
+    Users(UsersArgs),
+    /// Let those have their names who wait for them, or refuse them
+    #[command(
+        after_help = "Example: supernode approve alice bob\n         supernode approve --deny mallory"
+    )]
+    Approve(ApproveArgs),
+    /// Make, list and take back registration codes
+    #[command(after_help = "Example: supernode codes new --uses 10 --expires 7")]
+    Codes(CodesArgs),
+    /// Copy the registrar's store to a file, while it is in use
+    #[command(after_help = "Example: supernode backup names-2026-11-23.backup")]
+    Backup(BackupArgs),
+    /// Put a backup in place of the registrar's store; the supernode must not run
+    #[command(after_help = "Example: supernode restore names-2026-11-23.backup")]
+    Restore(RestoreArgs),
 }
 
 /// What `supernode revoke` takes.
@@ -77,10 +99,42 @@ pub struct Place {
 /// Who may have a name.
 #[derive(Debug, Clone, Args)]
 pub struct Registration {
-    /// The code that a newcomer must show to register a name [default: none, everybody may]
+    /// Who may register a new name [default: code if there is a registration code, else open]
+    #[arg(long, env = "TRELLIS_REGISTRATION", value_name = "POLICY", value_enum)]
+    pub registration: Option<RegistrationPolicy>,
+    /// A code that a newcomer may show to register a name, any number of times
     #[arg(long, env = "TRELLIS_REGISTRATION_CODE", value_name = "CODE", hide_env_values = true,
           value_parser = code)]
     pub registration_code: Option<String>,
+}
+
+/// Where the registrar's store is.
+#[derive(Debug, Clone, Args)]
+pub struct Storage {
+    /// The registrar's store: the path of a SQLite file, or postgres://USER@HOST/DATABASE, which
+    /// registrars may share; a password belongs into the environment, config.toml or ~/.pgpass
+    /// [default: store.sqlite in the data folder]
+    #[arg(long, env = "TRELLIS_STORE", value_name = "STORE", hide_env_values = true)]
+    pub store: Option<StoreText>,
+}
+
+/// The text of `--store`, in which there may be a password. It is read when it is used, so that no
+/// message about command lines repeats it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreText(pub String);
+
+impl FromStr for StoreText {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<StoreText, Infallible> {
+        Ok(StoreText(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for StoreText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreText(..)")
+    }
 }
 
 /// What `supernode init` takes.
@@ -92,6 +146,9 @@ pub struct InitArgs {
     /// Who may join.
     #[command(flatten)]
     pub registration: Registration,
+    /// Where names are kept.
+    #[command(flatten)]
+    pub storage: Storage,
 }
 
 /// What `supernode run` takes.
@@ -103,6 +160,9 @@ pub struct RunArgs {
     /// Who may join.
     #[command(flatten)]
     pub registration: Registration,
+    /// Where names are kept.
+    #[command(flatten)]
+    pub storage: Storage,
     /// The topology.
     #[command(flatten)]
     pub shape: Shape,
@@ -140,6 +200,91 @@ pub struct InviteArgs {
     /// Who may join.
     #[command(flatten)]
     pub registration: Registration,
+}
+
+/// What `supernode users` takes.
+#[derive(Debug, Clone, Args)]
+pub struct UsersArgs {
+    /// Only those who wait, or were refused
+    #[arg(long)]
+    pub waiting: bool,
+    /// Where names are kept.
+    #[command(flatten)]
+    pub storage: Storage,
+}
+
+/// What `supernode approve` takes.
+#[derive(Debug, Clone, Args)]
+pub struct ApproveArgs {
+    /// Whose requests to decide
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Refuse them
+    #[arg(long)]
+    pub deny: bool,
+    /// Where names are kept.
+    #[command(flatten)]
+    pub storage: Storage,
+}
+
+/// What `supernode codes` takes.
+#[derive(Debug, Clone, Args)]
+pub struct CodesArgs {
+    /// What to do with codes.
+    #[command(subcommand)]
+    pub command: CodesCommand,
+    /// Where codes are kept.
+    #[command(flatten)]
+    pub storage: Storage,
+}
+
+/// The commands of `supernode codes`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum CodesCommand {
+    /// Make a code and show it, this once
+    #[command(after_help = "Example: supernode codes new --uses 10 --expires 7")]
+    New {
+        /// Names that can be registered with it
+        #[arg(long, value_name = "N", default_value_t = 1,
+              value_parser = clap::value_parser!(u32).range(1..))]
+        uses: u32,
+        /// Days until it ends
+        #[arg(long, value_name = "DAYS", default_value_t = 30,
+              value_parser = clap::value_parser!(u32).range(1..=3_650))]
+        expires: u32,
+    },
+    /// Show all codes by number; their texts are kept nowhere
+    #[command(after_help = "Example: supernode codes list")]
+    List,
+    /// Take a code back
+    #[command(after_help = "Example: supernode codes revoke 3")]
+    Revoke {
+        /// Its number in the list
+        number: u64,
+    },
+}
+
+/// What `supernode backup` takes.
+#[derive(Debug, Clone, Args)]
+pub struct BackupArgs {
+    /// The file to make
+    pub file: PathBuf,
+    /// Where names are kept.
+    #[command(flatten)]
+    pub storage: Storage,
+}
+
+/// What `supernode restore` takes.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// The backup
+    pub file: PathBuf,
+    /// Replace the users that are in the store
+    #[arg(long)]
+    pub force: bool,
+    /// Where names are kept.
+    #[command(flatten)]
+    pub storage: Storage,
 }
 
 fn code(text: &str) -> Result<String, String> {

@@ -1,7 +1,8 @@
 //! `supernode init`: a new realm.
 
-use super::args::{InitArgs, Place, Registration};
+use super::args::{InitArgs, Place, Registration, Storage};
 use crate::realm;
+use clap::ValueEnum;
 use overlay_node::cli::{Failure, Output};
 use overlay_node::data::{Folder, Kept, KeyKind, system_rng};
 use overlay_node::driver;
@@ -26,7 +27,7 @@ pub(super) fn init(folder: &Folder, args: &InitArgs, out: &Output) -> Result<(),
     folder.write_key(KeyKind::Root, &made.root)?;
     folder.write_key(KeyKind::Registrar, &made.registrar.key)?;
     folder.write_key(KeyKind::Device, &made.device)?;
-    settle(folder, &args.place, Some(&args.registration))?;
+    settle(folder, &args.place, Some((&args.registration, &args.storage)))?;
     let mut kept = Kept::new(made.realm, Vec::new());
     kept.supernode = Some((*made.identity().supernode.expect("made as one").certificate).clone());
     kept.registrar = Some(made.registrar.certificate.clone());
@@ -51,7 +52,7 @@ pub(super) fn init(folder: &Folder, args: &InitArgs, out: &Output) -> Result<(),
 pub(super) fn settle(
     folder: &Folder,
     place: &Place,
-    registration: Option<&Registration>,
+    registrar: Option<(&Registration, &Storage)>,
 ) -> Result<(), Failure> {
     let mut text = String::from(
         "# Settings of this supernode. A flag or an environment variable beats a line here.\n",
@@ -63,8 +64,17 @@ pub(super) fn settle(
         let all: Vec<String> = place.announce.iter().map(|address| quoted(address)).collect();
         let _ = writeln!(text, "announce = [{}]", all.join(", "));
     }
-    if let Some(code) = registration.and_then(|wanted| wanted.registration_code.as_deref()) {
-        let _ = writeln!(text, "registration-code = {}", quoted(code));
+    if let Some((registration, storage)) = registrar {
+        let policy = registration.registration.and_then(|policy| policy.to_possible_value());
+        let lines = [
+            ("registration", policy.map(|policy| policy.get_name().to_owned())),
+            ("registration-code", registration.registration_code.clone()),
+            ("store", storage.store.as_ref().map(|store| store.0.clone())),
+        ];
+        for (key, value) in lines {
+            let Some(value) = value else { continue };
+            let _ = writeln!(text, "{key} = {}", quoted(&value));
+        }
     }
     Ok(folder.write_settings(&text)?)
 }

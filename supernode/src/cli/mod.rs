@@ -1,6 +1,8 @@
 //! The program `supernode`.
 
 mod args;
+mod backup;
+mod codes;
 mod init;
 pub(crate) mod invitation;
 mod invite;
@@ -8,8 +10,11 @@ mod join;
 mod revoke;
 mod run;
 mod show;
+mod store;
+mod users;
 
 pub use args::SupernodeArgs;
+pub(crate) use store::of_store;
 
 use args::SupernodeCommand;
 use overlay_node::cli::{Failure, Output, in_runtime, read};
@@ -22,11 +27,16 @@ const PROGRAM: &str = "supernode";
 
 /// Runs `supernode` with these arguments, the first being the program's name, to its end.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: SupernodeArgs = match read(PROGRAM, args) {
+    let words: Vec<OsString> = args.into_iter().collect();
+    let secret = store::shown_to_all(&words);
+    let args: SupernodeArgs = match read(PROGRAM, words) {
         Ok(args) => args,
         Err(code) => return code,
     };
     let out = Output::new(args.common.json);
+    if let Some(failure) = secret {
+        return out.end(Err(failure));
+    }
     telemetry::start(&args.common.log);
     out.end(in_runtime(follow(args, &out)))
 }
@@ -42,6 +52,11 @@ async fn follow(args: SupernodeArgs, out: &Output) -> Result<(), Failure> {
         SupernodeCommand::Revocations => revoke::revocations(&folder, out).await,
         SupernodeCommand::Status => show::status(&folder, out).await,
         SupernodeCommand::Peers => show::peers(&folder, out).await,
+        SupernodeCommand::Users(args) => users::users(&folder, &args, out).await,
+        SupernodeCommand::Approve(args) => users::approve(&folder, &args, out).await,
+        SupernodeCommand::Codes(args) => codes::codes(&folder, &args, out).await,
+        SupernodeCommand::Backup(args) => backup::backup(&folder, &args, out).await,
+        SupernodeCommand::Restore(args) => backup::restore(&folder, &args, out).await,
     }
 }
 

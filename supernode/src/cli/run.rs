@@ -1,9 +1,10 @@
 //! `supernode run`: the role, until Ctrl-C.
 
-use super::args::RunArgs;
+use super::args::{self, RunArgs};
+use super::store::{self, registers};
 use crate::api::{Admin, admin_routes};
 use crate::operator::{OperatorListener, StoreHealth, Watch, WatchedStore};
-use crate::store::{Registration, SqliteStore, StoreError};
+use crate::store::{RegistrarStore, Registration, RegistrationPolicy};
 use overlay_node::api::{ApiEvent, Feed, pump, serve};
 use overlay_node::cli::{Ending, Failure, Output, end_of_input, short};
 use overlay_node::data::{Folder, Loaded};
@@ -15,18 +16,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 
-/// The store's file in the data folder.
-const STORE: &str = "store.sqlite";
-
 pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<(), Failure> {
     let mut ending = Ending::watch()?;
     let Loaded { identity, contacts } = folder.load(driver::wall())?;
     let _lock = folder.lock()?;
-    let code = args.registration.registration_code;
-    let store = open_store(folder, &identity, code.clone()).await?;
+    let code = args.registration.registration_code.clone();
+    let store = open_store(folder, &identity, &args).await?;
     let mut lists = folder.revocations();
     if let Some(store) = &store {
-        lists.extend(store.revocations().await.map_err(|error| Failure::local(error.to_string()))?);
+        lists.extend(store.revocations().await.map_err(|error| store::of_store(&error))?);
     }
     let identity = Arc::new(identity);
     let store_health = StoreHealth::default();
@@ -53,6 +51,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         code: code.map(Into::into),
         feed: feed.clone(),
         metrics: watched.as_ref().map(OperatorListener::address),
+        store: store.as_ref().map(Arc::downgrade),
     };
     let server = serve(&folder.socket(), admin_routes(admin))?;
     let addresses: Vec<String> = handle.addresses().iter().map(ToString::to_string).collect();
@@ -99,24 +98,28 @@ async fn watched_at(
 async fn open_store(
     folder: &Folder,
     identity: &Identity,
-    code: Option<String>,
-) -> Result<Option<Arc<SqliteStore>>, Failure> {
-    let Some(keys) = &identity.supernode else {
+    args: &RunArgs,
+) -> Result<Option<Arc<RegistrarStore>>, Failure> {
+    if identity.supernode.is_none() {
         return Err(Failure::new(
             Status::WRONG_ROLE,
             "this data folder is a peer's",
             "use `peer run`, or make a supernode in another folder with --data DIR",
         ));
-    };
-    // Only registrars give out names, and only the root's machine redeems tickets.
-    if keys.registrar.is_none() && keys.root.is_none() {
+    }
+    if !registers(identity) {
         return Ok(None);
     }
-    let failed = |error: StoreError| Failure::local(error.to_string());
-    let store =
-        SqliteStore::open(&folder.file(STORE), Registration { code }).await.map_err(failed)?;
-    store.bind(identity.realm).await.map_err(failed)?;
-    Ok(Some(Arc::new(store)))
+    let opened =
+        store::open(folder, identity, &args.storage, registration(&args.registration)).await?;
+    Ok(Some(Arc::new(opened)))
+}
+
+/// A code of the settings says how it is meant, unless the policy is named as well.
+fn registration(args: &args::Registration) -> Registration {
+    let code = args.registration_code.clone();
+    let meant = if code.is_some() { RegistrationPolicy::Code } else { RegistrationPolicy::Open };
+    Registration { policy: args.registration.unwrap_or(meant), code }
 }
 
 /// Shows events to a program; people ask with `supernode status` and `supernode peers`.

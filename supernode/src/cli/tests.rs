@@ -1,4 +1,4 @@
-use super::args::{InitArgs, JoinArgs, Place, Registration, SupernodeArgs};
+use super::args::{InitArgs, JoinArgs, Place, Registration, Storage, SupernodeArgs};
 use super::*;
 use clap::CommandFactory;
 use overlay_node::data::Folder;
@@ -15,8 +15,9 @@ fn place() -> Place {
 }
 
 fn init_args() -> InitArgs {
-    let registration = Registration { registration_code: Some("se\"same".to_owned()) };
-    InitArgs { place: place(), registration }
+    let registration =
+        Registration { registration: None, registration_code: Some("se\"same".to_owned()) };
+    InitArgs { place: place(), registration, storage: Storage { store: None } }
 }
 
 #[test]
@@ -88,4 +89,51 @@ async fn nobody_is_asked_where_none_runs() {
     let folder = Folder::at(dir.path());
     assert_eq!(show::status(&folder, &OUT).await.expect_err("none runs").code, 5);
     assert_eq!(show::peers(&folder, &OUT).await.expect_err("none runs").code, 5);
+}
+
+#[test]
+fn a_password_on_the_command_line_is_refused_and_not_repeated() {
+    let words = |words: &[&str]| words.iter().map(Into::into).collect::<Vec<OsString>>();
+    let url = "postgres://ann:sesame@db/realm";
+    for shown in
+        [&["supernode", "run", "--store", url][..], &["supernode", &format!("--store={url}")]]
+    {
+        let failure = store::shown_to_all(&words(shown)).expect("refused");
+        assert_eq!(failure.code, 2);
+        assert!(failure.line().contains("TRELLIS_STORE") && !failure.line().contains("sesame"));
+    }
+    let plain = ["supernode", "run", "--store", "postgres://ann@db/realm"];
+    assert_eq!(store::shown_to_all(&words(&plain)), None);
+    let args: SupernodeArgs =
+        settings::parse(PROGRAM, words(&["supernode", "run", "--store", url])).expect("reads");
+    assert!(!format!("{args:?}").contains("sesame"));
+}
+
+#[tokio::test]
+async fn the_desk_works_without_a_running_supernode() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::at(dir.path().join("data"));
+    init::init(&folder, &init_args(), &OUT).expect("made");
+    let args = |words: &[&str]| {
+        let all = [&["supernode"][..], words].concat();
+        let args: SupernodeArgs =
+            settings::parse(PROGRAM, all.iter().map(Into::into).collect()).expect("reads");
+        args.command
+    };
+    let SupernodeCommand::Codes(new) = args(&["codes", "new", "--uses", "3"]) else { panic!() };
+    codes::codes(&folder, &new, &OUT).await.expect("made");
+    let SupernodeCommand::Codes(revoke) = args(&["codes", "revoke", "1"]) else { panic!() };
+    codes::codes(&folder, &revoke, &OUT).await.expect("revoked");
+    assert_eq!(codes::codes(&folder, &revoke, &OUT).await.expect_err("gone").code, 3);
+    let SupernodeCommand::Users(users) = args(&["users"]) else { panic!() };
+    users::users(&folder, &users, &OUT).await.expect("listed");
+    let SupernodeCommand::Approve(approve) = args(&["approve", "alice"]) else { panic!() };
+    assert_eq!(users::approve(&folder, &approve, &OUT).await.expect_err("nobody").code, 3);
+    let file = dir.path().join("names.backup");
+    let file = file.to_str().expect("plain");
+    let SupernodeCommand::Backup(backup) = args(&["backup", file]) else { panic!() };
+    backup::backup(&folder, &backup, &OUT).await.expect("made");
+    assert_eq!(backup::backup(&folder, &backup, &OUT).await.expect_err("there").code, 1);
+    let SupernodeCommand::Restore(restore) = args(&["restore", file]) else { panic!() };
+    backup::restore(&folder, &restore, &OUT).await.expect("restored");
 }

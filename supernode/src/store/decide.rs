@@ -1,125 +1,115 @@
-//! What each request comes to, inside the writer's transaction.
+//! What each request of the core comes to, on the open ledger. An answer is a promise only after
+//! the ledger's commit.
 
-use super::{Registration, User, looks, revocations};
+use super::ledger::Ledger;
+use super::policy::Policy;
+use super::rows::{NameRow, Row, TicketRow};
 use overlay_proto::id::{NodeId, UserKey};
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
-use overlay_proto::time::WallTime;
-use sqlx::sqlite::SqliteConnection;
 
-/// Who may have a new name.
-#[derive(Debug)]
-pub(super) struct Policy {
-    /// The hash of the code, if there is one. Hashes are compared in constant time and have one
-    /// length, so the time of an answer tells nothing of the code.
-    code: Option<blake3::Hash>,
-}
-
-impl Policy {
-    pub(super) fn new(registration: &Registration) -> Policy {
-        Policy { code: registration.code.as_ref().map(|code| blake3::hash(code.as_bytes())) }
-    }
-
-    fn admits(&self, shown: Option<&str>) -> bool {
-        match &self.code {
-            None => true,
-            Some(code) => *code == blake3::hash(shown.unwrap_or_default().as_bytes()),
+impl Ledger<'_> {
+    /// Carries out `request`.
+    pub(super) async fn decide(
+        &mut self,
+        policy: &Policy,
+        request: &StoreRequest,
+    ) -> Result<StoreAnswer, sqlx::Error> {
+        match request {
+            StoreRequest::ClaimName { name, user, code } => {
+                self.claim(policy, name, *user, code.as_deref()).await
+            }
+            StoreRequest::RedeemTicket { serial, node } => self.redeem(*serial, *node).await,
+            StoreRequest::FindUser { name } => self.find_user(name).await,
+            StoreRequest::KeepRevocations { list } => self.keep_revocations(list).await,
+            // A peer's own store keeps these.
+            StoreRequest::KeepChain { .. } | StoreRequest::KeepDevices { .. } => {
+                Ok(StoreAnswer::Failed)
+            }
         }
     }
-}
 
-/// Carries out `request` on the open transaction. The answer is a promise only after the commit.
-pub(super) async fn decide(
-    connection: &mut SqliteConnection,
-    policy: &Policy,
-    request: &StoreRequest,
-    now: WallTime,
-) -> Result<StoreAnswer, sqlx::Error> {
-    match request {
-        StoreRequest::ClaimName { name, user, code } => {
-            claim_name(connection, policy, name, *user, code.as_deref(), now).await
+    async fn claim(
+        &mut self,
+        policy: &Policy,
+        name: &Name,
+        user: UserKey,
+        code: Option<&str>,
+    ) -> Result<StoreAnswer, sqlx::Error> {
+        match self.owner(name).await? {
+            // The owner was let in once: renewal and a lost answer need no code.
+            Some(row) if row.user_key == user.0 => {
+                return Ok(StoreAnswer::Granted { serial: row.serial.cast_unsigned() });
+            }
+            Some(_) => return Ok(StoreAnswer::Taken),
+            None => {}
         }
-        StoreRequest::RedeemTicket { serial, node } => {
-            redeem_ticket(connection, *serial, *node, now).await
+        // Nobody waits, or spends a code, for a name that cannot be had.
+        if self.looks_taken(name).await? {
+            return Ok(StoreAnswer::Taken);
         }
-        StoreRequest::FindUser { name } => revocations::find_user(connection, name).await,
-        StoreRequest::KeepRevocations { list } => revocations::keep(connection, list).await,
-        // A peer's own store keeps these.
-        StoreRequest::KeepChain { .. } | StoreRequest::KeepDevices { .. } => {
-            Ok(StoreAnswer::Failed)
+        if let Some(answer) = self.refusal(policy, name, user, code).await? {
+            return Ok(answer);
         }
+        let serial = self.give(name, &user.0).await?;
+        Ok(StoreAnswer::Granted { serial: serial.cast_unsigned() })
     }
-}
 
-async fn claim_name(
-    connection: &mut SqliteConnection,
-    policy: &Policy,
-    name: &Name,
-    user: UserKey,
-    code: Option<&str>,
-    now: WallTime,
-) -> Result<StoreAnswer, sqlx::Error> {
-    let owner: Option<(i64, Vec<u8>)> =
-        sqlx::query_as("SELECT serial, user_key FROM names WHERE name = ?")
-            .bind(name.as_str())
-            .fetch_optional(&mut *connection)
-            .await?;
-    match owner {
-        // The owner has shown the code once: renewal and a lost answer need none.
-        Some((serial, key)) if key == user.0 => {
-            return Ok(StoreAnswer::Granted { serial: serial.cast_unsigned() });
-        }
-        Some(_) => return Ok(StoreAnswer::Taken),
-        None if !policy.admits(code) => return Ok(StoreAnswer::WrongCode),
-        None => {}
-    }
-    if !looks::take(connection, name).await? {
-        return Ok(StoreAnswer::Taken);
-    }
-    let (serial,): (i64,) = sqlx::query_as(
-        "INSERT INTO names (name, user_key, registered_at) VALUES (?, ?, ?) RETURNING serial",
-    )
-    .bind(name.as_str())
-    .bind(user.0.as_slice())
-    .bind(now.0.cast_signed())
-    .fetch_one(connection)
-    .await?;
-    Ok(StoreAnswer::Granted { serial: serial.cast_unsigned() })
-}
-
-async fn redeem_ticket(
-    connection: &mut SqliteConnection,
-    serial: u64,
-    node: NodeId,
-    now: WallTime,
-) -> Result<StoreAnswer, sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO tickets (serial, node, redeemed_at) VALUES (?, ?, ?)
-         ON CONFLICT (serial) DO NOTHING",
-    )
-    .bind(serial.cast_signed())
-    .bind(node.0.as_slice())
-    .bind(now.0.cast_signed())
-    .execute(&mut *connection)
-    .await?;
-    let (holder,): (Vec<u8>,) = sqlx::query_as("SELECT node FROM tickets WHERE serial = ?")
-        .bind(serial.cast_signed())
-        .fetch_one(connection)
+    /// Who owns `name`.
+    pub(super) async fn owner(&mut self, name: &Name) -> Result<Option<NameRow>, sqlx::Error> {
+        let row: Option<NameRow> = sqlx::query_as(
+            "SELECT serial, name, user_key, registered_at, mark FROM names WHERE name = $1",
+        )
+        .bind(name.as_str().to_owned())
+        .fetch_optional(self.look())
         .await?;
-    // A ticket makes one certificate, so its number serves for both.
-    Ok(if holder == node.0 { StoreAnswer::Granted { serial } } else { StoreAnswer::Taken })
-}
+        row.map(Row::sound).transpose()
+    }
 
-/// All users, in the order of their serial numbers.
-pub(super) async fn users(connection: &mut SqliteConnection) -> Result<Vec<User>, sqlx::Error> {
-    let rows: Vec<(String, i64, i64)> =
-        sqlx::query_as("SELECT name, serial, registered_at FROM names ORDER BY serial")
-            .fetch_all(connection)
+    /// Gives `name`, which nobody owns and no other looks like, to the key, under a serial number
+    /// never used before.
+    pub(super) async fn give(&mut self, name: &Name, key: &[u8]) -> Result<i64, sqlx::Error> {
+        self.take_looks(&name.skeleton(), name.as_str()).await?;
+        let name = name.as_str();
+        let now = self.now();
+        let (serial,): (i64,) = sqlx::query_as(
+            "INSERT INTO names (name, user_key, registered_at) VALUES ($1, $2, $3)
+             RETURNING serial",
+        )
+        .bind(name.to_owned())
+        .bind(key.to_vec())
+        .bind(now)
+        .fetch_one(self.write())
+        .await?;
+        let (name, user_key) = (name.to_owned(), key.to_vec());
+        let row = NameRow { serial, name, user_key, registered_at: now, mark: 0 };
+        // The number belongs to what the checksum covers, and only the database knows the next.
+        sqlx::query("UPDATE names SET mark = $2 WHERE serial = $1")
+            .bind(serial)
+            .bind(row.mark())
+            .execute(self.write())
             .await?;
-    let user = |(name, serial, at): (String, i64, i64)| {
-        let name = Name::new(&name).map_err(|error| sqlx::Error::Decode(error.into()))?;
-        let registered_at = WallTime(at.cast_unsigned());
-        Ok(User { name, serial: serial.cast_unsigned(), registered_at })
-    };
-    rows.into_iter().map(user).collect()
+        Ok(serial)
+    }
+
+    async fn redeem(&mut self, serial: u64, node: NodeId) -> Result<StoreAnswer, sqlx::Error> {
+        let used: Option<TicketRow> =
+            sqlx::query_as("SELECT serial, node, redeemed_at, mark FROM tickets WHERE serial = $1")
+                .bind(serial.cast_signed())
+                .fetch_optional(self.look())
+                .await?;
+        // A ticket makes one certificate, so its number serves for both.
+        let granted = StoreAnswer::Granted { serial };
+        match used.map(Row::sound).transpose()? {
+            Some(row) if row.node == node.0 => Ok(granted),
+            Some(_) => Ok(StoreAnswer::Taken),
+            None => {
+                let redeemed_at = self.now();
+                let node = node.0.to_vec();
+                let row = TicketRow { serial: serial.cast_signed(), node, redeemed_at, mark: 0 };
+                row.put(self.write()).await?;
+                Ok(granted)
+            }
+        }
+    }
 }
