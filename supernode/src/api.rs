@@ -31,10 +31,10 @@ pub struct Admin {
     pub code: Option<Arc<str>>,
     /// Its events.
     pub feed: Feed,
-    /// Where its metrics are served.
-    pub metrics: Option<SocketAddr>,
     /// The registrar's store, if it is one and has not ended.
     pub store: Option<Weak<RegistrarStore>>,
+    /// Where its metrics are served.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// A running supernode: `GET /v1/status`.

@@ -50,8 +50,8 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         identity,
         code: code.map(Into::into),
         feed: feed.clone(),
-        metrics: watched.as_ref().map(OperatorListener::address),
         store: store.as_ref().map(Arc::downgrade),
+        metrics: watched.as_ref().map(OperatorListener::address),
     };
     let server = serve(&folder.socket(), admin_routes(admin))?;
     let addresses: Vec<String> = handle.addresses().iter().map(ToString::to_string).collect();
