@@ -2,7 +2,7 @@ mod documents;
 
 use super::*;
 use crate::realm;
-use crate::store::{Registration, SqliteStore};
+use crate::store::{RegistrarStore, Registration, RegistrationPolicy, StorePlace};
 use overlay_node::data::system_rng;
 use overlay_node::driver::{self, Counters, Handle, Listen, Options, Store};
 use overlay_proto::Config;
@@ -43,8 +43,10 @@ impl World {
     async fn start() -> World {
         let dir = tempfile::tempdir().expect("a folder");
         let made = realm::create(driver::wall(), &mut system_rng());
-        let code = Registration { code: Some("sesame".to_owned()) };
-        let store = SqliteStore::open(&dir.path().join("store.sqlite"), code).await.expect("opens");
+        let code = Some("sesame".to_owned());
+        let registration = Registration { policy: RegistrationPolicy::Code, code };
+        let place = StorePlace::File(dir.path().join("store.sqlite"));
+        let store = RegistrarStore::open(place, registration).await.expect("opens");
         let health = StoreHealth::default();
         let watched = WatchedStore::new(Arc::new(store), health.clone());
         let mut options = options(made.identity(), Vec::new());
