@@ -97,7 +97,8 @@ fn a_text_changed_anywhere_is_not_shown() {
     add("another sender's certificates", alice, &|t| t.from = carols.clone());
     add("another sender", carol, &|t| t.from = carols.clone());
     add("another source", carol, &|_| {});
-    let edits: [(&str, fn(&mut DeviceChain)); 8] = [
+    type Edit = fn(&mut DeviceChain);
+    let edits: [(&str, Edit); 8] = [
         ("name", |c| c.user.name = Some(name("u2"))),
         ("no name", |c| c.user.name = None),
         ("realm", |c| c.device.realm.0[0] ^= 1),

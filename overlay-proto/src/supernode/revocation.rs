@@ -252,11 +252,11 @@ impl Supernode {
             return;
         }
         let expelled = &self.spread.expelled;
-        let seats = |(node, child): (&NodeId, &Box<Child>)| {
-            let linked = child.linked().into_iter().filter(|other| expelled.contains_key(other));
-            linked.map(|other| (*node, other)).collect::<Vec<_>>()
-        };
-        let held: Vec<(NodeId, ShortId)> = self.children.iter().flat_map(seats).collect();
+        let linked =
+            |child: &Child| child.linked().into_iter().filter(|other| expelled.contains_key(other));
+        let children = self.children.iter();
+        let held = children.flat_map(|(node, child)| linked(child).map(|other| (*node, other)));
+        let held: Vec<(NodeId, ShortId)> = held.collect();
         for (neighbour, out) in held {
             if let Some(child) = self.children.get_mut(&neighbour) {
                 child.unseat(out);

@@ -14,7 +14,8 @@ const LOOK: Span = Span::secs(1);
 const REST: Span = Span::secs(30);
 
 impl Stage<'_> {
-    /// Waits until labels and beliefs agree; what still does not after a while is found.
+    /// Waits until labels and beliefs agree, and no link is being swapped for another; what still
+    /// does not after a while is found.
     pub(super) fn agree(&mut self) -> Result<(), Interrupted> {
         self.phase("labels come to rest");
         let limit = self.now() + REST;
@@ -23,7 +24,9 @@ impl Stage<'_> {
             let parts = labels::parts(&issued);
             let flaws = self.flaws(&issued, parts);
             self.parts = Some(parts);
-            if flaws.is_empty() {
+            let whole = self.standing.broken().next().is_none();
+            if flaws.is_empty() && (whole || self.now() >= limit) {
+                // Who is out of place is found by the check of standing.
                 return Ok(());
             }
             if self.now() >= limit {

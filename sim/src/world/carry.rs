@@ -54,7 +54,7 @@ impl<M: Machine> World<M> {
             }
             Output::Store { id, request } => {
                 let answer = self.disk.answer(request);
-                let stored = Happening::Stored { host, id, answer };
+                let stored = Happening::Stored { host, id, answer: Box::new(answer) };
                 self.queue.push(self.now + self.transport.disk, stored);
             }
             Output::Reply { id, reply } => self.saw(host, Seen::Reply(id, reply)),

@@ -309,7 +309,8 @@ impl<M: Machine> World<M> {
             }
             Happening::Down { link } => self.down(link),
             Happening::Stored { host, id, answer } => {
-                self.give(host, kind::STORED, &id.0.to_le_bytes(), Input::Stored { id, answer });
+                let (bytes, answer) = (id.0.to_le_bytes(), *answer);
+                self.give(host, kind::STORED, &bytes, Input::Stored { id, answer });
             }
             Happening::Wake { host } => self.wake(host),
             Happening::CoreFree { host } => self.work_on(host),

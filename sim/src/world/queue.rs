@@ -27,7 +27,7 @@ pub(super) enum Happening {
     /// A link ends.
     Down { link: LinkId },
     /// The store answers.
-    Stored { host: u32, id: StoreId, answer: StoreAnswer },
+    Stored { host: u32, id: StoreId, answer: Box<StoreAnswer> },
     /// A node wants to be woken.
     Wake { host: u32 },
     /// The core of a working host is free.

@@ -96,7 +96,7 @@ fn the_unit_sets_what_the_program_reads_and_is_hardened() {
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
         "LimitNOFILE=16384",
-        "Restart=always",
+        "Restart=on-failure",
         "TimeoutStopSec=30",
     ] {
         assert!(UNIT.lines().any(|other| other == line), "{line} is missing");
