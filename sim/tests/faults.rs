@@ -92,3 +92,28 @@ fn a_name_is_registered_wherever_one_asks() {
     let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
     assert!(outcome.passed(), "{found:#?}");
 }
+
+/// Found by `sim explore --seeds 200` (seed 151): two homes, as far apart as their planners' rounds,
+/// asked each other for the same link, released each other's answer, and began anew for ever.
+#[test]
+fn two_homes_that_ask_each_other_for_one_link_get_it() {
+    let text = r#"
+        name = "in step"
+        seed = 151
+        [population]
+        peers = 63
+        supernodes = 3
+        near = 6
+        trees = 1
+        arrive_over_secs = 27.0
+        register_every = 0
+        [network]
+        mean_rtt_ms = 208.0
+        [[step]]
+        settle = { limit_secs = 240 }
+    "#;
+    let scenario = Scenario::parse("in-step.toml", text, &Change::default()).expect("valid");
+    let outcome = run(&scenario);
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{found:#?}");
+}

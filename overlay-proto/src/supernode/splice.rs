@@ -147,6 +147,12 @@ impl Supernode {
             child.unreserve(reserved);
         }
         for end in ends {
+            let other = end.contact.node.short();
+            // Its home may have asked ours for the same link meanwhile: then it is there. To release
+            // it would end what both have made, and both would begin anew, in step.
+            if self.children.get(&node).is_some_and(|child| child.has(other)) {
+                continue;
+            }
             let child = self.children.get_mut(&node);
             match child.is_some_and(|child| child.seat(end.clone(), cx.now)) {
                 // Two slots are reserved for a splice, one for a pair.
