@@ -55,6 +55,13 @@ pub const BUDGETS_MAX: usize = 4_096;
 pub const SEEN_MESSAGES_MAX: usize = 4_096;
 /// Messages under way at one sender.
 pub const OUTGOING_MAX: usize = 1_024;
+/// Largest datagram of a session, in bytes. On links that are streams large ones cost least a byte;
+/// four fit into a write, so a call waits for no more than one of them.
+pub const DATAGRAM_BYTES_MAX: usize = 16 * 1024;
+/// Devices with which a peer exchanges datagrams. Who has been quiet makes room.
+pub const CORRESPONDENTS_MAX: usize = 256;
+/// Links to correspondents beside those of the topology. Each costs keep-alives and 30 KiB.
+pub const DIRECT_LINKS_MAX: usize = 16;
 /// Names whose locations a peer keeps at hand.
 pub const LOCATION_CACHE_MAX: usize = 256;
 /// Requests a supernode has open toward others at a time.
