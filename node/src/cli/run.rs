@@ -6,9 +6,11 @@ use super::exit::Failure;
 use super::life::{Ending, end_of_input, late, lines_of_stdin};
 use super::output::{Output, short};
 use super::typed::{self, Typed};
-use crate::api::{ApiEvent, Client, Feed, Peer, SendRequest, Sent, peer_routes, pump, serve};
+use crate::api::{ApiEvent, Client, Feed, Offers, Peer, SendRequest, Sent, peer_routes, pump, serve};
+use crate::contacts::Contacts;
 use crate::data::{Folder, Loaded, OwnStore};
 use crate::driver::{self, Handle, Options};
+use crate::session::Sessions;
 use crate::settings;
 use overlay_proto::Config;
 use overlay_proto::io::{Command, Reply};
@@ -34,6 +36,8 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         ));
     };
     let inbox = folder.inbox()?;
+    let contacts_book = Contacts::open(folder)?;
+    let device = identity.device.clone();
     let devices = folder.devices()?;
     let handle = driver::start(Options {
         identity: Arc::new(identity),
@@ -44,6 +48,10 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     })
     .await?;
     handle.recall(Vec::new(), devices).await;
+    let sessions = Sessions::start(&handle, &device)
+        .map_err(|error| Failure::local(error.to_string()))?
+        .ok_or_else(|| Failure::local("the node's sessions are taken: this is a bug"))?;
+    contacts_book.serve(&sessions).map_err(|error| Failure::local(error.to_string()))?;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), Some(inbox));
     let logged_out = Arc::new(Notify::new());
@@ -51,6 +59,9 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         handle: handle.clone(),
         folder: folder.clone(),
         feed: feed.clone(),
+        sessions: sessions.clone(),
+        contacts: contacts_book,
+        offers: Offers::default(),
         logged_out: logged_out.clone(),
     };
     let server = serve(&folder.socket(), peer_routes(peer))?;
@@ -72,7 +83,10 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     server.end().await;
     // A second wish to end is stronger than manners.
     tokio::select! {
-        () = handle.shutdown() => {}
+        () = async {
+            sessions.close().await;
+            handle.shutdown().await;
+        } => {}
         () = ending.wished() => {}
     }
     // What came last is in the inbox before the process ends.
