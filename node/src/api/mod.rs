@@ -10,7 +10,7 @@ mod serve;
 mod streams;
 mod types;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, Lines, Upgraded};
 pub use events::{Feed, events_stream, pump};
 pub use peer::{Peer, peer_routes};
 pub use problem::ApiError;

@@ -10,7 +10,7 @@ use crate::api::{ApiEvent, Client, Feed, Offers, Peer, SendRequest, Sent, peer_r
 use crate::contacts::Contacts;
 use crate::data::{Folder, Loaded, OwnStore};
 use crate::driver::{self, Handle, Options};
-use crate::session::Sessions;
+use crate::session::{AlreadyServed, Sessions};
 use crate::settings;
 use overlay_proto::Config;
 use overlay_proto::io::{Command, Reply};
@@ -21,6 +21,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, mpsc};
 
+/// What every peer answers to its contacts: the same as it was asked.
+const ECHO: &str = "echo";
 /// How the core calls the state of a peer that does not try to log in.
 const OFFLINE: &str = "offline";
 
@@ -51,7 +53,12 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let sessions = Sessions::start(&handle, &device)
         .map_err(|error| Failure::local(error.to_string()))?
         .ok_or_else(|| Failure::local("the node's sessions are taken: this is a bug"))?;
-    contacts_book.serve(&sessions).map_err(|error| Failure::local(error.to_string()))?;
+    let served = |error: AlreadyServed| Failure::local(error.to_string());
+    contacts_book.serve(&sessions).map_err(served)?;
+    let echo = ECHO.parse().expect("a service's name");
+    sessions
+        .serve(echo, contacts_book.access(), |_, body| async { Ok(body) })
+        .map_err(served)?;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), Some(inbox));
     let logged_out = Arc::new(Notify::new());
