@@ -135,6 +135,9 @@ pub struct Config {
     pub send_tries: u32,
     /// How long a looked-up location is used without asking again.
     pub location_cache: Span,
+    /// Whether a peer makes direct links to correspondents with whom it exchanges much, and takes
+    /// theirs. Without them everything goes hop by hop, and nobody connects to this machine for it.
+    pub direct: bool,
     /// Peers a supernode serves before it redirects newcomers.
     pub children_soft: usize,
     /// Peers a supernode serves at the very most.
@@ -181,6 +184,7 @@ impl Default for Config {
             receipt_patience: Span::secs(1),
             send_tries: 6,
             location_cache: Span::secs(30),
+            direct: true,
             children_soft: 800,
             children_hard: 1_000,
             logins_per_second: 500,

@@ -236,6 +236,9 @@ pub struct RunArgs {
     /// An address at which others can dial this machine, if it cannot know; may be repeated
     #[arg(long, env = "TRELLIS_ANNOUNCE", value_name = "MULTIADDR", value_delimiter = ',')]
     pub announce: Vec<String>,
+    /// Send everything hop by hop: no direct links to those with whom much is exchanged
+    #[arg(long, env = "TRELLIS_HOPS_ONLY")]
+    pub hops_only: bool,
     /// Log out and end when standard input ends; typed lines are not read
     #[arg(long, hide = true)]
     pub exit_with_parent: bool,
