@@ -43,9 +43,9 @@ pub struct Setup {
 /// with an older `now` is taken as of the newest seen.
 #[derive(Debug)]
 pub struct Node {
-    cx: Context,
-    peer: Option<Box<Peer>>,
-    supernode: Option<Box<Supernode>>,
+    pub(crate) cx: Context,
+    pub(crate) peer: Option<Box<Peer>>,
+    pub(crate) supernode: Option<Box<Supernode>>,
 }
 
 /// Why a frame was not taken. Nothing has changed then.

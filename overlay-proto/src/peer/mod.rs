@@ -1,5 +1,7 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod census;
 mod delivery;
 pub(crate) mod devices;
 mod enrolment;

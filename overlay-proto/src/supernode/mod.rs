@@ -2,6 +2,8 @@
 
 mod admission;
 mod asking;
+#[cfg(any(test, feature = "fuzzing"))]
+mod census;
 mod child;
 mod children;
 mod counters;
