@@ -225,10 +225,20 @@ impl Node {
     }
 
     fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Refusal> {
-        if codec::tells_news(&frame) {
-            links::note_heard(&mut self.cx, link, &frame);
+        let news = codec::tells_news(&frame).then(|| links::News::of(&frame));
+        self.take_decoded(link, Frame::decode(frame))?;
+        if let Some(news) = news {
+            news.heard(&mut self.cx, link);
         }
-        match Frame::decode(frame) {
+        Ok(())
+    }
+
+    fn take_decoded(
+        &mut self,
+        link: LinkId,
+        frame: Result<Frame, DecodeError>,
+    ) -> Result<(), Refusal> {
+        match frame {
             Ok(Frame::Packet(packet)) => match (&mut self.peer, &mut self.supernode) {
                 (_, Some(supernode)) if packet.is_escalated() => {
                     supernode.on_packet(&mut self.cx, link, packet)

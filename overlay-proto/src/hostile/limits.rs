@@ -33,9 +33,7 @@ impl Node {
     /// What both roles hold.
     fn census(&self) -> Vec<Count> {
         let strangers = self.cx.links.strangers().count();
-        let mut counts = vec![
-            Count { what: "strangers", held: strangers, limit: STRANGERS_MAX },
-        ];
+        let mut counts = vec![Count { what: "strangers", held: strangers, limit: STRANGERS_MAX }];
         counts.extend(self.peer.iter().flat_map(|peer| peer.census(&self.cx)));
         counts.extend(self.supernode.iter().flat_map(|supernode| supernode.census(&self.cx)));
         counts

@@ -2,7 +2,9 @@
 
 mod realm;
 
-pub(crate) use realm::{Realm, WALL, user_name};
+#[cfg(test)]
+pub(crate) use realm::WALL;
+pub(crate) use realm::{Realm, user_name};
 
 use crate::Node;
 use crate::id::{CommandId, LinkId, NodeId};
