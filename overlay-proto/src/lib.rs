@@ -96,6 +96,7 @@ pub mod address;
 pub mod config;
 mod context;
 pub mod coordinates;
+pub mod denial;
 pub mod encoding;
 mod footprint;
 pub mod forward;

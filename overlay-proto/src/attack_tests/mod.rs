@@ -1,6 +1,7 @@
 //! Who is not who they say they are: every attempt is counted, and none may succeed.
 
 mod greeting;
+mod index;
 mod login;
 mod texts;
 

@@ -60,7 +60,7 @@ fn raw(scene: &mut Scene, script: &mut Script<'_>) {
 
 /// The head of some message with any body.
 fn body(scene: &mut Scene, script: &mut Script<'_>) {
-    let number = script.byte() % 72;
+    let number = script.byte() % 80;
     let mut frame = if number < 24 { vec![0x82, number] } else { vec![0x82, 0x18, number] };
     let count = usize::from(script.byte());
     frame.extend_from_slice(script.take(count));

@@ -11,8 +11,9 @@ use crate::id::{CommandId, LinkId, NodeId};
 use crate::io::{Command, Event, Input, Output, Reply, StoreAnswer, StoreRequest};
 use crate::node::Setup;
 use crate::time::{Span, Time};
+use crate::wire::Message;
 use crate::wire::TransportAddress;
-use crate::wire::codec::decode_message;
+use crate::wire::codec::{decode_message, encode};
 use crate::wire::packet::PACKET_MARK;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -43,6 +44,8 @@ pub(crate) struct Net {
     pub held: Vec<Vec<u8>>,
     /// Nothing passes between these nodes and the others.
     pub island: BTreeSet<NodeId>,
+    /// Nodes that say something else than they mean to.
+    pub liars: BTreeMap<NodeId, Lie>,
     /// Whether the registrar's store answers that it has failed.
     pub store_fails: bool,
     /// How long the store takes, beside what everything takes.
@@ -73,6 +76,7 @@ impl Net {
             hold_packets: false,
             held: Vec::new(),
             island: BTreeSet::new(),
+            liars: BTreeMap::new(),
             store_fails: false,
             store_delay: Span::ZERO,
             failing_dials: 0,
@@ -88,6 +92,11 @@ impl Net {
     }
 
     pub fn add(&mut self, setup: Setup) -> NodeId {
+        if let Some(chain) = setup.identity.chain()
+            && let Some(name) = chain.claimed_name().cloned()
+        {
+            self.claimed.entry(name).or_insert(crate::id::UserKey(chain.user.subject.0));
+        }
         let mut node = Node::new(setup, self.now);
         let id = node.id();
         node.handle_input(self.now, Input::Listening(vec![address(id)]));
@@ -283,6 +292,10 @@ impl Net {
                 self.held.push(frame);
             }
             Output::Send { link, frame, .. } => {
+                let frame = match self.liars.get(&from) {
+                    Some(lie) => bent(lie, frame),
+                    None => frame,
+                };
                 if let Ok(message) = decode_message(&frame) {
                     self.sent.push((message.number(), frame.len()));
                 }
@@ -358,4 +371,13 @@ impl Net {
 
 pub(crate) fn address(node: NodeId) -> TransportAddress {
     TransportAddress::new(format!("t/{node:?}")).expect("short")
+}
+
+/// What a liar says instead of a message; `None` if that is what it means to say.
+pub(crate) type Lie = Box<dyn Fn(&Message) -> Option<Message>>;
+
+fn bent(lie: &Lie, frame: Vec<u8>) -> Vec<u8> {
+    let message = decode_message(&frame).ok();
+    let lied = message.and_then(|message| lie(&message));
+    lied.map_or(frame, |message| encode(&message).expect("a lie fits"))
 }
