@@ -117,3 +117,42 @@ fn two_homes_that_ask_each_other_for_one_link_get_it() {
     let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
     assert!(outcome.passed(), "{found:#?}");
 }
+
+/// A world of 60 users in which this share of 6 supernodes lies; what came of 200 look-ups.
+fn lying(how: &str, share: f64, seed: u64) -> (u64, u64) {
+    let text = format!(
+        "name = 'lying'
+        population = {{ peers = 60, supernodes = 6, degree = 4, trees = 4, arrive_over_secs = 10 }}
+        [[step]]
+        settle = {{ limit_secs = 90 }}
+        [[step]]
+        messages = {{ per_peer = 1, over_secs = 60 }}
+        [[step]]
+        lying_index = {{ share = {share}, how = '{how}', lookups = 200, for_secs = 30, under = {{ limit_secs = 60 }} }}"
+    );
+    let change = Change { seed: Some(seed), ..Change::default() };
+    let outcome = run(&Scenario::parse("lying", &text, &change).expect("valid"));
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{how}, {share}: {found:#?}");
+    let figures = outcome.figures;
+    assert_eq!(figures.consulted, Some(200));
+    (figures.consulted_found.unwrap_or(0), figures.consulted_hidden.unwrap_or(0))
+}
+
+#[test]
+fn a_false_answer_of_the_index_is_never_believed() {
+    for (how, share) in [
+        ("forge", 0.17),
+        ("forge", 0.34),
+        ("roll_back", 0.34),
+        ("hide", 0.17),
+        ("hide", 0.34),
+        ("hide", 0.5),
+    ] {
+        let (found, hidden) = lying(how, share, 1);
+        println!("{how}, {share} of the supernodes: {found} of 200 found, {hidden} hidden");
+        if share < 0.2 {
+            assert!(found >= 150 && hidden == 0, "{how}: {found} found");
+        }
+    }
+}

@@ -8,6 +8,7 @@ mod carry;
 mod crash;
 mod disk;
 mod faults;
+mod liars;
 mod links;
 mod memo;
 mod passage;
@@ -20,6 +21,7 @@ mod work;
 pub use adversary::Mischief;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
+pub use liars::Falsehood;
 pub use memo::{Checks, MemoVerifier};
 pub use passage::Passage;
 pub use realm::Realm;
@@ -30,6 +32,7 @@ use crate::net::Places;
 use adversary::Adversaries;
 use disk::Disk;
 use faults::Faults;
+use liars::IndexLiars;
 use links::{End, EndAt, Links};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, DialId, LinkId, NodeId, UserKey};
@@ -150,6 +153,7 @@ pub struct World<M> {
     trace: Trace,
     faults: Faults,
     adversaries: Adversaries,
+    liars: IndexLiars,
     workshop: Workshop,
     sightings: Vec<Sighting>,
 }
@@ -174,6 +178,7 @@ impl<M: Machine> World<M> {
             trace: Trace::new(),
             faults: Faults::default(),
             adversaries: Adversaries::default(),
+            liars: IndexLiars::default(),
             workshop: Workshop::default(),
             sightings: Vec::new(),
         }
