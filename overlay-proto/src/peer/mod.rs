@@ -86,10 +86,6 @@ struct Counters {
 
 impl Peer {
     pub fn new(known: &[Contact]) -> Peer {
-        let mut hosts = Hosts::default();
-        known.iter().for_each(|contact| {
-            hosts.learn(contact, false);
-        });
         Peer {
             goal: Goal::Rest,
             survey: Survey::default(),
@@ -98,7 +94,7 @@ impl Peer {
             patience: Patience::new(),
             cookie: None,
             refused: None,
-            hosts,
+            hosts: Hosts::recall(known),
             standbys: Vec::new(),
             warm: BTreeSet::new(),
             warm_at: Time::NEVER,
