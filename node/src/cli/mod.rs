@@ -3,11 +3,14 @@
 mod args;
 mod ask;
 mod commands;
+mod contacts;
 mod device;
 mod exit;
+mod files;
 mod join;
 mod life;
 mod output;
+mod ports;
 mod run;
 mod typed;
 

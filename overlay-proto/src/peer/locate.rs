@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::coordinates::Labels;
 use crate::denial::{self, DENIALS_NEEDED};
 use crate::footprint::{Heap, flat};
-use crate::id::{CommandId, LinkId, MessageId};
+use crate::id::{CommandId, LinkId, MessageId, NodeId};
 use crate::identity::verify::Signature;
 use crate::io::Reply;
 use crate::location::{LocationRecord, index_key};
@@ -70,6 +70,10 @@ pub(super) enum Errand {
     Ping(CommandId),
     /// A trace.
     Trace(CommandId),
+    /// The first of many datagrams.
+    Meet(CommandId),
+    /// Datagrams that have had no answer for a while.
+    Rebind(NodeId),
 }
 
 impl Peer {
@@ -199,6 +203,8 @@ impl Peer {
             Errand::Send(id) => self.send_text(cx, id, whereabouts),
             Errand::Ping(command) => self.probe(cx, command, whereabouts, false),
             Errand::Trace(command) => self.probe(cx, command, whereabouts, true),
+            Errand::Meet(command) => self.meet(cx, command, whereabouts),
+            Errand::Rebind(node) => self.rebind(cx, node, whereabouts),
         }
     }
 
@@ -209,8 +215,10 @@ impl Peer {
             }
             Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
             // The next try is due anyway.
-            Waiter::OwnDevices => {}
-            Waiter::Errand(Errand::Ping(command) | Errand::Trace(command))
+            Waiter::OwnDevices | Waiter::Errand(Errand::Rebind(_)) => {}
+            Waiter::Errand(
+                Errand::Ping(command) | Errand::Trace(command) | Errand::Meet(command),
+            )
             | Waiter::Lookup(command) => reply(cx, command, Reply::Failed { status }),
         }
     }

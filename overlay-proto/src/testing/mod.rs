@@ -8,13 +8,13 @@ pub(crate) use realm::{Realm, user_name};
 
 use crate::Node;
 use crate::id::{CommandId, LinkId, NodeId};
-use crate::io::{Command, Event, Input, Output, Reply, StoreAnswer, StoreRequest};
+use crate::io::{Command, Datagram, Event, Input, Output, Reply, StoreAnswer, StoreRequest};
 use crate::node::Setup;
 use crate::time::{Span, Time};
 use crate::wire::Message;
 use crate::wire::TransportAddress;
 use crate::wire::codec::{decode_message, encode};
-use crate::wire::packet::PACKET_MARK;
+use crate::wire::packet::{PACKET_MARK, source_of};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
@@ -33,6 +33,8 @@ pub(crate) struct Tapped {
 pub(crate) struct Net {
     pub now: Time,
     pub nodes: BTreeMap<NodeId, Node>,
+    /// Datagrams that came, with where.
+    pub datagrams: Vec<(NodeId, Datagram)>,
     pub events: Vec<(NodeId, Event)>,
     pub replies: BTreeMap<CommandId, Reply>,
     /// Messages of this number vanish on their way.
@@ -56,6 +58,10 @@ pub(crate) struct Net {
     pub tapped: bool,
     pub tap: VecDeque<Tapped>,
     queue: BTreeMap<(Time, u64), (NodeId, Input)>,
+    /// Whether all dials fail.
+    pub no_dials: bool,
+    /// These answer keep-alives and drop the packets of others.
+    pub droppers: BTreeSet<NodeId>,
     links: BTreeMap<LinkId, (NodeId, NodeId)>,
     cut: BTreeSet<NodeId>,
     claimed: BTreeMap<crate::name::Name, crate::id::UserKey>,
@@ -69,6 +75,7 @@ impl Net {
         Net {
             now: Time(0),
             nodes: BTreeMap::new(),
+            datagrams: Vec::new(),
             events: Vec::new(),
             replies: BTreeMap::new(),
             losing: None,
@@ -83,6 +90,8 @@ impl Net {
             tapped: false,
             tap: VecDeque::new(),
             queue: BTreeMap::new(),
+            no_dials: false,
+            droppers: BTreeSet::new(),
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             claimed: BTreeMap::new(),
@@ -174,8 +183,20 @@ impl Net {
 
     /// The link between two nodes.
     pub fn link_between(&self, a: NodeId, b: NodeId) -> LinkId {
+        self.try_link_between(a, b).expect("linked")
+    }
+
+    /// The link between two nodes, if there is one.
+    pub fn try_link_between(&self, a: NodeId, b: NodeId) -> Option<LinkId> {
         let is_it = |ends: &(NodeId, NodeId)| *ends == (a, b) || *ends == (b, a);
-        *self.links.iter().find(|(_, ends)| is_it(ends)).expect("linked").0
+        self.links.iter().find(|(_, ends)| is_it(ends)).map(|(link, _)| *link)
+    }
+
+    /// The transport of a link is gone.
+    pub fn break_link(&mut self, link: LinkId) {
+        let Some((a, b)) = self.links.remove(&link) else { return };
+        self.later(a, Input::LinkDown { link });
+        self.later(b, Input::LinkDown { link });
     }
 
     /// Some link of a node.
@@ -269,7 +290,7 @@ impl Net {
                 self.later(from, Input::DialFailed { dial: id });
             }
             Output::Dial { id, node, .. }
-                if self.nodes.contains_key(&node) && !self.parted(from, node) =>
+                if self.nodes.contains_key(&node) && !self.parted(from, node) && !self.no_dials =>
             {
                 self.next += 1;
                 let link = LinkId(self.next);
@@ -288,6 +309,7 @@ impl Net {
                 }
             }
             Output::Send { frame, .. } if self.loses(&frame) => {}
+            Output::Send { frame, .. } if self.drops(from, &frame) => {}
             Output::Send { frame, .. } if self.hold_packets && frame[0] == PACKET_MARK => {
                 self.held.push(frame);
             }
@@ -315,12 +337,17 @@ impl Net {
             Output::Reply { id, reply } => {
                 assert!(self.replies.insert(id, reply).is_none(), "two replies to one command");
             }
+            Output::Datagram(datagram) => self.datagrams.push((from, datagram)),
             Output::Event(event) => self.events.push((from, event)),
         }
     }
 
     fn parted(&self, a: NodeId, b: NodeId) -> bool {
         self.island.contains(&a) != self.island.contains(&b)
+    }
+
+    fn drops(&self, from: NodeId, frame: &[u8]) -> bool {
+        self.droppers.contains(&from) && source_of(frame).is_some_and(|source| source != from)
     }
 
     fn loses(&self, frame: &[u8]) -> bool {

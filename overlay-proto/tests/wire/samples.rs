@@ -13,7 +13,8 @@ use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::time::{Span, WallTime};
 use overlay_proto::wire::end_to_end::{
-    DeviceRenewal, DeviceRenewed, Echo, EchoReply, HopReport, Moved, Receipt, ReturnAddress, Text,
+    Binding, DeviceRenewal, DeviceRenewed, Echo, EchoReply, HopReport, Moved, Receipt,
+    ReturnAddress, Text,
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
@@ -338,6 +339,7 @@ pub(crate) fn payloads() -> Vec<Payload> {
         Payload::Moved(Moved { record: record() }),
         Payload::DeviceRenewal(DeviceRenewal { chain: chain().into(), back: back() }),
         Payload::DeviceRenewed(DeviceRenewed { device: certificate(3, Role::Device, 4, None) }),
+        Payload::Binding(Binding { record: record(), asks: true }),
     ]
 }
 
