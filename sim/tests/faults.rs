@@ -156,3 +156,29 @@ fn a_false_answer_of_the_index_is_never_believed() {
         }
     }
 }
+
+/// Log-ins beside the first of each of 60 users, of whom a third, and a third of the supernodes,
+/// have their clocks set wrong by so much for two minutes.
+fn new_sessions(shift_secs: f64) -> usize {
+    let text = format!(
+        "name = 'clock'
+        population = {{ peers = 60, supernodes = 3, degree = 4, trees = 4, arrive_over_secs = 10 }}
+        [[step]]
+        settle = {{ limit_secs = 90 }}
+        [[step]]
+        clock = {{ share = 0.34, shift_secs = {shift_secs}, for_secs = 120, under = {{ limit_secs = 60 }} }}"
+    );
+    let change = Change { seed: Some(1), ..Change::default() };
+    let outcome = run(&Scenario::parse("clock", &text, &change).expect("valid"));
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{shift_secs} s: {found:#?}");
+    outcome.figures.logged_in - 60
+}
+
+#[test]
+fn a_wall_clock_that_jumps_costs_no_session() {
+    let (hour, day) = (3_600.0, 86_400.0);
+    for shift in [1.0, -1.0, hour, 300.0 - hour, day, 300.0 * day] {
+        assert_eq!(new_sessions(shift), 0, "{shift} s");
+    }
+}

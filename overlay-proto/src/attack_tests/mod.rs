@@ -3,6 +3,7 @@
 mod greeting;
 mod index;
 mod login;
+mod strangers;
 mod texts;
 
 use crate::Node;

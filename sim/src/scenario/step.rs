@@ -153,6 +153,19 @@ pub enum Step {
         #[serde(default)]
         under: Under,
     },
+    /// The wall clocks of some peers and as great a share of the supernodes are set wrong, and set
+    /// right again at the end. Sessions go on: only certificates are held against the clock.
+    Clock {
+        /// Share of the live peers and of the live supernodes, 0 to 1.
+        share: f64,
+        /// Seconds by which they are set forward; back, if negative.
+        shift_secs: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
     /// Random supernodes end at once.
     CrashSupernodes {
         /// How many; one is left in any case.
@@ -365,6 +378,11 @@ impl Step {
             }
             Step::LyingIndex { share: part, for_secs, under, .. } => {
                 share("share", part)?;
+                (for_secs, under)
+            }
+            Step::Clock { share: part, shift_secs, for_secs, under } => {
+                share("share", part)?;
+                natural("shift_secs", shift_secs.abs())?;
                 (for_secs, under)
             }
             _ => return Ok(()),

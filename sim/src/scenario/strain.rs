@@ -79,6 +79,15 @@ impl Stage<'_> {
                 self.suspects.clear();
                 ("adversaries", under)
             }
+            Step::Clock { share, shift_secs, for_secs, under } => {
+                let end = self.begin("clock", for_secs);
+                let hosts = self.draw_hosts(share, true);
+                let shift = (1e3 * shift_secs) as i64;
+                hosts.iter().for_each(|host| self.world.set_clock(*host, shift));
+                self.talk_until(end, &under)?;
+                hosts.iter().for_each(|host| self.world.set_clock(*host, 0));
+                ("clock", under)
+            }
             Step::LyingIndex { share, how, lookups, for_secs, under } => {
                 let end = self.begin("lying_index", for_secs);
                 let live = self.live_supernodes();

@@ -38,7 +38,7 @@ use overlay_proto::Node;
 use overlay_proto::id::{CommandId, DialId, LinkId, NodeId, UserKey};
 use overlay_proto::io::{Command, Deadline, Event, Input, Output, Reply};
 use overlay_proto::name::Name;
-use overlay_proto::time::{Span, Time};
+use overlay_proto::time::{Span, Time, WallTime};
 use overlay_proto::wire::TransportAddress;
 use queue::{Happening, Queue};
 use trace::Trace;
@@ -257,6 +257,13 @@ impl<M: Machine> World<M> {
         self.give(host, kind::COMMAND, &id.0.to_le_bytes(), Input::Command { id, command });
     }
 
+    /// A host's wall clock is set: it shows as much more than the true time, or less.
+    pub fn set_clock(&mut self, host: u32, shift_ms: i64) {
+        let true_ms = realm::WALL_AT_START.plus(self.now.since(Time(0))).0;
+        let wall = WallTime(true_ms.saturating_add_signed(shift_ms));
+        self.give(host, kind::CLOCK, &wall.0.to_le_bytes(), Input::WallClock(wall));
+    }
+
     /// Whether hosts have told anything since it was last taken.
     pub fn has_sightings(&self) -> bool {
         !self.sightings.is_empty()
@@ -421,6 +428,7 @@ mod kind {
     pub(super) const DIAL_FAILED: u8 = 6;
     pub(super) const STORED: u8 = 7;
     pub(super) const TICK: u8 = 8;
+    pub(super) const CLOCK: u8 = 9;
 }
 
 #[cfg(test)]
