@@ -72,6 +72,8 @@ mod sown {
         EverybodyAtOnce,
         /// A peer that was put off, or not answered, asks again at once.
         NoBackOff,
+        /// A peer believes what a look-up brings, whoever has signed it.
+        RecordUnchecked,
     }
 
     impl SeededBug {
@@ -98,6 +100,7 @@ mod sown {
             SeededBug::LeaseNeverEnds,
             SeededBug::EverybodyAtOnce,
             SeededBug::NoBackOff,
+            SeededBug::RecordUnchecked,
         ];
     }
 

@@ -42,6 +42,8 @@ pub enum Domain {
     Revocations,
     /// A user's word that a device of theirs is to be shut out, by the user's key.
     Revoke,
+    /// A negative answer of the index, by the supernode that gives it.
+    Denial,
 }
 
 impl Domain {
@@ -58,6 +60,7 @@ impl Domain {
             Domain::Receipt => b"trellis/1/receipt\0",
             Domain::Revocations => b"trellis/1/revocations\0",
             Domain::Revoke => b"trellis/1/revoke\0",
+            Domain::Denial => b"trellis/1/denial\0",
         }
     }
 

@@ -5,6 +5,7 @@
 pub mod degree;
 pub mod delivery;
 pub mod hops;
+pub mod index;
 pub mod labels;
 pub mod liveness;
 pub mod losses;
@@ -19,6 +20,7 @@ pub mod storm;
 pub use degree::Degree;
 pub use delivery::{Delivery, Era};
 pub use hops::Hops;
+pub use index::Index;
 pub use liveness::Liveness;
 pub use presence::Presence;
 pub use promise::Promise;

@@ -8,6 +8,7 @@ mod carry;
 mod crash;
 mod disk;
 mod faults;
+mod liars;
 mod links;
 mod memo;
 mod passage;
@@ -20,6 +21,7 @@ mod work;
 pub use adversary::Mischief;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
+pub use liars::Falsehood;
 pub use memo::{Checks, MemoVerifier};
 pub use passage::Passage;
 pub use realm::Realm;
@@ -30,12 +32,13 @@ use crate::net::Places;
 use adversary::Adversaries;
 use disk::Disk;
 use faults::Faults;
+use liars::IndexLiars;
 use links::{End, EndAt, Links};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, DialId, LinkId, NodeId, UserKey};
 use overlay_proto::io::{Command, Deadline, Event, Input, Output, Reply};
 use overlay_proto::name::Name;
-use overlay_proto::time::{Span, Time};
+use overlay_proto::time::{Span, Time, WallTime};
 use overlay_proto::wire::TransportAddress;
 use queue::{Happening, Queue};
 use trace::Trace;
@@ -150,6 +153,7 @@ pub struct World<M> {
     trace: Trace,
     faults: Faults,
     adversaries: Adversaries,
+    liars: IndexLiars,
     workshop: Workshop,
     sightings: Vec<Sighting>,
 }
@@ -174,6 +178,7 @@ impl<M: Machine> World<M> {
             trace: Trace::new(),
             faults: Faults::default(),
             adversaries: Adversaries::default(),
+            liars: IndexLiars::default(),
             workshop: Workshop::default(),
             sightings: Vec::new(),
         }
@@ -250,6 +255,13 @@ impl<M: Machine> World<M> {
     /// Gives a host a command; a dead one is not listening.
     pub fn command(&mut self, host: u32, id: CommandId, command: Command) {
         self.give(host, kind::COMMAND, &id.0.to_le_bytes(), Input::Command { id, command });
+    }
+
+    /// A host's wall clock is set: it shows as much more than the true time, or less.
+    pub fn set_clock(&mut self, host: u32, shift_ms: i64) {
+        let true_ms = realm::WALL_AT_START.plus(self.now.since(Time(0))).0;
+        let wall = WallTime(true_ms.saturating_add_signed(shift_ms));
+        self.give(host, kind::CLOCK, &wall.0.to_le_bytes(), Input::WallClock(wall));
     }
 
     /// Whether hosts have told anything since it was last taken.
@@ -416,6 +428,7 @@ mod kind {
     pub(super) const DIAL_FAILED: u8 = 6;
     pub(super) const STORED: u8 = 7;
     pub(super) const TICK: u8 = 8;
+    pub(super) const CLOCK: u8 = 9;
 }
 
 #[cfg(test)]
