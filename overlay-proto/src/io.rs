@@ -2,6 +2,8 @@
 
 use crate::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
 use crate::identity::{Certificate, Contact, DeviceChain, DeviceCode, RevocationList, Ticket};
+use crate::mail::vault::RecordKey;
+use crate::mail::{ShownLetter, VaultAnswer, VaultRequest};
 use crate::name::Name;
 pub use crate::peer::devices::{CODE_LIFE, DeviceEntry};
 use crate::status::Status;
@@ -64,6 +66,15 @@ pub enum Input {
     Revocations(Vec<Arc<RevocationList>>),
     /// The devices that this one had let in at its last end. To be given at the start.
     Devices(Vec<DeviceEntry>),
+    /// What the keeper of letters kept at the last end: all records. To be given at the start.
+    Records(Vec<(RecordKey, Vec<u8>)>),
+    /// The keeper of letters has answered.
+    Vaulted {
+        /// Which request.
+        id: StoreId,
+        /// The answer. Durable when it is given.
+        answer: VaultAnswer,
+    },
     /// The wall clock has been read. To be given at least once a minute.
     WallClock(WallTime),
     /// Time has passed. Due when [`Node::poll_timeout`](crate::Node::poll_timeout) says; more
@@ -103,6 +114,13 @@ pub enum Output {
         id: StoreId,
         /// What.
         request: StoreRequest,
+    },
+    /// Ask the keeper of letters; answer with [`Input::Vaulted`]. Requests are carried out in order.
+    Vault {
+        /// To be repeated in the answer.
+        id: StoreId,
+        /// What.
+        request: VaultRequest,
     },
     /// The end of a command. Each command gets exactly one.
     Reply {
@@ -145,6 +163,16 @@ pub enum Command {
         to: Name,
         /// What.
         text: String,
+    },
+    /// Write a message that waits for its recipient. Reply: [`Reply::Written`], once it is durable
+    /// here, on line or not. [`Event::MailKept`] and [`Event::MailEnded`] tell what becomes of it.
+    Write {
+        /// To whom.
+        to: Name,
+        /// What, at most [`MESSAGE_BYTES_MAX`](crate::config::MESSAGE_BYTES_MAX) bytes.
+        body: Vec<u8>,
+        /// How long it is kept, at most thirty days; the configured life if nothing is said.
+        life: Option<Span>,
     },
     /// Measure the way to a user and back. Reply: [`Reply::Pong`].
     Ping {
@@ -234,6 +262,11 @@ pub enum Reply {
         /// From the command to the receipt.
         elapsed: Span,
     },
+    /// The message is on this device's disk, and will be delivered or accounted for.
+    Written {
+        /// Which message.
+        id: MessageId,
+    },
     /// The other side has answered.
     Pong {
         /// Hops there.
@@ -307,6 +340,26 @@ pub enum Event {
     },
     /// A text came. Shown once, however often it was sent.
     Received(ReceivedText),
+    /// A message came that waited. It is durable; shown once, in the order of its sender.
+    Mail(ShownLetter),
+    /// A message of ours is in the recipient's mailbox.
+    MailKept {
+        /// Which.
+        id: MessageId,
+        /// For whom.
+        to: Name,
+        /// Supernodes on whose disks it is.
+        copies: u8,
+    },
+    /// A message of ours has ended.
+    MailEnded {
+        /// Which.
+        id: MessageId,
+        /// For whom.
+        to: Name,
+        /// 200 if it was delivered, 419 if it expired, else why it was returned.
+        status: Status,
+    },
     /// A neighbour's link is up.
     NeighbourUp {
         /// Who.
@@ -409,6 +462,9 @@ event_names! {
     HomeLost = "home_lost",
     LoggedOut = "logged_out",
     Received = "received",
+    Mail = "mail",
+    MailKept = "mail_kept",
+    MailEnded = "mail_ended",
     NeighbourUp = "neighbour_up",
     NeighbourDown = "neighbour_down",
     Placed = "placed",

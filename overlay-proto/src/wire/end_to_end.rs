@@ -2,10 +2,12 @@
 
 use super::codec::{self, DecodeError, EncodeError};
 use crate::coordinates::Labels;
+use crate::encoding::Blob;
 use crate::encoding::positional::positional;
 use crate::id::{IndexKey, MessageId};
 use crate::identity::{Certificate, DeviceChain, Signature};
 use crate::location::LocationRecord;
+use crate::mail::LetterReceipts;
 use crate::name::Name;
 use std::sync::Arc;
 
@@ -111,6 +113,26 @@ positional! {
     }
 }
 
+positional! {
+    /// A sealed letter, straight to a device.
+    pub struct LetterFor {
+        /// The copy's id.
+        pub id: MessageId,
+        /// When it expires, in milliseconds since the epoch.
+        pub expires_ms: u64,
+        /// The seal.
+        pub bytes: Blob,
+    }
+}
+
+positional! {
+    /// Receipts for letters.
+    pub struct LettersGot {
+        /// The receipts, signed.
+        pub receipts: LetterReceipts,
+    }
+}
+
 macro_rules! payloads {
     ($($number:literal $variant:ident $doc:literal;)*) => {
         /// An end-to-end message.
@@ -163,4 +185,6 @@ payloads! {
     65 Moved "The destination is elsewhere.";
     66 DeviceRenewal "A device's certificate with a new end?";
     67 DeviceRenewed "Here it is.";
+    70 LetterFor "A sealed letter.";
+    71 LettersGot "The recipient has these.";
 }
