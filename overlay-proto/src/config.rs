@@ -197,6 +197,8 @@ pub struct Config {
     pub escalations_per_second: u32,
     /// Life of a user and a device certificate.
     pub certificate_life: Span,
+    /// Whether a device takes part in messages that wait: publishes its keys and asks its mailboxes.
+    pub mail: bool,
     /// How long a message that waits is kept before it expires, unless its sender says less.
     pub mail_life: Span,
     /// Tries to bring a letter straight to its recipient before it is left in the mailbox.
@@ -245,6 +247,7 @@ impl Default for Config {
             login_ramp: Span::secs(30),
             escalations_per_second: 20,
             certificate_life: Span::secs(365 * 24 * 3_600),
+            mail: true,
             mail_life: MAIL_LIFE_MAX,
             mail_tries: 2,
             mail_fetch: Span::secs(300),

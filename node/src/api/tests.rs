@@ -39,6 +39,7 @@ impl Lonely {
             hosts: Vec::new(),
             listen: Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, announce: Vec::new() },
             store: None,
+            keeper: None,
         })
         .await
         .expect("starts");

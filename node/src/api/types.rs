@@ -213,6 +213,33 @@ pub enum ApiEvent {
     },
     /// A text came. It is in the inbox.
     Message(InboxEntry),
+    /// A message that waited for this user came. It is on the disk, and in `GET /v1/mail/inbox`.
+    Mail {
+        /// The message's id in hex.
+        id: String,
+        /// The sender's name, by certificate.
+        from: String,
+        /// What is said.
+        text: String,
+    },
+    /// A message of this user is in the recipient's mailbox.
+    MailKept {
+        /// The message's id in hex.
+        id: String,
+        /// The recipient.
+        to: String,
+        /// Supernodes on whose disks it is.
+        copies: u8,
+    },
+    /// A message of this user has ended.
+    MailEnded {
+        /// The message's id in hex.
+        id: String,
+        /// The recipient.
+        to: String,
+        /// 200 if it was delivered, 419 if it expired, else why it was returned.
+        status: Status,
+    },
     /// A neighbour's link is up.
     NeighbourUp {
         /// The neighbour's node id in hex.

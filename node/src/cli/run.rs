@@ -41,6 +41,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.listen, &args.announce),
         store: Some(Arc::new(OwnStore::new(folder.clone()))),
+        keeper: None,
     })
     .await?;
     handle.recall(Vec::new(), devices).await;

@@ -70,7 +70,7 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub async fn start(options: Options) -> Result<Handle, StartError> {
-    let Options { identity, config, hosts, listen, store } = options;
+    let Options { identity, config, hosts, listen, store, keeper } = options;
     let seed = seed()?;
     let tally = Arc::new(Tally::default());
     let started = Transport::start(
@@ -92,7 +92,7 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
     let handle = {
         let (announced, addresses) = watch::channel(addresses);
         let events_weak = events.downgrade();
-        let driver = EventLoop::new(node, clock, transport, store, events, announced, tally);
+        let driver = EventLoop::new(node, clock, transport, (store, keeper), events, announced, tally);
         tokio::spawn(driver.run(requests_in, arrivals));
         Handle { id, requests, events: events_weak, addresses }
     };

@@ -48,8 +48,6 @@ pub enum Domain {
     LetterReceipt,
     /// The keys to which letters are sealed, by the device whose keys they are.
     MailKeys,
-    /// One key that is used once, by the device whose key it is.
-    OneTimeKey,
     /// A device's word that it has letters, so that mailboxes may forget them.
     LettersTaken,
 }
@@ -71,7 +69,6 @@ impl Domain {
             Domain::Letter => b"trellis/1/letter\0",
             Domain::LetterReceipt => b"trellis/1/letter-receipt\0",
             Domain::MailKeys => b"trellis/1/mail-keys\0",
-            Domain::OneTimeKey => b"trellis/1/one-time-key\0",
             Domain::LettersTaken => b"trellis/1/letters-taken\0",
         }
     }

@@ -11,7 +11,7 @@ use crate::config::{
 use crate::id::{IndexKey, MessageId, NodeId};
 use crate::mail::prekeys::DeviceKeys;
 use crate::mail::records::BoxRecord;
-use crate::mail::{OneTimeKey, SealedLetter};
+use crate::mail::{MailKey, SealedLetter};
 use crate::status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -236,7 +236,7 @@ impl Mailbox {
         let (mut handed, mut gave) = (Vec::new(), Vec::new());
         for held in self.keys.get_mut(&key).into_iter().flatten() {
             let wants = !known.contains(&held.node());
-            let one_time: Option<OneTimeKey> = if wants { held.one_time.pop() } else { None };
+            let one_time: Option<MailKey> = if wants { held.one_time.pop() } else { None };
             if one_time.is_some() {
                 gave.push(held.node());
             }

@@ -15,5 +15,5 @@ pub mod vault;
 
 pub use letter::{Letter, LetterReceipts, ReceiptEntry, SealedLetter, ShownLetter};
 pub use outbox::{MessageState, MessageView};
-pub use prekeys::{DeviceKeys, OneTimeKey};
-pub use vault::{Batch, PublicKeys, SessionId, VaultAnswer, VaultRequest};
+pub use prekeys::DeviceKeys;
+pub use vault::{Batch, MailKey, Opened, PublicKeys, SessionId, VaultAnswer, VaultRequest};

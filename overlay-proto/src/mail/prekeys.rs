@@ -1,6 +1,7 @@
 //! The keys to which letters are sealed: published by each device, kept by the mailbox supernodes.
 
 use crate::config::ONE_TIME_KEYS_MAX;
+use crate::encoding::Blob;
 use crate::encoding::positional::positional;
 use crate::id::NodeId;
 use crate::id::RealmId;
@@ -10,16 +11,6 @@ use crate::mail::vault::{MailKey, PublicKeys};
 use crate::status::Status;
 use crate::time::WallTime;
 use std::sync::Arc;
-
-positional! {
-    /// A key that begins one ratchet. A mailbox hands each out once.
-    pub struct OneTimeKey {
-        /// The key.
-        pub key: MailKey,
-        /// The device's signature over the key.
-        pub signature: Signature,
-    }
-}
 
 positional! {
     /// A device's keys, signed by it.
@@ -34,10 +25,13 @@ positional! {
         pub envelope: MailKey,
         /// The key to begin a ratchet with when there is none left for one use.
         pub fallback: MailKey,
+        /// A hash of sixteen bytes of each key for one use: one signature covers them all, also when
+        /// a mailbox hands out a single one.
+        pub hashes: Blob,
         /// The device's signature over the fields between the chain and this one.
         pub signature: Signature,
-        /// Keys for one use; at most one when a mailbox hands them out.
-        pub one_time: Vec<OneTimeKey>,
+        /// Keys that begin one ratchet each; at most one when a mailbox hands them out.
+        pub one_time: Vec<MailKey>,
     }
 }
 
@@ -50,18 +44,17 @@ impl DeviceKeys {
         seq: u64,
         keys: PublicKeys,
     ) -> DeviceKeys {
-        let one_time = |key: MailKey| {
-            let signature = device.sign_before(verifier, Domain::OneTimeKey, &key.0);
-            OneTimeKey { key, signature }
-        };
+        let mut one_time = keys.one_time;
+        one_time.truncate(ONE_TIME_KEYS_MAX);
         let mut signed = DeviceKeys {
             chain,
             seq,
             identity: keys.identity,
             envelope: keys.envelope,
             fallback: keys.fallback,
+            hashes: Blob(one_time.iter().flat_map(hash).collect()),
             signature: Signature([0; 64]),
-            one_time: keys.one_time.into_iter().take(ONE_TIME_KEYS_MAX).map(one_time).collect(),
+            one_time,
         };
         signed.signature = device.sign_before(verifier, Domain::MailKeys, &signed.signed_bytes());
         signed
@@ -82,16 +75,18 @@ impl DeviceKeys {
         realm: RealmId,
         now: WallTime,
     ) -> Result<Member, Status> {
-        if self.one_time.len() > ONE_TIME_KEYS_MAX {
+        if self.one_time.len() > ONE_TIME_KEYS_MAX
+            || self.hashes.0.len() > ONE_TIME_KEYS_MAX * HASH_BYTES
+        {
             return Err(Status::TOO_LARGE);
         }
         let node = self.node();
         let member = self.chain.check(verifier, realm, node, now).map_err(|e| e.status())?;
-        let signed = |domain: Domain, text: &[u8], signature| {
-            verifier.verify(&node.0, &domain.tagged(text), signature)
-        };
-        let whole = signed(Domain::MailKeys, &self.signed_bytes(), &self.signature)
-            && self.one_time.iter().all(|k| signed(Domain::OneTimeKey, &k.key.0, &k.signature));
+        let is_signed =
+            |key: &MailKey| self.hashes.0.chunks(HASH_BYTES).any(|signed| signed == hash(key));
+        let tagged = Domain::MailKeys.tagged(&self.signed_bytes());
+        let whole = self.one_time.iter().all(is_signed)
+            && verifier.verify(&node.0, &tagged, &self.signature);
         if whole { Ok(member) } else { Err(Status::UNPROVEN) }
     }
 
@@ -104,7 +99,17 @@ impl DeviceKeys {
             &self.identity.0,
             &self.envelope.0,
             &self.fallback.0,
+            &self.hashes.0,
         ]
         .concat()
     }
+}
+
+/// Bytes of the hash of one key.
+const HASH_BYTES: usize = 16;
+
+fn hash(key: &MailKey) -> [u8; HASH_BYTES] {
+    let mut first = [0; HASH_BYTES];
+    first.copy_from_slice(&blake3::hash(&key.0).as_bytes()[..HASH_BYTES]);
+    first
 }

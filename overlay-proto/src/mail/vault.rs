@@ -5,9 +5,10 @@
 //! comes when it is durable. Requests are carried out in the order in which they were given.
 
 use crate::encoding::positional::fixed_bytes;
-use crate::id::NodeId;
+use crate::id::{MessageId, NodeId};
 use crate::mail::letter::ShownLetter;
 use crate::mail::prekeys::DeviceKeys;
+use crate::status::Status;
 use std::fmt;
 
 fixed_bytes! {
@@ -44,6 +45,8 @@ pub struct Batch {
     pub drop: Vec<RecordKey>,
     /// Letters to show to the application, in this order: once they are durable, they are shown.
     pub show: Vec<ShownLetter>,
+    /// Messages of ours that have ended, and how: once that is durable, it is final.
+    pub ended: Vec<(MessageId, Status)>,
     /// Ratchets that were proved to belong to these devices: they may be sealed with from now on.
     pub trust: Vec<(NodeId, SessionId)>,
 }

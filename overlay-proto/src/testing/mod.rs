@@ -228,6 +228,10 @@ impl Net {
                     }
                 }
             }
+            // No test here writes letters.
+            Output::Vault { id, .. } => {
+                self.later(from, Input::Vaulted { id, answer: crate::mail::VaultAnswer::Kept });
+            }
             Output::Store { id, request } => {
                 let answer = self.store(from, request);
                 self.later(from, Input::Stored { id, answer });

@@ -77,6 +77,7 @@ impl Liveness {
                 self.logins.extend(asked.map(|asked| at.since(asked)));
             }
             Seen::Event(_) | Seen::Passed(_) | Seen::AskedIn => {}
+            Seen::Shown(_) | Seen::Ended(..) => {}
         }
     }
 

@@ -19,6 +19,8 @@ pub enum Asked {
     Revoke,
     /// To look somebody up who is out.
     Seek,
+    /// To write the letter of this number.
+    Write(u32),
 }
 
 impl Asked {
@@ -32,6 +34,7 @@ impl Asked {
             Asked::Logout => (5, 0),
             Asked::Revoke => (6, 0),
             Asked::Seek => (7, 0),
+            Asked::Write(letter) => (8, letter),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -46,6 +49,7 @@ impl Asked {
             5 => Some(Asked::Logout),
             6 => Some(Asked::Revoke),
             7 => Some(Asked::Seek),
+            8 => Some(Asked::Write(id.0 as u32)),
             _ => None,
         }
     }
@@ -65,6 +69,7 @@ mod tests {
             Asked::Logout,
             Asked::Revoke,
             Asked::Seek,
+            Asked::Write(70_000),
         ];
         for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));

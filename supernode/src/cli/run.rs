@@ -36,6 +36,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         store: store.clone().map(|store| {
             Arc::new(WatchedStore::new(store, store_health.clone())) as Arc<dyn Store>
         }),
+        keeper: None,
     })
     .await?;
     handle.recall(lists, Vec::new()).await;

@@ -33,6 +33,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// After a disk has failed to keep something, it is asked again this much later.
 const DISK_AGAIN: Span = Span::secs(1);
 
+/// Keys are published within so long after a log-in.
+const PUBLISH_WITHIN: Span = Span::secs(2);
+/// And again at least so often: the mailboxes may be others by then.
+const PUBLISH_EVERY: Span = Span::secs(900);
+
 /// The post of one peer.
 #[derive(Debug, Default)]
 pub(crate) struct Post {
@@ -47,9 +52,12 @@ pub(crate) struct Post {
     /// Their copies, and those that are being opened.
     queued: BTreeSet<MessageId>,
     round: Round,
+    /// Nothing is opened before this, since the disk has failed.
+    rest_until: Time,
     /// Whether a mailbox has more than it has sent.
     is_more: bool,
     fetch_at: Time,
+    publish_at: Time,
     receipts: BTreeMap<NodeId, Due>,
     /// Copies that mailboxes may forget.
     taken: Vec<MessageId>,
@@ -193,7 +201,7 @@ impl Peer {
 
     /// A session has begun: what waited for one goes on.
     pub(super) fn resume_post(&mut self, cx: &mut Context) {
-        if cx.identity.chain().is_none() {
+        if cx.identity.chain().is_none() || !cx.config.mail {
             return;
         }
         self.post.presence.values_mut().for_each(|presence| presence.until = Time(0));
@@ -202,7 +210,8 @@ impl Peer {
             thread.keys_at = cx.now;
             thread.work_at = cx.now;
         }
-        self.publish_mail_keys(cx);
+        // After a storm of log-ins not everybody publishes at once.
+        self.post.publish_at = cx.now + cx.jitter(PUBLISH_WITHIN);
         self.post.fetch_at = cx.now;
         self.tick_post(cx);
     }
@@ -214,8 +223,14 @@ impl Peer {
                 self.keep(cx, batch, then);
             }
         }
-        if self.session.online().is_some() && now >= self.post.fetch_at {
-            self.fetch_letters(cx);
+        if self.session.online().is_some() && cx.config.mail {
+            if now >= self.post.fetch_at {
+                self.fetch_letters(cx);
+            }
+            if now >= self.post.publish_at {
+                self.post.publish_at = now + PUBLISH_EVERY + cx.jitter(PUBLISH_EVERY);
+                self.publish_mail_keys(cx);
+            }
         }
         let due = |(name, thread): (&Name, &crate::mail::outbox::OutThread)| {
             (thread.work_at <= now && !thread.queue.is_empty()).then(|| name.clone())
@@ -232,9 +247,12 @@ impl Peer {
         let threads = self.post.outbox.threads.values();
         let work = threads.filter(|thread| !thread.queue.is_empty()).map(|thread| thread.work_at);
         let receipts = self.post.receipts.values().map(|due| due.at);
-        let fetch = self.session.online().map(|_| self.post.fetch_at);
+        let online = self.session.online().filter(|_| cx.config.mail);
+        let fetch = online.map(|_| self.post.fetch_at.min(self.post.publish_at));
         let again = self.post.again.front().map(|(at, ..)| *at);
-        let gaps = [self.post.inbox.next_gap(cx.config.mail_gap)];
+        let rest = (!self.post.waiting.is_empty() && self.post.rest_until > cx.now)
+            .then_some(self.post.rest_until);
+        let gaps = [self.post.inbox.next_gap(cx.config.mail_gap), rest.unwrap_or(Time::NEVER)];
         let all = work.chain(receipts).chain(fetch).chain(again).chain(gaps);
         let next = all.min().unwrap_or(Time::NEVER);
         self.wake_by(next);

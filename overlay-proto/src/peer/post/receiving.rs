@@ -105,7 +105,8 @@ impl Peer {
 
     /// Has the letters that wait opened, if none are being opened.
     pub(super) fn next_round(&mut self, cx: &mut Context) {
-        if !matches!(self.post.round, Round::Idle) || self.post.waiting.is_empty() {
+        let is_idle = matches!(self.post.round, Round::Idle);
+        if !is_idle || self.post.waiting.is_empty() || cx.now < self.post.rest_until {
             return;
         }
         self.post.waiting.make_contiguous().sort_by_key(|letter| letter.order);
@@ -145,6 +146,10 @@ impl Peer {
                 }
                 _ => failed.push(letter),
             }
+        }
+        if !failed.is_empty() {
+            // A disk that is full now may not be in a while.
+            self.post.rest_until = cx.now + super::DISK_AGAIN;
         }
         failed.into_iter().rev().for_each(|letter| self.post.waiting.push_front(letter));
         self.settle(cx, batch, after);

@@ -507,6 +507,7 @@ impl Peer {
             if let Some(forgotten) = self.post.outbox.remember_end(message, end.clone()) {
                 batch.drop.push(Key::End(forgotten).bytes());
             }
+            batch.ended.push((message, end.status));
             then = Then::Ended(message, end);
         }
         self.keep(cx, batch, then);
