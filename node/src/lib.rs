@@ -4,6 +4,7 @@ pub mod api;
 pub mod cli;
 pub mod data;
 pub mod driver;
+pub mod mail;
 pub mod settings;
 pub mod telemetry;
 mod transport;
