@@ -3,6 +3,7 @@
 mod client;
 mod devices;
 mod events;
+mod mail;
 mod peer;
 mod problem;
 mod serve;

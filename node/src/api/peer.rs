@@ -2,10 +2,12 @@
 
 use super::devices::device_routes;
 use super::events::{Feed, events_stream};
+use super::mail::mail_routes;
 use super::problem::ApiError;
 use super::types::{Done, InboxPage, Located, PeerStatus, Pong, SendRequest, Sent, Trace, millis};
 use crate::data::Folder;
 use crate::driver::Handle;
+use crate::mail::LetterKeeper;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
@@ -26,6 +28,8 @@ pub struct Peer {
     pub handle: Handle,
     /// Its data.
     pub folder: Folder,
+    /// Its letters, if it keeps any.
+    pub letters: Option<Arc<LetterKeeper>>,
     /// Its events.
     pub feed: Feed,
     /// Notified when a log-out has been asked for and done: the program may end.
@@ -45,6 +49,7 @@ pub fn peer_routes(peer: Peer) -> Router {
         .route("/v1/users/{name}/ping", post(ping))
         .route("/v1/users/{name}/trace", post(trace))
         .merge(device_routes())
+        .merge(mail_routes())
         .route("/v1/logout", post(logout))
         .route("/v1/events", get(events))
         .with_state(peer)

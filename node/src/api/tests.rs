@@ -47,6 +47,7 @@ impl Lonely {
         let peer = Peer {
             handle: handle.clone(),
             folder: folder.clone(),
+            letters: None,
             feed: feed.clone(),
             logged_out: logged_out.clone(),
         };

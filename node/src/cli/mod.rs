@@ -7,6 +7,7 @@ mod device;
 mod exit;
 mod join;
 mod life;
+mod mail;
 mod output;
 mod run;
 mod typed;

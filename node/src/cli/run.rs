@@ -4,11 +4,12 @@ use super::args::RunArgs;
 use super::commands::{message, receipt};
 use super::exit::Failure;
 use super::life::{Ending, end_of_input, late, lines_of_stdin};
-use super::output::{Output, short};
+use super::output::{Output, printable, short};
 use super::typed::{self, Typed};
 use crate::api::{ApiEvent, Client, Feed, Peer, SendRequest, Sent, peer_routes, pump, serve};
 use crate::data::{Folder, Loaded, OwnStore};
 use crate::driver::{self, Handle, Options};
+use crate::mail::LetterKeeper;
 use crate::settings;
 use overlay_proto::Config;
 use overlay_proto::io::{Command, Reply};
@@ -35,22 +36,26 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     };
     let inbox = folder.inbox()?;
     let devices = folder.devices()?;
+    let (letters, kept) = LetterKeeper::open(folder, identity.node()).await?;
+    let letters = Arc::new(letters);
     let handle = driver::start(Options {
         identity: Arc::new(identity),
         config: Arc::new(Config::default()),
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.listen, &args.announce),
         store: Some(Arc::new(OwnStore::new(folder.clone()))),
-        keeper: None,
+        keeper: Some(letters.clone()),
     })
     .await?;
     handle.recall(Vec::new(), devices).await;
+    handle.recall_letters(kept).await;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), Some(inbox));
     let logged_out = Arc::new(Notify::new());
     let peer = Peer {
         handle: handle.clone(),
         folder: folder.clone(),
+        letters: Some(letters.clone()),
         feed: feed.clone(),
         logged_out: logged_out.clone(),
     };
@@ -79,6 +84,9 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     // What came last is in the inbox before the process ends.
     drop(handle);
     let _ = pumped.await;
+    if let Some(letters) = Arc::into_inner(letters) {
+        letters.close().await;
+    }
     if done.is_ok() {
         out.note("logged out");
     }
@@ -178,6 +186,12 @@ impl Output {
         }
         match event {
             ApiEvent::Message(entry) => self.show(event, || message(entry)),
+            ApiEvent::Mail { from, text, .. } => {
+                self.show(event, || format!("[mail] {from}: {}", printable(text)));
+            }
+            ApiEvent::MailEnded { id, to, status } if *status != Status::OK => {
+                self.note(&format!("message {} to {to} came back: {status}", short(id)));
+            }
             ApiEvent::LoggedIn { home, failover: true } => {
                 self.note(&format!("on line again at {}", short(home)));
             }
