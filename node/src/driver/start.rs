@@ -92,7 +92,8 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
     let handle = {
         let (announced, addresses) = watch::channel(addresses);
         let events_weak = events.downgrade();
-        let driver = EventLoop::new(node, clock, transport, (store, keeper), events, announced, tally);
+        let driver =
+            EventLoop::new(node, clock, transport, (store, keeper), events, announced, tally);
         tokio::spawn(driver.run(requests_in, arrivals));
         Handle { id, requests, events: events_weak, addresses }
     };

@@ -45,9 +45,8 @@ impl Envelope {
         let (public, sealed) = bytes.split_at_checked(KEY_BYTES)?;
         let public: [u8; KEY_BYTES] = public.try_into().ok()?;
         let to = Curve25519PublicKey::from(own).to_bytes();
-        let plain = cipher(own, MailKey(public), &public, to)?
-            .decrypt(&Nonce::default(), sealed)
-            .ok()?;
+        let plain =
+            cipher(own, MailKey(public), &public, to)?.decrypt(&Nonce::default(), sealed).ok()?;
         ciborium::from_reader(plain.as_slice()).ok()
     }
 }

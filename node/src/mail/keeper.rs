@@ -1,8 +1,8 @@
 //! The one task that has the letters: takes what has queued up, commits it together, then answers.
 
+use super::FILE;
 use super::database::{self, InboxLetter, KeeperError, Record};
 use super::ratchets::{PREFIX, Ratchets};
-use super::FILE;
 use crate::data::Folder;
 use crate::driver::{self, Keeper};
 use overlay_proto::id::NodeId;
@@ -53,13 +53,11 @@ impl LetterKeeper {
     ) -> Result<(LetterKeeper, Vec<Record>), KeeperError> {
         let path = folder.file(FILE);
         let mut connection = database::open(&path).await?;
-        let damaged =
-            |detail: String| KeeperError::Damaged { path: path.clone(), detail };
+        let damaged = |detail: String| KeeperError::Damaged { path: path.clone(), detail };
         let kept = database::records(&mut connection, PREFIX, false)
             .await
             .map_err(|error| damaged(error.to_string()))?;
-        let mut desk =
-            Desk { path: path.clone(), own, connection, ratchets: None, stopped: false };
+        let mut desk = Desk { path: path.clone(), own, connection, ratchets: None, stopped: false };
         desk.read_ratchets().await.map_err(damaged)?;
         let (queue, jobs) = mpsc::unbounded_channel();
         Ok((LetterKeeper { queue, task: tokio::spawn(desk.run(jobs)) }, kept))
@@ -147,7 +145,10 @@ impl Desk {
     }
 
     /// Does all in one transaction. The answers hold: the commit has returned.
-    async fn attempt(&mut self, requests: &[VaultRequest]) -> Result<Vec<VaultAnswer>, sqlx::Error> {
+    async fn attempt(
+        &mut self,
+        requests: &[VaultRequest],
+    ) -> Result<Vec<VaultAnswer>, sqlx::Error> {
         if self.ratchets.is_none() {
             self.read_ratchets().await.map_err(|error| sqlx::Error::Decode(error.into()))?;
         }

@@ -46,9 +46,8 @@ impl Device {
         };
         let realm = RealmId(self.key.public());
         let validity = Validity::starting(WallTime(0), Span::secs(60));
-        let certificate = |role| {
-            Certificate::issue(&self.key, realm, role, self.key.public(), None, 1, validity)
-        };
+        let certificate =
+            |role| Certificate::issue(&self.key, realm, role, self.key.public(), None, 1, validity);
         let chain = Arc::new(DeviceChain {
             registrar: certificate(Role::Registrar),
             user: certificate(Role::User),
@@ -108,7 +107,10 @@ async fn letters_open_once_for_the_right_device_in_any_order_and_after_a_restart
     let third = sealed(alice.seal(&bob, None, "three").await);
     assert_eq!(carol.open(&first).await, Err(None), "for somebody else");
     let opened = bob.open(&third).await.expect("the third comes first");
-    assert_eq!((opened.plain.as_slice(), opened.from, opened.began), (&b"three"[..], alice.node(), true));
+    assert_eq!(
+        (opened.plain.as_slice(), opened.from, opened.began),
+        (&b"three"[..], alice.node(), true)
+    );
     let (bob, _) = bob.again().await;
     assert_eq!(bob.open(&first).await.expect("in order").plain, b"one");
     let from = Some((alice.node(), b"me".to_vec()));

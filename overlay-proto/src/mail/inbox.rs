@@ -60,6 +60,23 @@ struct Held {
     letter: Letter,
 }
 
+/// What became of a copy, for its sender.
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    pub copy: MessageId,
+    pub node: NodeId,
+    pub name: Name,
+    pub expires_ms: u64,
+    pub status: Status,
+}
+
+impl Held {
+    fn settled(self, node: NodeId, status: Status) -> Settled {
+        let expires_ms = self.letter.expires_ms;
+        Settled { copy: self.copy, node, name: self.from, expires_ms, status }
+    }
+}
+
 impl Inbox {
     /// What is remembered of this copy, if it was opened before.
     pub fn seen(&self, copy: MessageId) -> Option<&SeenCopy> {
@@ -79,7 +96,8 @@ impl Inbox {
     }
 
     /// A letter that was opened, is kept as [`Key::Opened`], and is proved to be its sender's.
-    /// Returns what its sender is told once `batch` is durable.
+    /// What senders are told once `batch` is durable goes into `due`: of a letter that waits for
+    /// another one, nothing before that has come.
     pub fn take(
         &mut self,
         now: Time,
@@ -87,53 +105,64 @@ impl Inbox {
         from: &Member,
         letter: Letter,
         batch: &mut Batch,
-    ) -> Status {
-        let (expires_ms, name) = (letter.expires_ms, from.name.clone());
-        let status = self.place(now, copy, from, letter, batch);
-        let seen = SeenCopy { expires_ms, from: from.node, name, status: status.0 };
-        self.see(copy, seen, batch);
-        status
-    }
-
-    fn place(
-        &mut self,
-        now: Time,
-        copy: MessageId,
-        from: &Member,
-        letter: Letter,
-        batch: &mut Batch,
-    ) -> Status {
+        due: &mut Vec<Settled>,
+    ) {
         let full = self.threads.len() >= CORRESPONDENTS_MAX;
         if full && !self.threads.contains_key(&from.node) {
-            batch.drop.push(Key::Opened(copy).bytes());
-            return Status::TOO_MANY;
+            return batch.drop.push(Key::Opened(copy).bytes());
         }
+        let (expires_ms, name) = (letter.expires_ms, from.name.clone());
+        let seen = SeenCopy { expires_ms, from: from.node, name: name.clone(), status: 0 };
+        self.see(copy, seen, batch);
         let thread = self.threads.entry(from.node).or_default();
-        let seq = letter.seq;
-        if seq < thread.next && !seeded!(LetterShownAgain) || thread.held.contains_key(&seq) {
+        let (seq, floor) = (letter.seq, letter.floor);
+        if seq < thread.next && !seeded!(LetterShownAgain) {
             batch.drop.push(Key::Opened(copy).bytes());
-            return if thread.skipped.contains(&seq) { Status::STALE } else { Status::OK };
+            let skipped = thread.skipped.contains(&seq);
+            let status = if skipped { Status::STALE } else { Status::OK };
+            let settled = Settled { copy, node: from.node, name, expires_ms, status };
+            return self.settle(vec![settled], batch, due);
         }
-        let floor = letter.floor;
         if seeded!(LetterShownAgain) {
             thread.next = thread.next.min(seq);
         }
-        thread.held.insert(seq, Held { copy, from: from.name.clone(), letter });
-        if thread.held.len() > LETTERS_HELD_MAX {
-            thread.skip(batch);
+        // Sealed again, it has another id, by which alone its sender knows it now.
+        if let Some(older) = thread.held.insert(seq, Held { copy, from: name, letter }) {
+            batch.drop.push(Key::Opened(older.copy).bytes());
         }
-        thread.advance(floor, from.node, now, batch);
-        Status::OK
+        let mut released = Vec::new();
+        if thread.held.len() > LETTERS_HELD_MAX {
+            thread.skip(from.node, batch, &mut released);
+        }
+        thread.advance(floor, from.node, now, batch, &mut released);
+        self.settle(released, batch, due);
     }
 
     /// Goes on without the letters for which others have waited too long.
-    pub fn skip_gaps(&mut self, now: Time, patience: Span, batch: &mut Batch) {
+    pub fn skip_gaps(
+        &mut self,
+        now: Time,
+        patience: Span,
+        batch: &mut Batch,
+        due: &mut Vec<Settled>,
+    ) {
+        let mut released = Vec::new();
         for (node, thread) in &mut self.threads {
             if thread.gap_since.is_some_and(|since| now.since(since) >= patience) {
-                thread.skip(batch);
-                thread.advance(0, *node, now, batch);
+                thread.skip(*node, batch, &mut released);
+                thread.advance(0, *node, now, batch, &mut released);
             }
         }
+        self.settle(released, batch, due);
+    }
+
+    /// What their senders are told of these copies is remembered, should they come again.
+    fn settle(&mut self, released: Vec<Settled>, batch: &mut Batch, due: &mut Vec<Settled>) {
+        for settled in &released {
+            let Settled { copy, node, name, expires_ms, status } = settled.clone();
+            self.see(copy, SeenCopy { expires_ms, from: node, name, status: status.0 }, batch);
+        }
+        due.extend(released);
     }
 
     /// When the next gap is given up.
@@ -169,7 +198,14 @@ impl Inbox {
 
 impl Thread {
     /// Shows what can be shown, and notes where the conversation stands.
-    fn advance(&mut self, floor: u64, node: NodeId, now: Time, batch: &mut Batch) {
+    fn advance(
+        &mut self,
+        floor: u64,
+        node: NodeId,
+        now: Time,
+        batch: &mut Batch,
+        due: &mut Vec<Settled>,
+    ) {
         let before = self.next;
         while let Some((first, _)) = self.held.first_key_value() {
             // Its sender waits for nothing below the floor, and what is held comes first.
@@ -178,7 +214,7 @@ impl Thread {
             if seeded!(LetterGapIgnored) {
                 self.next = first;
             }
-            if first > self.next || !self.show(node, batch) {
+            if first > self.next || !self.show(node, batch, due) {
                 break;
             }
         }
@@ -192,13 +228,13 @@ impl Thread {
     }
 
     /// Shows the message that begins with the next letter; false if parts of it are missing.
-    fn show(&mut self, node: NodeId, batch: &mut Batch) -> bool {
+    fn show(&mut self, node: NodeId, batch: &mut Batch, due: &mut Vec<Settled>) -> bool {
         let next = self.next;
         let Some(first) = self.held.get(&next) else { return false };
         let (id, parts) = (first.letter.id, u64::from(first.letter.parts));
         if first.letter.part > 0 {
             // The beginning of its message was passed over.
-            self.forget(next, batch);
+            self.forget(next, node, batch, due);
             self.next = next + 1;
             return true;
         }
@@ -222,6 +258,7 @@ impl Thread {
         for seq in numbers {
             if let Some(held) = self.held.remove(&seq) {
                 batch.drop.push(Key::Opened(held.copy).bytes());
+                due.push(held.settled(node, Status::OK));
             }
         }
         self.next = next + parts;
@@ -230,7 +267,7 @@ impl Thread {
 
     /// Passes over what is missing before the first letter that is held, or over a message of which
     /// parts are missing.
-    fn skip(&mut self, batch: &mut Batch) {
+    fn skip(&mut self, node: NodeId, batch: &mut Batch, due: &mut Vec<Settled>) {
         let Some((first, held)) = self.held.first_key_value() else { return };
         let (first, id) = (*first, held.letter.id);
         if first > self.next {
@@ -240,14 +277,15 @@ impl Thread {
             return;
         }
         while self.held.get(&self.next).is_some_and(|held| held.letter.id == id) {
-            self.forget(self.next, batch);
+            self.forget(self.next, node, batch, due);
             self.next += 1;
         }
     }
 
-    fn forget(&mut self, seq: u64, batch: &mut Batch) {
+    fn forget(&mut self, seq: u64, node: NodeId, batch: &mut Batch, due: &mut Vec<Settled>) {
         if let Some(held) = self.held.remove(&seq) {
             batch.drop.push(Key::Opened(held.copy).bytes());
+            due.push(held.settled(node, Status::STALE));
         }
         self.note_skipped(seq);
     }

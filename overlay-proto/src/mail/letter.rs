@@ -265,8 +265,7 @@ mod tests {
     fn sizes_are_a_few_powers_of_two() {
         assert_eq!([1, 256, 257, 1_025, 32 * 1024].map(bucket), [256, 256, 512, 2_048, 32 * 1024]);
         let entries = vec![ReceiptEntry { copy: MessageId([7; 16]), status: Status::OK }];
-        let inside =
-            Inside::Receipts(LetterReceipts { entries, signature: Signature([1; 64]) });
+        let inside = Inside::Receipts(LetterReceipts { entries, signature: Signature([1; 64]) });
         let padded = inside.pad();
         assert_eq!(padded.len(), LETTER_BUCKET_MIN);
         assert_eq!(Inside::unpad(&padded), Some(inside));

@@ -287,7 +287,8 @@ mod tests {
         };
         assert_eq!(kept(&mut mailbox, 1, 0..500), MAILBOX_LETTERS_PER_SENDER);
         // A thousand senders write as much as they can.
-        let flood = (0..1_000).map(|n| kept(&mut mailbox, 100 + n, 500 + 60 * n as u16..560 + 60 * n as u16));
+        let flood = (0..1_000)
+            .map(|n| kept(&mut mailbox, 100 + n, 500 + 60 * n as u16..560 + 60 * n as u16));
         let flood: usize = flood.sum();
         assert!(flood < MAILBOX_LETTERS_MAX, "{flood}");
         assert!(kept(&mut mailbox, 2, 61_000..61_004) == 4, "an honest sender is let in");

@@ -145,12 +145,10 @@ impl Outbox {
             worst: Status::OK,
         });
         message.open += 1;
-        self.letters.insert(id, OutLetter {
-            record,
-            copies: BTreeMap::new(),
-            addressed: false,
-            resealed: 0,
-        });
+        self.letters.insert(
+            id,
+            OutLetter { record, copies: BTreeMap::new(), addressed: false, resealed: 0 },
+        );
     }
 
     /// A letter has ended. Returns the message with its status, if it was its last part.

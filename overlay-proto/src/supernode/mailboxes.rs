@@ -14,8 +14,8 @@ use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::wire::Message;
 use crate::wire::message::{
-    Deposit, DepositReply, FetchLetters, KeepLetter, LetterKept, Letters, LettersTaken, LettersWait,
-    MailKeys, MailKeysReply, MailKeysWanted,
+    Deposit, DepositReply, FetchLetters, KeepLetter, LetterKept, Letters, LettersTaken,
+    LettersWait, MailKeys, MailKeysReply, MailKeysWanted,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -41,7 +41,15 @@ pub(crate) struct Mailboxes {
 #[derive(Debug)]
 enum Errand {
     /// A letter is being left.
-    Deposit { link: LinkId, id: u64, open: usize, kept: u8, wanted: u8, refused: Option<Status>, until: Time },
+    Deposit {
+        link: LinkId,
+        id: u64,
+        open: usize,
+        kept: u8,
+        wanted: u8,
+        refused: Option<Status>,
+        until: Time,
+    },
     /// Keys are being asked for, of one replica after the other, the next one last.
     Keys { link: LinkId, ask: MailKeysWanted, rest: Vec<NodeId>, asked: bool, until: Time },
 }

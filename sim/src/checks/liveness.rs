@@ -90,7 +90,8 @@ impl Liveness {
                 }
             }
             (Some(Asked::Lookup), Reply::Located { elapsed, .. }) => self.lookups.push(*elapsed),
-            (Some(Asked::Send(_) | Asked::Write(_)), _) | (Some(Asked::Register), Reply::Registered { .. }) => {}
+            (Some(Asked::Send(_) | Asked::Write(_)), _)
+            | (Some(Asked::Register), Reply::Registered { .. }) => {}
             (Some(Asked::Login), Reply::Failed { status })
                 if self.stormy && PUT_OFF.contains(status) =>
             {

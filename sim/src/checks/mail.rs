@@ -75,7 +75,10 @@ impl Mail {
             return Err(format!("message {number} was shown as {read:?}"));
         }
         if who.user(at.host) != Some(entry.to) || got.from != *who.name(entry.from) {
-            return Err(format!("message {number} was shown to host {} from {}", at.host, got.from));
+            return Err(format!(
+                "message {number} was shown to host {} from {}",
+                at.host, got.from
+            ));
         }
         if entry.shown.replace(at.at).is_some() {
             self.duplicates += 1;
@@ -133,7 +136,8 @@ impl Mail {
         let mut findings = Findings::default();
         for (number, entry) in self.written.iter().enumerate().filter(|(_, w)| w.promised) {
             let Written { from, to, at, shown, told, .. } = entry;
-            let of = format!("message {number} from {from} to {to}, written at {} s", at.0 / 1_000_000);
+            let of =
+                format!("message {number} from {from} to {to}, written at {} s", at.0 / 1_000_000);
             match (shown, told) {
                 (_, None) => findings.add(CHECK, now, format!("{of}, has no end")),
                 (None, Some(Status::OK)) => findings.add(CHECK, now, format!("{of}, is lost")),
@@ -212,7 +216,9 @@ mod tests {
     fn each_mistake_is_found_and_nothing_else() {
         let first = |texts: &[String]| shown(&texts[0]);
         let second = |texts: &[String]| shown(&texts[1]);
-        let told = |number: u8, status| move |_: &[String]| sight(1, Seen::Ended(MessageId([number; 16]), status));
+        let told = |number: u8, status| {
+            move |_: &[String]| sight(1, Seen::Ended(MessageId([number; 16]), status))
+        };
         let (done, other) = (told(0, Status::OK), told(1, Status::OK));
         assert_eq!(found(&[&first, &done, &second, &other]), (0, 0));
         assert_eq!(found(&[&first, &done, &told(1, Status::MESSAGE_EXPIRED)]), (0, 0));

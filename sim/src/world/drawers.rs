@@ -4,11 +4,11 @@
 
 use overlay_proto::encoding::Blob;
 use overlay_proto::id::{MessageId, NodeId};
-use overlay_proto::status::Status;
 use overlay_proto::mail::{
     Batch, DeviceKeys, MailKey, Opened, PublicKeys, SessionId, ShownLetter, VaultAnswer,
     VaultRequest,
 };
+use overlay_proto::status::Status;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// As Olm's: so many letters may be missing before one that is opened, and still be opened later.
@@ -71,11 +71,7 @@ impl Drawers {
     }
 
     /// Does what a node wants; with what its application sees from now on.
-    pub(super) fn answer(
-        &mut self,
-        node: NodeId,
-        request: VaultRequest,
-    ) -> (VaultAnswer, Told) {
+    pub(super) fn answer(&mut self, node: NodeId, request: VaultRequest) -> (VaultAnswer, Told) {
         let drawer = self.drawers.entry(node).or_default();
         let nothing = Told::default();
         match request {
@@ -189,7 +185,8 @@ impl Drawer {
         let ratchets = self.ratchets.entry(toy.from).or_default();
         let mut began = false;
         if !ratchets.iter().any(|ratchet| ratchet.id == toy.session) {
-            let key = toy.begun_with.filter(|key| self.one_time.contains(key)).ok_or_else(broken)?;
+            let key =
+                toy.begun_with.filter(|key| self.one_time.contains(key)).ok_or_else(broken)?;
             if key != fallback(me) {
                 self.one_time.remove(&key);
             }

@@ -23,7 +23,8 @@ async fn with_link() -> (EventLoop, Arc<Outbox>) {
     let node = Node::new(setup, clock.now());
     let (events, _) = broadcast::channel(1);
     let (announced, _) = watch::channel(Vec::new());
-    let mut looping = EventLoop::new(node, clock, transport, (None, None), events, announced, tally);
+    let mut looping =
+        EventLoop::new(node, clock, transport, (None, None), events, announced, tally);
     let outbox = Arc::new(Outbox::default());
     looping.links.insert(LinkId(1), LinkState::Up(Arc::clone(&outbox)));
     (looping, outbox)

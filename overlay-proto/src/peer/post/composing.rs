@@ -43,11 +43,8 @@ impl Peer {
         let life = life.unwrap_or(cx.config.mail_life).min(MAIL_LIFE_MAX);
         let message = draw_id(cx);
         let (sent_ms, expires_ms) = (cx.wall().0, cx.wall().plus(life).0);
-        let cut: Vec<&[u8]> = if body.is_empty() {
-            vec![&[]]
-        } else {
-            body.chunks(PART_BYTES_MAX).collect()
-        };
+        let cut: Vec<&[u8]> =
+            if body.is_empty() { vec![&[]] } else { body.chunks(PART_BYTES_MAX).collect() };
         let parts = u8::try_from(cut.len()).unwrap_or(u8::MAX);
         // The numbers are taken now: what is written next comes after it, also on the disk.
         let thread = self.post.outbox.threads.entry(to.clone()).or_default();

@@ -275,7 +275,9 @@ impl Peer {
     fn acknowledge(&mut self, cx: &mut Context) {
         let Some(home) = self.session.online() else { return self.post.taken.clear() };
         let key = self.own_key(cx);
-        for ids in std::mem::take(&mut self.post.taken).chunks(crate::config::LETTER_IDS_PER_MESSAGE) {
+        for ids in
+            std::mem::take(&mut self.post.taken).chunks(crate::config::LETTER_IDS_PER_MESSAGE)
+        {
             let signed = taken_signed(ids);
             let device = &cx.identity.device;
             let signature = device.sign_before(cx.verifier(), Domain::LettersTaken, &signed);

@@ -1,12 +1,14 @@
 //! Letters that came: opened a few at a time, settled with one write, and only then acknowledged.
 
 use super::{Peer, Then, inside};
-use crate::config::{LETTERS_OPENED_AT_ONCE, LETTERS_PER_MESSAGE, LETTERS_QUEUED_MAX, MAIL_LIFE_MAX};
+use crate::config::{
+    LETTERS_OPENED_AT_ONCE, LETTERS_PER_MESSAGE, LETTERS_QUEUED_MAX, MAIL_LIFE_MAX,
+};
 use crate::context::Context;
 use crate::id::{LinkId, MessageId, NodeId};
 use crate::identity::Member;
 use crate::io::Event;
-use crate::mail::inbox::SeenCopy;
+use crate::mail::inbox::{SeenCopy, Settled};
 use crate::mail::letter::{Inside, ReceiptEntry};
 use crate::mail::records::Key;
 use crate::mail::{Batch, Letter, LetterReceipts, ShownLetter, VaultAnswer, VaultRequest};
@@ -135,7 +137,14 @@ impl Peer {
                 VaultAnswer::Opened(opened) => {
                     self.post.queued.remove(&letter.copy);
                     after.begun += usize::from(opened.began);
-                    if let Some(proved) = self.take_inside(cx, letter.copy, Some(opened.from), &opened.plain, &mut batch, &mut after) {
+                    if let Some(proved) = self.take_inside(
+                        cx,
+                        letter.copy,
+                        Some(opened.from),
+                        &opened.plain,
+                        &mut batch,
+                        &mut after,
+                    ) {
                         batch.trust.push((proved, opened.session));
                     }
                 }
@@ -182,9 +191,9 @@ impl Peer {
         match inside(plain) {
             Some(Inside::Letter(letter)) => {
                 if let Some(member) = self.proved(cx, &letter, claimed) {
-                    let name = member.name.clone();
-                    let status = self.post.inbox.take(cx.now, copy, &member, letter, batch);
-                    after.receipts.push((member.node, name, ReceiptEntry { copy, status }));
+                    let mut due = Vec::new();
+                    self.post.inbox.take(cx.now, copy, &member, letter, batch, &mut due);
+                    after.owe(due);
                     return Some(member.node);
                 }
             }
@@ -221,9 +230,10 @@ impl Peer {
         {
             return;
         }
-        let mut batch = Batch::default();
-        self.post.inbox.skip_gaps(cx.now, cx.config.mail_gap, &mut batch);
-        self.settle(cx, batch, After::default());
+        let (mut batch, mut after, mut due) = (Batch::default(), After::default(), Vec::new());
+        self.post.inbox.skip_gaps(cx.now, cx.config.mail_gap, &mut batch, &mut due);
+        after.owe(due);
+        self.settle(cx, batch, after);
     }
 
     fn settle(&mut self, cx: &mut Context, mut batch: Batch, mut after: After) {
@@ -258,6 +268,12 @@ impl Peer {
 }
 
 impl After {
+    fn owe(&mut self, due: Vec<Settled>) {
+        for Settled { copy, node, name, status, .. } in due {
+            self.receipts.push((node, name, ReceiptEntry { copy, status }));
+        }
+    }
+
     /// The claimed sender of a letter that could not be opened is told so.
     fn complain(&mut self, copy: MessageId, from: Option<(NodeId, Vec<u8>)>) {
         let named = from.and_then(|(node, label)| {

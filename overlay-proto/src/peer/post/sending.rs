@@ -268,7 +268,8 @@ impl Peer {
         let patience = cx.config.patience;
         let asking = self.post.outbox.by_copy.values().filter(|(letter, node)| {
             let copy = self.post.outbox.letters.get(letter).and_then(|l| l.copies.get(node));
-            *node == device && copy.is_some_and(|copy| matches!(copy.stage, Stage::Leaving(Some(_))))
+            *node == device
+                && copy.is_some_and(|copy| matches!(copy.stage, Stage::Leaving(Some(_))))
         });
         let is_asking = asking.count() > 0;
         let Some(thread) = self.post.outbox.threads.get(name) else { return Time::NEVER };
