@@ -62,7 +62,7 @@ fn messages_outlive_their_sender_and_a_mailbox() {
     let sent = realm.peer("alice", &["message", "bob", &long, "--wait"]).json();
     assert_eq!(sent["state"], "delivered");
     assert_eq!(received(&realm, "bob").last(), Some(&long), "in several parts");
-    realm.peer("alice", &["message", "nobody", "hello", "--wait"]).refused(3, 404);
+    realm.peer_typed("alice", &["message", "nobody", "hello", "--wait"]).refused(3, 404);
 }
 
 /// A row of numbers that are hard to foresee (SplitMix64).

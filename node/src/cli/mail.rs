@@ -34,12 +34,12 @@ pub(super) async fn write(
         let Some(found) = messages.into_iter().find(|sent| sent.id == written.id) else {
             return Err(Failure::local("the message is not in the outbox any more"));
         };
+        if wait && is_over(&found) && found.status != Status::OK {
+            return Err(Failure::new(found.status, sentence(&found), found.status.way_out()));
+        }
         if !wait || is_over(&found) {
             out.show(&found, || sentence(&found));
-            return match wait && found.status != Status::OK {
-                true => Err(found.status.into()),
-                false => Ok(()),
-            };
+            return Ok(());
         }
         if shown != found.state {
             out.note(&sentence(&found));

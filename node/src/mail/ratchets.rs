@@ -56,7 +56,7 @@ impl Ratchets {
     pub(super) fn read(
         own: NodeId,
         records: Vec<(Vec<u8>, Vec<u8>)>,
-    ) -> Result<Ratchets, serde_json::Error> {
+    ) -> Result<Ratchets, ciborium::de::Error<std::io::Error>> {
         let mut ratchets = Ratchets {
             own,
             account: Account::new(),
@@ -68,12 +68,12 @@ impl Ratchets {
         let mut is_new = true;
         for (key, value) in records {
             if key == own_key() {
-                let record: OwnRecord = serde_json::from_slice(&value)?;
+                let record: OwnRecord = ciborium::from_reader(value.as_slice())?;
                 ratchets.account = Account::from_pickle(record.account);
                 ratchets.envelope = Curve25519SecretKey::from_slice(&record.envelope);
                 is_new = false;
             } else if let Some((node, id)) = read_key(&key) {
-                let record: RatchetRecord = serde_json::from_slice(&value)?;
+                let record: RatchetRecord = ciborium::from_reader(value.as_slice())?;
                 let RatchetRecord { session, trusted, envelope, number } = record;
                 ratchets.drawn = ratchets.drawn.max(number);
                 let session = Session::from_pickle(session);
@@ -219,15 +219,21 @@ impl Ratchets {
             envelope: ratchet.envelope,
             number: ratchet.number,
         };
-        let bytes = serde_json::to_vec(&record).ok();
-        self.changed.insert(ratchet_key(with, ratchet.id), bytes);
+        let bytes = write(&record);
+        self.changed.insert(ratchet_key(with, ratchet.id), Some(bytes));
     }
 
     fn note_own(&mut self) {
         let record =
             OwnRecord { account: self.account.pickle(), envelope: *self.envelope.to_bytes() };
-        self.changed.insert(own_key(), serde_json::to_vec(&record).ok());
+        self.changed.insert(own_key(), Some(write(&record)));
     }
+}
+
+fn write(record: &impl Serialize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(record, &mut bytes).expect("a vector takes everything");
+    bytes
 }
 
 fn key(public: Curve25519PublicKey) -> MailKey {
