@@ -139,7 +139,10 @@ impl Mail {
             let of =
                 format!("message {number} from {from} to {to}, written at {} s", at.0 / 1_000_000);
             match (shown, told) {
-                (_, None) => findings.add(CHECK, now, format!("{of}, has no end")),
+                (None, None) => findings.add(CHECK, now, format!("{of}, has no end")),
+                (Some(_), None) => {
+                    findings.add(CHECK, now, format!("{of}, was shown, and its writer not told"));
+                }
                 (None, Some(Status::OK)) => findings.add(CHECK, now, format!("{of}, is lost")),
                 _ => {}
             }

@@ -61,8 +61,8 @@ pub struct Letters {
     /// Seconds until a message expires. Default thirty days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub life_secs: Option<f64>,
-    /// Seconds after which all must have ended. Default 600.
-    #[serde(default = "ten_minutes")]
+    /// Seconds after which all must have ended. Default 1800.
+    #[serde(default = "half_an_hour")]
     pub limit_secs: f64,
 }
 
@@ -74,8 +74,8 @@ fn twenty() -> f64 {
     20.0
 }
 
-fn ten_minutes() -> f64 {
-    600.0
+fn half_an_hour() -> f64 {
+    1_800.0
 }
 
 impl Letters {

@@ -26,7 +26,7 @@ use crate::mail::{Batch, DeviceKeys, VaultAnswer, VaultRequest};
 use crate::name::Name;
 use crate::time::{Span, Time};
 use crate::wire::message::LettersTaken;
-use receipts::Due;
+use receipts::{Due, LeavingReceipts};
 use receiving::{Incoming, Round};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -59,6 +59,7 @@ pub(crate) struct Post {
     fetch_at: Time,
     publish_at: Time,
     receipts: BTreeMap<NodeId, Due>,
+    leaving: Vec<LeavingReceipts>,
     /// Copies that mailboxes may forget.
     taken: Vec<MessageId>,
     presence: BTreeMap<Name, Presence>,
@@ -238,6 +239,7 @@ impl Peer {
         let due: Vec<Name> = self.post.outbox.threads.iter().filter_map(due).collect();
         due.iter().for_each(|name| self.work(cx, name));
         self.tick_receipts(cx);
+        self.leave_again(cx);
         self.give_up_gaps(cx);
         self.next_round(cx);
         self.wake_for_post(cx);
@@ -246,7 +248,8 @@ impl Peer {
     fn wake_for_post(&mut self, cx: &Context) {
         let threads = self.post.outbox.threads.values();
         let work = threads.filter(|thread| !thread.queue.is_empty()).map(|thread| thread.work_at);
-        let receipts = self.post.receipts.values().map(|due| due.at);
+        let leaving = self.post.leaving.iter().map(|left| left.at);
+        let receipts = self.post.receipts.values().map(|due| due.at).chain(leaving);
         let online = self.session.online().filter(|_| cx.config.mail);
         let fetch = online.map(|_| self.post.fetch_at.min(self.post.publish_at));
         let again = self.post.again.front().map(|(at, ..)| *at);

@@ -15,11 +15,24 @@ use crate::name::Name;
 use crate::peer::routing::Route;
 use crate::time::{Span, Time};
 use crate::wire::end_to_end::LettersGot;
-use crate::wire::message::Deposit;
+use crate::wire::message::{Deposit, DepositReply};
 use crate::wire::{Class, Payload};
 
 /// Receipts wait so long for others.
 const GATHERED_FOR: Span = Span::millis(30);
+/// Sealed receipts on their way to mailboxes at a time, and how often each is brought there.
+const LEAVING_MAX: usize = 256;
+const LEAVE_TRIES: u32 = 5;
+
+/// Sealed receipts for a sender who is off line.
+#[derive(Debug)]
+pub(super) struct LeavingReceipts {
+    letter: SealedLetter,
+    tries: u32,
+    asked: u64,
+    pub at: Time,
+}
+
 /// Receipts that are due to one device.
 #[derive(Debug)]
 pub(super) struct Due {
@@ -123,7 +136,6 @@ impl Peer {
         order: u64,
         bytes: Vec<u8>,
     ) {
-        let Some(home) = self.session.online() else { return };
         let letter = SealedLetter {
             key: index_key(cx.identity.realm, name),
             to: device,
@@ -132,7 +144,38 @@ impl Peer {
             expires_ms: cx.wall().plus(MAIL_LIFE_MAX).0,
             bytes: Blob(bytes),
         };
-        let id = cx.fresh_id();
-        cx.send(home, Deposit { id, letter });
+        if self.post.leaving.len() < LEAVING_MAX {
+            self.post.leaving.push(LeavingReceipts { letter, tries: 0, asked: 0, at: cx.now });
+            self.leave_again(cx);
+        }
+    }
+
+    /// Brings sealed receipts to the mailbox, again if nobody has said that they are there.
+    pub(super) fn leave_again(&mut self, cx: &mut Context) {
+        let Some(home) = self.session.online() else { return };
+        let now = cx.now;
+        self.post.leaving.retain(|left| left.tries < LEAVE_TRIES || left.at > now);
+        let mut due = std::mem::take(&mut self.post.leaving);
+        for left in due.iter_mut().filter(|left| left.at <= now) {
+            left.asked = cx.fresh_id();
+            let wait = Span(2 * cx.config.patience.0 << left.tries);
+            left.at = now + wait + cx.jitter(wait);
+            left.tries += 1;
+            cx.send(home, Deposit { id: left.asked, letter: left.letter.clone() });
+        }
+        self.post.leaving = due;
+        let next = self.post.leaving.iter().map(|left| left.at).min();
+        self.wake_by(next.unwrap_or(Time::NEVER));
+    }
+
+    /// The mailbox has answered. Whether that was about receipts.
+    pub(super) fn receipts_left(&mut self, answer: &DepositReply) -> bool {
+        let Some(at) = self.post.leaving.iter().position(|left| left.asked == answer.id) else {
+            return false;
+        };
+        if answer.status.is_success() {
+            self.post.leaving.remove(at);
+        }
+        true
     }
 }

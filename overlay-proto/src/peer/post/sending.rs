@@ -316,7 +316,7 @@ impl Peer {
         link: LinkId,
         answer: DepositReply,
     ) {
-        if self.session.online() != Some(link) {
+        if self.session.online() != Some(link) || self.receipts_left(&answer) {
             return;
         }
         let asked = |copy: &Copy| copy.stage == Stage::Leaving(Some(answer.id));
@@ -390,8 +390,24 @@ impl Peer {
                 self.return_all(cx, &name);
             }
         }
+        if let Ok(there) = found {
+            self.hurry_kept(cx, &name, there.node);
+        }
         self.work_by(&name, cx.now);
         self.receipts_located(cx, &name);
+    }
+
+    /// A device is on line: what waits for it in the mailbox should have a receipt soon.
+    fn hurry_kept(&mut self, cx: &Context, name: &Name, device: NodeId) {
+        let soon = cx.now + cx.config.mail_again;
+        let Some(thread) = self.post.outbox.threads.get(name) else { return };
+        for id in thread.queue.values() {
+            let letter = self.post.outbox.letters.get_mut(id);
+            let copy = letter.and_then(|letter| letter.copies.get_mut(&device));
+            if let Some(copy) = copy.filter(|copy| copy.stage == Stage::Kept) {
+                copy.again_at = copy.again_at.min(soon);
+            }
+        }
     }
 
     /// Nobody has this name.
