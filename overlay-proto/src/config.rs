@@ -112,10 +112,10 @@ pub const ONE_TIME_KEYS_MAX: usize = 24;
 pub const MAILBOX_REPLICAS: usize = LOCATION_REPLICAS;
 /// Letters that one sender, by way of one home, may have in the mailbox of one device.
 pub const MAILBOX_LETTERS_PER_SENDER: usize = 128;
-/// Letters in the mailbox of one device.
-pub const MAILBOX_LETTERS_MAX: usize = 4_096;
+/// Letters in the mailbox of one device: room for some thousand who write as much as they can.
+pub const MAILBOX_LETTERS_MAX: usize = 8_192;
 /// Bytes in the mailbox of one device.
-pub const MAILBOX_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const MAILBOX_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes in all mailboxes of one supernode. They are held in memory, too.
 pub const MAILBOXES_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Letters in one answer of a mailbox, and their bytes: they must fit into a frame.

@@ -305,3 +305,6 @@ impl Heap for Inbox {
         self.threads.heap() + self.seen.heap()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -261,6 +261,51 @@ fn bucket(bytes: usize) -> usize {
 mod tests {
     use super::*;
 
+    /// Rows 41 and 63 of the catalogue: a letter is its sender's, word for word, whoever has the
+    /// recipient's keys.
+    #[test]
+    fn nobody_writes_as_somebody_else() {
+        use crate::identity::verify::StrictVerifier;
+        use crate::testing::realm::{Realm, WALL};
+        let realm = Realm::new(crate::Config::default());
+        let (alice, bob) = (realm.user(1).identity, realm.user(2).identity);
+        let to = bob.user.as_ref().expect("a user").public();
+        let chain = alice.chain().expect("registered").clone();
+        let letter = Letter {
+            from: chain,
+            to,
+            id: MessageId([1; 16]),
+            seq: 3,
+            floor: 2,
+            part: 0,
+            parts: 1,
+            sent_ms: WALL.0,
+            expires_ms: WALL.0 + 1_000,
+            body: Blob(b"hello".to_vec()),
+            signature: Signature([0; 64]),
+        };
+        let check = |letter: &Letter| letter.check(&StrictVerifier, realm.id(), to, WALL);
+        let genuine = letter.clone().signed(&alice.device, &StrictVerifier);
+        assert_eq!(check(&genuine).expect("genuine").node, alice.node());
+        let forged = letter.signed(&bob.device, &StrictVerifier);
+        assert_eq!(check(&forged), Err(Status::UNPROVEN), "with the recipient's key");
+        let other = genuine.check(&StrictVerifier, realm.id(), crate::id::UserKey([9; 32]), WALL);
+        assert_eq!(other, Err(Status::MALFORMED), "written to somebody else");
+        for change in [
+            |letter: &mut Letter| letter.seq = 4,
+            |letter: &mut Letter| letter.floor = 0,
+            |letter: &mut Letter| letter.id = MessageId([2; 16]),
+            |letter: &mut Letter| letter.sent_ms -= 1,
+            |letter: &mut Letter| letter.expires_ms += 1,
+            |letter: &mut Letter| letter.parts = 2,
+            |letter: &mut Letter| letter.body.0[0] ^= 1,
+        ] {
+            let mut changed = genuine.clone();
+            change(&mut changed);
+            assert_eq!(check(&changed), Err(Status::UNPROVEN));
+        }
+    }
+
     #[test]
     fn sizes_are_a_few_powers_of_two() {
         assert_eq!([1, 256, 257, 1_025, 32 * 1024].map(bucket), [256, 256, 512, 2_048, 32 * 1024]);

@@ -1,6 +1,6 @@
 //! A small network for the core's own tests: any nodes, one latency, one queue, no surprises.
 
-mod realm;
+pub(crate) mod realm;
 
 pub(crate) use realm::{Realm, WALL};
 

@@ -152,7 +152,10 @@ impl Peer {
 
     /// Brings sealed receipts to the mailbox, again if nobody has said that they are there.
     pub(super) fn leave_again(&mut self, cx: &mut Context) {
-        let Some(home) = self.session.online() else { return };
+        let Some(home) = self.session.online() else {
+            // The sender will ask again.
+            return self.post.leaving.clear();
+        };
         let now = cx.now;
         self.post.leaving.retain(|left| left.tries < LEAVE_TRIES || left.at > now);
         let mut due = std::mem::take(&mut self.post.leaving);
