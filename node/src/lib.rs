@@ -2,9 +2,12 @@
 
 pub mod api;
 pub mod cli;
+pub mod contacts;
 pub mod data;
 pub mod driver;
 pub mod mail;
+pub mod session;
 pub mod settings;
 pub mod telemetry;
+pub mod transfer;
 mod transport;

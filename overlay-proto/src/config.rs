@@ -55,6 +55,13 @@ pub const BUDGETS_MAX: usize = 4_096;
 pub const SEEN_MESSAGES_MAX: usize = 4_096;
 /// Messages under way at one sender.
 pub const OUTGOING_MAX: usize = 1_024;
+/// Largest datagram of a session, in bytes. On links that are streams large ones cost least a byte;
+/// four fit into a write, so a call waits for no more than one of them.
+pub const DATAGRAM_BYTES_MAX: usize = 16 * 1024;
+/// Devices with which a peer exchanges datagrams. Who has been quiet makes room.
+pub const CORRESPONDENTS_MAX: usize = 256;
+/// Links to correspondents beside those of the topology. Each costs keep-alives and 30 KiB.
+pub const DIRECT_LINKS_MAX: usize = 16;
 /// Names whose locations a peer keeps at hand.
 pub const LOCATION_CACHE_MAX: usize = 256;
 /// Requests a supernode has open toward others at a time.
@@ -103,7 +110,7 @@ pub const LETTERS_OPENED_AT_ONCE: usize = 64;
 /// Letters whose ids a recipient remembers, to tell a repeat before it is opened.
 pub const LETTERS_SEEN_MAX: usize = 16_384;
 /// Senders whose next letter a recipient knows.
-pub const CORRESPONDENTS_MAX: usize = 4_096;
+pub const LETTER_SENDERS_MAX: usize = 4_096;
 /// Entries in one receipt for letters: 20 bytes each.
 pub const RECEIPTS_PER_MESSAGE: usize = 64;
 /// Keys for one use that a device publishes at a time. vodozemac keeps fifty unpublished ones.
@@ -182,6 +189,9 @@ pub struct Config {
     pub send_tries: u32,
     /// How long a looked-up location is used without asking again.
     pub location_cache: Span,
+    /// Whether a peer makes direct links to correspondents with whom it exchanges much, and takes
+    /// theirs. Without them everything goes hop by hop, and nobody connects to this machine for it.
+    pub direct: bool,
     /// Peers a supernode serves before it redirects newcomers.
     pub children_soft: usize,
     /// Peers a supernode serves at the very most.
@@ -241,6 +251,7 @@ impl Default for Config {
             receipt_patience: Span::secs(1),
             send_tries: 6,
             location_cache: Span::secs(30),
+            direct: true,
             children_soft: 800,
             children_hard: 1_000,
             logins_per_second: 500,

@@ -174,7 +174,11 @@ impl Context {
     }
 
     pub fn send_packet(&mut self, link: LinkId, packet: Packet) {
-        let class = packet.class();
+        let class = match packet.class() {
+            // A link whose control queue is full is hung up: others have no say in that.
+            Class::Control if packet.source() != self.me => Class::Message,
+            class => class,
+        };
         self.send_frame(link, class, packet.into_frame());
     }
 

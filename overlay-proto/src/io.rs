@@ -10,6 +10,7 @@ use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::message::Found;
 use crate::wire::{Class, TransportAddress};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a driver tells a node.
@@ -75,6 +76,17 @@ pub enum Input {
         /// The answer. Durable when it is given.
         answer: VaultAnswer,
     },
+    /// The application's session has a datagram for a correspondent: one with whom
+    /// [`Command::Meet`] has made this node acquainted, or who has sent it one. At most
+    /// [`DATAGRAM_BYTES_MAX`](crate::config::DATAGRAM_BYTES_MAX) long; it may be lost.
+    Datagram {
+        /// To whom.
+        to: NodeId,
+        /// Which queues.
+        class: Class,
+        /// What.
+        bytes: Vec<u8>,
+    },
     /// The wall clock has been read. To be given at least once a minute.
     WallClock(WallTime),
     /// Time has passed. Due when [`Node::poll_timeout`](crate::Node::poll_timeout) says; more
@@ -122,6 +134,8 @@ pub enum Output {
         /// What.
         request: VaultRequest,
     },
+    /// A datagram for the application's session.
+    Datagram(Datagram),
     /// The end of a command. Each command gets exactly one.
     Reply {
         /// Which command.
@@ -182,6 +196,12 @@ pub enum Command {
     /// See every hop to a user. Reply: [`Reply::Traced`].
     Trace {
         /// Whose newest device.
+        to: Name,
+    },
+    /// Find a user's newest device and make it a correspondent: datagrams can go there. Reply:
+    /// [`Reply::Met`].
+    Meet {
+        /// Who.
         to: Name,
     },
     /// Find a user's devices. Reply: [`Reply::Located`].
@@ -283,6 +303,13 @@ pub enum Reply {
         /// Whether the last of them is the destination.
         arrived: bool,
     },
+    /// Datagrams can go there.
+    Met {
+        /// Which device.
+        node: NodeId,
+        /// Whose, by certificate.
+        name: Name,
+    },
     /// The user's devices, newest record first.
     Located {
         /// Each with its age and lease.
@@ -383,6 +410,13 @@ pub enum Event {
         /// Trees in which the label is another one than before, or new.
         changed: u32,
     },
+    /// Datagrams to a correspondent take another way.
+    PathChanged {
+        /// Which.
+        node: NodeId,
+        /// Over a direct link, or hop by hop.
+        direct: bool,
+    },
     /// This peer had to hand a packet to the scaffold.
     Escalated {
         /// Where it goes.
@@ -468,6 +502,7 @@ event_names! {
     NeighbourUp = "neighbour_up",
     NeighbourDown = "neighbour_down",
     Placed = "placed",
+    PathChanged = "path_changed",
     Escalated = "escalated",
     ChildIn = "child_in",
     ChildOut = "child_out",
@@ -480,6 +515,35 @@ event_names! {
     DeviceAdded = "device_added",
     Renewed = "renewed",
     Refused = "refused",
+}
+
+/// A datagram that came, still in its frame. Who sent it is what the packet says: a correspondent,
+/// but proven only by the session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Datagram {
+    /// From whom.
+    pub from: NodeId,
+    /// By which queues.
+    pub class: Class,
+    /// Whether one of them was long: the sender should be told.
+    pub congested: bool,
+    pub(crate) frame: Vec<u8>,
+    pub(crate) payload: Range<usize>,
+}
+
+impl Datagram {
+    /// What the session at the other end has sent.
+    pub fn bytes(&self) -> &[u8] {
+        self.frame.get(self.payload.clone()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Datagram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Datagram { from, class, congested, payload, .. } = self;
+        write!(f, "Datagram({} bytes from {from:?}, {class:?}", payload.len())?;
+        f.write_str(if *congested { ", congested)" } else { ")" })
+    }
 }
 
 /// A text, with what is proven of it.

@@ -10,11 +10,14 @@ use crate::identity::{Contact, Identity, RevocationList};
 use crate::io::{Command, Deadline, DeviceEntry, Event, Input, Output, Reply};
 use crate::links::{self, Arrival};
 use crate::mail::{MessageView, VaultAnswer};
+use crate::name::Name;
 use crate::peer::Peer;
 use crate::status::Status;
 use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
-use crate::view::{ChildView, IssuedView, NeighbourView, PeerView, PlaceView, SupernodeView};
+use crate::view::{
+    ChildView, CorrespondentView, IssuedView, NeighbourView, PeerView, PlaceView, SupernodeView,
+};
 use crate::wire::message::{HOMES_BY_DISTANCE, Hello, Unsupported};
 use crate::wire::{DecodeError, Frame, Message, codec};
 use std::sync::Arc;
@@ -127,6 +130,11 @@ impl Node {
                 }
             }
             Input::Vaulted { id, answer } => self.vaulted(id, answer),
+            Input::Datagram { to, class, bytes } => {
+                if let Some(peer) = &mut self.peer {
+                    peer.send_datagram(&mut self.cx, to, class, &bytes);
+                }
+            }
             Input::WallClock(wall) => self.cx.set_wall(wall),
             Input::Tick => self.tick(),
         }
@@ -381,6 +389,16 @@ impl Node {
     /// The place that its home issued last, if the node is a peer.
     pub fn issued(&self) -> Option<IssuedView> {
         self.peer.as_ref()?.issued()
+    }
+
+    /// The user of a device with which this peer exchanges datagrams, by certificate.
+    pub fn correspondent(&self, node: NodeId) -> Option<Name> {
+        self.peer.as_ref()?.correspondent(node)
+    }
+
+    /// The devices with which this peer exchanges datagrams, by node id.
+    pub fn correspondent_views(&self) -> Vec<CorrespondentView> {
+        self.peer.as_ref().map(|peer| peer.correspondent_views(&self.cx)).unwrap_or_default()
     }
 
     /// The supernode role at a glance, if the node has it.

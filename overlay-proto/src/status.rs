@@ -44,6 +44,7 @@ statuses! {
     TIMEOUT = 408, "no answer in time", "try again";
     NAME_TAKEN = 409, "the name is taken", "choose another name";
     EXPIRED = 410, "the certificate has expired or is not valid yet", "check the clock, then join again";
+    CHANGED = 412, "changed meanwhile", "what was sent is not what was announced: send it again";
     TOO_LARGE = 413, "too large", "send less at a time";
     INVALID_NAME = 414, "not a valid name", "use 1 to 32 letters and digits of one script, with - _ or . between";
     MESSAGE_EXPIRED = 419, "the message expired before it was fetched", "send it again, with a longer life";
@@ -60,6 +61,7 @@ statuses! {
     STALE = 488, "superseded", "fetch the newest state and try again";
     INTERNAL = 500, "internal error", "see the log of the node";
     NOT_SERVED = 501, "not served here", "ask a supernode that has this role";
+    UNREACHABLE = 502, "nothing answers behind it", "start the program that should listen there, then try again";
     OVERLOADED = 503, "overloaded", "wait a little, or ask another supernode";
     NO_ROUTE = 504, "no way there", "try again: the topology is being repaired";
     STORE_FAILED = 507, "the store failed", "see the log of the supernode: its disk may be full";

@@ -57,6 +57,23 @@ pub struct NeighbourView {
     pub neighbours: usize,
 }
 
+/// One device with which a peer exchanges datagrams.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CorrespondentView {
+    /// Its node id.
+    pub node: String,
+    /// Whose it is.
+    pub name: String,
+    /// Hops that its last datagram took; one over a direct link.
+    pub hops: u8,
+    /// Whether there is a direct link.
+    pub direct: bool,
+    /// Round-trip time of the direct link in milliseconds, once measured.
+    pub rtt_ms: Option<f64>,
+    /// Seconds since the last datagram, either way.
+    pub quiet_secs: u64,
+}
+
 /// A supernode at a glance.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SupernodeView {

@@ -165,7 +165,10 @@ fn shown(event: &Event) -> Option<ApiEvent> {
             ApiEvent::Refused { node: node.to_string(), status: *status }
         }
         // The first two go another way; the last is a matter of counters.
-        Event::Received(_) | Event::HostsChanged(_) | Event::Escalated { .. } => return None,
+        Event::Received(_)
+        | Event::HostsChanged(_)
+        | Event::Escalated { .. }
+        | Event::PathChanged { .. } => return None,
     })
 }
 

@@ -1,13 +1,17 @@
 //! The routes of a peer.
 
+use super::contacts::contact_routes;
 use super::devices::device_routes;
 use super::events::{Feed, events_stream};
 use super::mail::mail_routes;
 use super::problem::ApiError;
+use super::streams::{Offers, stream_routes};
 use super::types::{Done, InboxPage, Located, PeerStatus, Pong, SendRequest, Sent, Trace, millis};
+use crate::contacts::Contacts;
 use crate::data::Folder;
 use crate::driver::Handle;
 use crate::mail::LetterKeeper;
+use crate::session::Sessions;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
@@ -32,6 +36,12 @@ pub struct Peer {
     pub letters: Option<Arc<LetterKeeper>>,
     /// Its events.
     pub feed: Feed,
+    /// Its sessions with other users.
+    pub sessions: Sessions,
+    /// Its address book.
+    pub contacts: Contacts,
+    /// Streams that somebody on this machine has been told of.
+    pub offers: Offers,
     /// Notified when a log-out has been asked for and done: the program may end.
     pub logged_out: Arc<Notify>,
 }
@@ -50,6 +60,8 @@ pub fn peer_routes(peer: Peer) -> Router {
         .route("/v1/users/{name}/trace", post(trace))
         .merge(device_routes())
         .merge(mail_routes())
+        .merge(contact_routes())
+        .merge(stream_routes())
         .route("/v1/logout", post(logout))
         .route("/v1/events", get(events))
         .with_state(peer)
@@ -160,7 +172,7 @@ async fn events(State(peer): State<Peer>) -> Response {
     events_stream(&peer.feed)
 }
 
-fn name(text: &str) -> Result<Name, ApiError> {
+pub(super) fn name(text: &str) -> Result<Name, ApiError> {
     Name::new(text).map_err(|error| ApiError::new(Status::INVALID_NAME, error.to_string()))
 }
 

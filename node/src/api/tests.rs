@@ -1,6 +1,8 @@
 use super::*;
+use crate::contacts::Contacts;
 use crate::data::Folder;
 use crate::driver::{self, Handle, Listen, Options};
+use crate::session::Sessions;
 use hyper::Method;
 use hyper::body::Bytes;
 use overlay_proto::Config;
@@ -34,7 +36,7 @@ impl Lonely {
         let user = Some(UserKeys { key: SecretKey::from_bytes([2; 32]).into(), chain: None });
         let realm = RealmId(SecretKey::from_bytes([3; 32]).public());
         let handle = driver::start(Options {
-            identity: Arc::new(Identity { realm, device, user, supernode: None }),
+            identity: Arc::new(Identity { realm, device: device.clone(), user, supernode: None }),
             config: Arc::new(Config::default()),
             hosts: Vec::new(),
             listen: Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, announce: Vec::new() },
@@ -49,6 +51,9 @@ impl Lonely {
             folder: folder.clone(),
             letters: None,
             feed: feed.clone(),
+            sessions: Sessions::start(&handle, &device).expect("starts").expect("the first"),
+            contacts: Contacts::open(&folder).expect("none yet"),
+            offers: Offers::default(),
             logged_out: logged_out.clone(),
         };
         let server = serve(&folder.socket(), peer_routes(peer)).expect("served");

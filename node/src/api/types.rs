@@ -1,5 +1,6 @@
 //! What the routes take and give, the same types at both ends.
 
+use crate::contacts::Standing;
 use crate::data::InboxEntry;
 use crate::mail::InboxLetter;
 use overlay_proto::io::HopSeen;
@@ -396,4 +397,72 @@ impl From<&Found> for Device {
 /// Milliseconds with three digits behind the point: microseconds are all there is.
 pub fn millis(span: Span) -> f64 {
     (span.as_millis_f64() * 1_000.0).round() / 1_000.0
+}
+
+/// One person in the address book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactEntry {
+    /// Who.
+    pub name: String,
+    /// How they stand to this user.
+    pub standing: Standing,
+    /// What was said with the request.
+    pub greeting: String,
+    /// Since when, in milliseconds since the epoch.
+    pub since_ms: u64,
+    /// Whether they are on line; only of contacts, and only if somebody knows.
+    pub online: Option<bool>,
+    /// Milliseconds since they were seen; likewise.
+    pub seen_ms_ago: Option<u64>,
+}
+
+/// `GET /v1/contacts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactList {
+    /// By name.
+    pub contacts: Vec<ContactEntry>,
+}
+
+/// `POST /v1/contacts/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ContactRequest {
+    /// What to say with it.
+    #[serde(default)]
+    pub greeting: String,
+}
+
+/// What became of asking for a contact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Whom.
+    pub name: String,
+    /// How they stand to this user now.
+    pub standing: Standing,
+    /// Whether they have been told; else they will be, when they are on line.
+    pub told: bool,
+}
+
+/// `GET /v1/services`, in its query.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRequest {
+    /// What is served.
+    pub service: String,
+    /// To whom: `contacts`, which is the default, `everyone`, or names with commas between.
+    pub allow: Option<String>,
+}
+
+/// A stream that somebody wants; one line of the answer to `GET /v1/services`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncomingStream {
+    /// To be taken at `POST /v1/incoming/{id}` or refused by `DELETE`.
+    pub id: u64,
+    /// Who wants it, by certificate.
+    pub from: String,
+}
+
+/// The answer of a service: `POST /v1/users/{name}/request`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestAnswered {
+    /// As text.
+    pub answer: String,
 }

@@ -3,6 +3,7 @@
 use crate::settings::Common;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Log in to a Trellis realm, talk to its users, and carry packets for others
 #[derive(Debug, Clone, Parser)]
@@ -97,9 +98,111 @@ pub enum PeerCommand {
     /// The devices of this user: let one in, shut one out
     #[command(subcommand, after_help = "Example: peer device add")]
     Device(DeviceCommand),
+    /// The people whom you let reach you
+    #[command(subcommand, after_help = "Example: peer contacts add bob --say 'it is me, Alice'")]
+    Contacts(ContactCommand),
+    /// Send a file to a contact who runs `peer receive`; a transfer that broke goes on where it
+    /// stopped
+    #[command(after_help = "Example: peer send-file bob holiday.tar")]
+    SendFile {
+        /// To whom
+        to: String,
+        /// What
+        file: PathBuf,
+    },
+    /// Take files that contacts send, until Ctrl-C
+    #[command(after_help = "Example: peer receive --into ~/Downloads --from alice")]
+    Receive(ReceiveArgs),
+    /// Reach a TCP port of a contact who runs `peer expose`, at a port of this machine
+    #[command(after_help = "Example: peer forward 127.0.0.1:8080 bob:80
+Then: curl http://127.0.0.1:8080/")]
+    Forward {
+        /// Where to listen on this machine
+        #[arg(value_name = "IP:PORT")]
+        local: SocketAddr,
+        /// Whose port, and which
+        #[arg(value_name = "NAME:PORT")]
+        to: String,
+    },
+    /// Let contacts reach a TCP port of this machine, until Ctrl-C
+    #[command(after_help = "Example: peer expose 80 --to alice")]
+    Expose(ExposeArgs),
+    /// Ask a service of a contact, such as `echo`, which every peer has for its contacts
+    #[command(after_help = "Example: peer request bob echo hello")]
+    Request(RequestArgs),
     /// Log the running peer out; it ends
     #[command(after_help = "Example: peer logout")]
     Logout,
+}
+
+/// The commands of `peer contacts`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ContactCommand {
+    /// Show them, with those who wait for an answer
+    #[command(after_help = "Example: peer contacts list --json")]
+    List,
+    /// Ask somebody to be a contact, or say yes to who has asked
+    #[command(after_help = "Example: peer contacts add bob --say 'it is me, Alice'")]
+    Add {
+        /// Whom
+        name: String,
+        /// A short greeting
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        say: String,
+    },
+    /// Forget somebody; they may ask again
+    #[command(after_help = "Example: peer contacts remove bob")]
+    Remove {
+        /// Whom
+        name: String,
+    },
+    /// Let nothing through from somebody any more
+    #[command(after_help = "Example: peer contacts block mallory")]
+    Block {
+        /// Whom
+        name: String,
+    },
+}
+
+/// What `peer receive` takes.
+#[derive(Debug, Clone, Args)]
+pub struct ReceiveArgs {
+    /// The folder to put them in
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub into: PathBuf,
+    /// From whom: names with commas between, `contacts` or `everyone`
+    #[arg(long, value_name = "WHO", default_value = "contacts")]
+    pub from: String,
+    /// End after so many files
+    #[arg(long, value_name = "NUMBER")]
+    pub count: Option<u64>,
+}
+
+/// What `peer expose` takes.
+#[derive(Debug, Clone, Args)]
+pub struct ExposeArgs {
+    /// The port, as contacts name it
+    pub port: u16,
+    /// Who may reach it: names with commas between, `contacts` or `everyone`
+    #[arg(long, value_name = "WHO")]
+    pub to: String,
+    /// What listens behind it, if that is not the same port of this machine
+    #[arg(long, value_name = "IP:PORT")]
+    pub target: Option<SocketAddr>,
+}
+
+/// What `peer request` takes.
+#[derive(Debug, Clone, Args)]
+pub struct RequestArgs {
+    /// Whom
+    pub to: String,
+    /// Which service
+    pub service: String,
+    /// What to say; several words need no quotes
+    pub text: Vec<String>,
+    /// Seconds to wait for the answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    pub deadline: u64,
 }
 
 /// The commands of `peer device`.
@@ -157,6 +260,9 @@ pub struct RunArgs {
     /// An address at which others can dial this machine, if it cannot know; may be repeated
     #[arg(long, env = "TRELLIS_ANNOUNCE", value_name = "MULTIADDR", value_delimiter = ',')]
     pub announce: Vec<String>,
+    /// Send everything hop by hop: no direct links to those with whom much is exchanged
+    #[arg(long, env = "TRELLIS_HOPS_ONLY")]
+    pub hops_only: bool,
     /// Log out and end when standard input ends; typed lines are not read
     #[arg(long, hide = true)]
     pub exit_with_parent: bool,

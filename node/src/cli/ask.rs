@@ -2,17 +2,20 @@
 
 use super::exit::Failure;
 use crate::api::{
-    Client, ClientError, DeviceCodeMade, Devices, Done, InboxPage, Located, MailInbox, MailRequest,
-    MailSent, MailWritten, PeerStatus, Pong, SendRequest, Sent, Trace,
+    Asked, Client, ClientError, ContactList, ContactRequest, DeviceCodeMade, Devices, Done,
+    InboxPage, Lines, Located, MailInbox, MailRequest, MailSent, MailWritten, PeerStatus, Pong,
+    RequestAnswered, SendRequest, Sent, Trace, Upgraded,
 };
 use crate::data::Folder;
+use hyper::Method;
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::view::NeighbourView;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 /// The running peer of a folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Asker(Client);
 
 impl Asker {
@@ -79,6 +82,69 @@ impl Asker {
         self.post(&format!("/v1/devices/{node}/revoke")).await
     }
 
+    /// A stream to a user.
+    pub(super) async fn stream(&self, user: &str, service: &str) -> Result<Upgraded, Failure> {
+        let user = segment(&name(user)?);
+        let route = format!("/v1/users/{user}/stream?service={}", escaped(service));
+        self.0.upgrade(Method::POST, &route).await.map_err(not_running)
+    }
+
+    /// The answer of a user's service.
+    pub(super) async fn request(
+        &self,
+        user: &str,
+        service: &str,
+        body: Vec<u8>,
+        deadline: Duration,
+    ) -> Result<RequestAnswered, Failure> {
+        let user = segment(&name(user)?);
+        let (service, deadline) = (escaped(service), deadline.as_millis());
+        let route = format!("/v1/users/{user}/request?service={service}&deadline={deadline}");
+        self.0.post_bytes(&route, body).await.map_err(not_running)
+    }
+
+    /// The streams that others want of a service, as long as the answer is held.
+    pub(super) async fn serve(&self, service: &str, allow: &str) -> Result<Lines, Failure> {
+        let route = format!("/v1/services?service={}&allow={}", escaped(service), escaped(allow));
+        let mut lines = self.0.lines(&route).await.map_err(not_running)?;
+        // The first says that it is served now.
+        let _: Option<serde_json::Value> = lines.next().await;
+        Ok(lines)
+    }
+
+    pub(super) async fn accept(&self, id: u64) -> Result<Upgraded, Failure> {
+        self.0.upgrade(Method::POST, &format!("/v1/incoming/{id}")).await.map_err(not_running)
+    }
+
+    pub(super) async fn refuse(
+        &self,
+        id: u64,
+        status: Status,
+        text: &str,
+    ) -> Result<Done, Failure> {
+        let why = serde_json::json!({ "status": status.0, "text": text });
+        self.0.delete(&format!("/v1/incoming/{id}"), &why).await.map_err(not_running)
+    }
+
+    pub(super) async fn contacts(&self) -> Result<ContactList, Failure> {
+        self.get("/v1/contacts").await
+    }
+
+    pub(super) async fn add_contact(&self, user: &str, greeting: &str) -> Result<Asked, Failure> {
+        let route = format!("/v1/contacts/{}", segment(&name(user)?));
+        let request = ContactRequest { greeting: greeting.to_owned() };
+        self.0.post(&route, &request).await.map_err(not_running)
+    }
+
+    pub(super) async fn remove_contact(&self, user: &str) -> Result<Done, Failure> {
+        let route = format!("/v1/contacts/{}", segment(&name(user)?));
+        self.0.delete(&route, &()).await.map_err(not_running)
+    }
+
+    pub(super) async fn block_contact(&self, user: &str) -> Result<Done, Failure> {
+        self.post(&format!("/v1/contacts/{}/block", segment(&name(user)?))).await
+    }
+
     pub(super) async fn logout(&self) -> Result<Done, Failure> {
         self.post("/v1/logout").await
     }
@@ -113,13 +179,18 @@ pub(super) fn name(text: &str) -> Result<Name, Failure> {
     })
 }
 
-/// A name as a segment of a path, escaped where it is not ASCII (RFC 3986, section 2.1).
+/// A name as a segment of a path.
 fn segment(name: &Name) -> String {
+    escaped(name.as_str())
+}
+
+/// A text as part of a path or a query, escaped where it has to be (RFC 3986, section 2.1).
+fn escaped(text: &str) -> String {
     let byte = |byte: u8| match byte {
         b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
     };
-    name.as_str().bytes().map(byte).collect()
+    text.bytes().map(byte).collect()
 }
 
 #[cfg(test)]

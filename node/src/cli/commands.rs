@@ -5,11 +5,13 @@ use super::ask::Asker;
 use super::exit::Failure;
 use super::mail;
 use super::output::{Output, clock, duration, printable, short, table, table_of};
+use super::{contacts, files, ports};
 use crate::api::{Device, InboxPage, Located, MailRequest, PeerStatus, Pong, Sent, Trace};
 use crate::data::{Folder, INBOX_PAGE, InboxEntry};
 use crate::driver;
 use overlay_proto::time::WallTime;
 use overlay_proto::view::NeighbourView;
+use std::time::Duration;
 
 pub(super) async fn ask(
     folder: &Folder,
@@ -51,6 +53,17 @@ pub(super) async fn ask(
         PeerCommand::Logout => {
             let done = peer.logout().await?;
             out.show(&done, || "logged out".to_owned());
+        }
+        PeerCommand::Contacts(command) => contacts::follow(&peer, command, out).await?,
+        PeerCommand::SendFile { to, file } => files::send(&peer, &to, &file, out).await?,
+        PeerCommand::Receive(args) => files::receive(&peer, args, out).await?,
+        PeerCommand::Forward { local, to } => ports::forward(&peer, local, &to, out).await?,
+        PeerCommand::Expose(args) => ports::expose(&peer, args, out).await?,
+        PeerCommand::Request(args) => {
+            let deadline = Duration::from_secs(args.deadline);
+            let body = args.text.join(" ").into_bytes();
+            let answered = peer.request(&args.to, &args.service, body, deadline).await?;
+            out.show(&answered, || printable(&answered.answer));
         }
         PeerCommand::Join(_) | PeerCommand::Run(_) | PeerCommand::Device(_) => {
             return Err(Failure::local("this command asks no running peer"));

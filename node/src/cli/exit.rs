@@ -144,9 +144,11 @@ mod tests {
         assert_eq!(codes(NOT_THERE), [481]);
         assert_eq!(codes(WAITING), [202]);
         assert_eq!(codes(ELSEWHERE)[..3], [100, 200, 302]);
-        assert_eq!(codes(ELSEWHERE)[3..], [408, 480, 483, 501, 503, 504, 507]);
-        let refused =
-            [400, 401, 403, 404, 409, 410, 413, 414, 419, 421, 422, 426, 429, 437, 438, 452, 488];
+        assert_eq!(codes(ELSEWHERE)[3..], [408, 480, 483, 501, 502, 503, 504, 507]);
+        let refused = [
+            400, 401, 403, 404, 409, 410, 412, 413, 414, 419, 421, 422, 426, 429, 437, 438, 452,
+            488,
+        ];
         assert_eq!(codes(REFUSED), refused);
         assert!(codes(USAGE).is_empty(), "only the command line is wrong usage");
     }

@@ -3,12 +3,15 @@
 mod args;
 mod ask;
 mod commands;
+mod contacts;
 mod device;
 mod exit;
+mod files;
 mod join;
 mod life;
 mod mail;
 mod output;
+mod ports;
 mod run;
 mod typed;
 

@@ -6,10 +6,14 @@ use super::exit::Failure;
 use super::life::{Ending, end_of_input, late, lines_of_stdin};
 use super::output::{Output, printable, short};
 use super::typed::{self, Typed};
-use crate::api::{ApiEvent, Client, Feed, Peer, SendRequest, Sent, peer_routes, pump, serve};
+use crate::api::{
+    ApiEvent, Client, Feed, Offers, Peer, SendRequest, Sent, peer_routes, pump, serve,
+};
+use crate::contacts::Contacts;
 use crate::data::{Folder, Loaded, OwnStore};
 use crate::driver::{self, Handle, Options};
 use crate::mail::LetterKeeper;
+use crate::session::{AlreadyServed, Sessions};
 use crate::settings;
 use overlay_proto::Config;
 use overlay_proto::io::{Command, Reply};
@@ -20,6 +24,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Notify, mpsc};
 
+/// What every peer answers to its contacts: the same as it was asked.
+const ECHO: &str = "echo";
 /// How the core calls the state of a peer that does not try to log in.
 const OFFLINE: &str = "offline";
 
@@ -35,12 +41,14 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         ));
     };
     let inbox = folder.inbox()?;
+    let contacts_book = Contacts::open(folder)?;
+    let device = identity.device.clone();
     let devices = folder.devices()?;
     let (letters, kept) = LetterKeeper::open(folder, identity.node()).await?;
     let letters = Arc::new(letters);
     let handle = driver::start(Options {
         identity: Arc::new(identity),
-        config: Arc::new(Config::default()),
+        config: Arc::new(Config { direct: !args.hops_only, ..Config::default() }),
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.listen, &args.announce),
         store: Some(Arc::new(OwnStore::new(folder.clone()))),
@@ -49,6 +57,13 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     .await?;
     handle.recall(Vec::new(), devices).await;
     handle.recall_letters(kept).await;
+    let sessions = Sessions::start(&handle, &device)
+        .map_err(|error| Failure::local(error.to_string()))?
+        .ok_or_else(|| Failure::local("the node's sessions are taken: this is a bug"))?;
+    let served = |error: AlreadyServed| Failure::local(error.to_string());
+    contacts_book.serve(&sessions).map_err(served)?;
+    let echo = ECHO.parse().expect("a service's name");
+    sessions.serve(echo, contacts_book.access(), |_, body| async { Ok(body) }).map_err(served)?;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), Some(inbox));
     let logged_out = Arc::new(Notify::new());
@@ -57,6 +72,9 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         folder: folder.clone(),
         letters: Some(letters.clone()),
         feed: feed.clone(),
+        sessions: sessions.clone(),
+        contacts: contacts_book,
+        offers: Offers::default(),
         logged_out: logged_out.clone(),
     };
     let server = serve(&folder.socket(), peer_routes(peer))?;
@@ -78,7 +96,10 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     server.end().await;
     // A second wish to end is stronger than manners.
     tokio::select! {
-        () = handle.shutdown() => {}
+        () = async {
+            sessions.close().await;
+            handle.shutdown().await;
+        } => {}
         () = ending.wished() => {}
     }
     // What came last is in the inbox before the process ends.

@@ -3,6 +3,7 @@
 //! Only its owner may enter it, one process at a time works in it, and every file is either whole
 //! or not there.
 
+mod book;
 mod devices;
 mod error;
 mod hosts;

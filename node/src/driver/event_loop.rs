@@ -2,6 +2,7 @@
 
 use super::clock::{self, Clock};
 use super::handle::Request;
+use super::port::{Outbound, Outlet};
 use super::{Keeper, Store, event_log};
 use crate::transport::{Arrival, HANG_UP_PATIENCE, Outbox, Refused, Tally, Transport};
 use overlay_proto::Node;
@@ -39,13 +40,19 @@ pub(super) struct EventLoop {
     stored_out: mpsc::UnboundedSender<(StoreId, StoreAnswer)>,
     // Unbounded, but the core has only so many requests open.
     stored: mpsc::UnboundedReceiver<(StoreId, StoreAnswer)>,
-    events: broadcast::Sender<Event>,
-    announced: watch::Sender<Vec<TransportAddress>>,
-    tally: Arc<Tally>,
+    owner: Owner,
     links: HashMap<LinkId, LinkState>,
     commands: HashMap<CommandId, oneshot::Sender<Reply>>,
     last_command: u64,
     last_tick: Option<Time>,
+}
+
+/// What the loop tells its owner.
+pub(super) struct Owner {
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) announced: watch::Sender<Vec<TransportAddress>>,
+    pub(super) tally: Arc<Tally>,
+    pub(super) sessions: Outlet,
 }
 
 /// A link that the transport has not yet told to be down.
@@ -62,9 +69,7 @@ impl EventLoop {
         clock: Clock,
         transport: Transport,
         (store, keeper): (Option<Arc<dyn Store>>, Option<Arc<dyn Keeper>>),
-        events: broadcast::Sender<Event>,
-        announced: watch::Sender<Vec<TransportAddress>>,
-        tally: Arc<Tally>,
+        owner: Owner,
     ) -> EventLoop {
         let (stored_out, stored) = mpsc::unbounded_channel();
         let (vaulted_out, vaulted) = mpsc::unbounded_channel();
@@ -78,9 +83,7 @@ impl EventLoop {
             vaulted,
             stored_out,
             stored,
-            events,
-            announced,
-            tally,
+            owner,
             links: HashMap::new(),
             commands: HashMap::new(),
             last_command: 0,
@@ -93,14 +96,16 @@ impl EventLoop {
         mut self,
         mut requests: mpsc::Receiver<Request>,
         mut arrivals: mpsc::Receiver<Arrival>,
+        mut datagrams: mpsc::Receiver<Outbound>,
     ) {
-        let listening = self.announced.borrow().clone();
+        let listening = self.owner.announced.borrow().clone();
         self.give(Input::Listening(listening));
         // What the core wants to say from the start.
         self.give(Input::Tick);
         let mut wall_clock = interval(WALL_CLOCK_EVERY);
         wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH_MAX);
+        let mut outbound = Vec::with_capacity(BATCH_MAX);
         loop {
             self.tick_if_due();
             let deadline = self.next_tick().and_then(|at| self.clock.instant(at));
@@ -121,6 +126,10 @@ impl EventLoop {
                         break;
                     }
                     batch.drain(..).for_each(|arrival| self.on_arrival(arrival));
+                }
+                // Last, and never the reason to end: without sessions the port is closed.
+                taken = datagrams.recv_many(&mut outbound, BATCH_MAX), if !datagrams.is_closed() => {
+                    outbound.drain(..taken).for_each(|datagram| self.send_datagram(datagram));
                 }
                 () = until(deadline) => {}
             }
@@ -153,11 +162,16 @@ impl EventLoop {
                     LinkState::Up(outbox) => Some(&**outbox),
                     LinkState::HangingUp => None,
                 });
-                let _ = answer.send(self.tally.read(up));
+                let _ = answer.send(self.owner.tally.read(up));
             }
             // The loop itself sees to it.
             Request::End => {}
         }
+    }
+
+    fn send_datagram(&mut self, datagram: Outbound) {
+        let Outbound { to, class, bytes } = datagram;
+        self.give(Input::Datagram { to, class, bytes });
     }
 
     fn on_arrival(&mut self, arrival: Arrival) {
@@ -179,7 +193,7 @@ impl EventLoop {
             Arrival::DialFailed { dial } => self.give(Input::DialFailed { dial }),
             Arrival::Addresses(addresses) => {
                 info!(?addresses, "addresses changed");
-                self.announced.send_replace(addresses.clone());
+                self.owner.announced.send_replace(addresses.clone());
                 self.give(Input::Listening(addresses));
             }
         }
@@ -201,10 +215,16 @@ impl EventLoop {
                     let _ = waiting.send(reply);
                 }
             }
+            Output::Datagram(datagram) => {
+                let class = datagram.class;
+                if !self.owner.sessions.hand_out(datagram) {
+                    Tally::add(&self.owner.tally.dropped[class as usize], 1);
+                }
+            }
             Output::Event(event) => {
                 event_log::log(&event);
                 // Without a receiver nobody wants to know.
-                let _ = self.events.send(event);
+                let _ = self.owner.events.send(event);
             }
         }
     }
@@ -226,11 +246,11 @@ impl EventLoop {
             Ok(()) | Err(Refused::Closed) => {}
             Err(Refused::TooLarge) => {
                 warn!(link = link.0, ?class, "a frame too large to send was dropped");
-                Tally::add(&self.tally.dropped[class as usize], 1);
+                Tally::add(&self.owner.tally.dropped[class as usize], 1);
             }
             Err(Refused::Full) => {
                 debug!(link = link.0, ?class, "queue full, frame dropped");
-                Tally::add(&self.tally.dropped[class as usize], 1);
+                Tally::add(&self.owner.tally.dropped[class as usize], 1);
                 if class == Class::Control {
                     info!(link = link.0, "the other end does not read: hanging up");
                     self.hang_up(link);

@@ -1,15 +1,17 @@
 //! What the owner of a running node holds.
 
+use super::port::Port;
 use crate::transport::Counters;
 use overlay_proto::Node;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::RevocationList;
 use overlay_proto::io::{Command, DeviceEntry, Event, Input, Reply};
 use overlay_proto::mail::MessageView;
+use overlay_proto::name::Name;
 use overlay_proto::status::Status;
-use overlay_proto::view::{ChildView, NeighbourView, PeerView, SupernodeView};
+use overlay_proto::view::{ChildView, CorrespondentView, NeighbourView, PeerView, SupernodeView};
 use overlay_proto::wire::TransportAddress;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -41,6 +43,7 @@ pub struct Handle {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) events: broadcast::WeakSender<Event>,
     pub(super) addresses: watch::Receiver<Vec<TransportAddress>>,
+    pub(super) port: Arc<Mutex<Option<Port>>>,
 }
 
 impl Handle {
@@ -138,6 +141,21 @@ impl Handle {
         if self.requests.send(Request::End).await.is_ok() {
             self.requests.closed().await;
         }
+    }
+
+    /// The devices with which this one exchanges datagrams; empty if the node has ended.
+    pub async fn correspondent_views(&self) -> Vec<CorrespondentView> {
+        self.look(Node::correspondent_views).await.unwrap_or_default()
+    }
+
+    /// The user of a device with which this one exchanges datagrams, by certificate.
+    pub(crate) async fn correspondent(&self, node: NodeId) -> Option<Name> {
+        self.look(move |core| core.correspondent(node)).await.flatten()
+    }
+
+    /// Where the datagrams of sessions enter and leave; for the first who asks.
+    pub(crate) fn take_port(&self) -> Option<Port> {
+        self.port.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn look<T: Send + 'static>(

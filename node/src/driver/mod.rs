@@ -7,9 +7,10 @@ mod clock;
 mod event_log;
 mod event_loop;
 mod handle;
+pub(crate) mod port;
 mod start;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use crate::transport::Counters;
 pub use clock::wall;

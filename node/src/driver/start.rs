@@ -2,8 +2,9 @@
 
 use super::Options;
 use super::clock::{self, Clock};
-use super::event_loop::EventLoop;
+use super::event_loop::{EventLoop, Owner};
 use super::handle::Handle;
+use super::port;
 use crate::transport::{ListenError, Started, Tally, Transport};
 use overlay_proto::Node;
 use overlay_proto::node::Setup;
@@ -11,7 +12,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use std::io;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, mpsc, watch};
 
 /// Requests of handles waiting for the loop. More wait in their callers.
@@ -92,10 +93,12 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
     let handle = {
         let (announced, addresses) = watch::channel(addresses);
         let events_weak = events.downgrade();
-        let driver =
-            EventLoop::new(node, clock, transport, (store, keeper), events, announced, tally);
-        tokio::spawn(driver.run(requests_in, arrivals));
-        Handle { id, requests, events: events_weak, addresses }
+        let (port, inlet) = port::port();
+        let owner = Owner { events, announced, tally, sessions: inlet.outlet };
+        let driver = EventLoop::new(node, clock, transport, (store, keeper), owner);
+        tokio::spawn(driver.run(requests_in, arrivals, inlet.outbound));
+        let port = Arc::new(Mutex::new(Some(port)));
+        Handle { id, requests, events: events_weak, addresses, port }
     };
     tracing::info!(node = %id, addresses = ?handle.addresses(), "node started");
     Ok(handle)

@@ -10,6 +10,7 @@
 //! The loop never waits for any of them. Frames do not pass the swarm task.
 
 mod address;
+mod fair_queue;
 mod limits;
 mod link;
 mod link_behaviour;

@@ -1,9 +1,10 @@
-//! What waits to be sent on one link: a bounded queue a class, served strictly in order of class.
+//! What waits to be sent on one link: a bounded queue a class, served strictly in order of class and
+//! fairly within one.
 
+use super::fair_queue::FairQueue;
 use super::limits::{QUEUED_BYTES_MAX, WRITE_BYTES_MAX, queued_max};
 use overlay_proto::config::FRAME_BYTES_MAX;
 use overlay_proto::wire::Class;
-use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -13,7 +14,7 @@ pub(crate) const LENGTH_BYTES: usize = 4;
 /// Why a frame was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// The class's queue is full.
+    /// The class's queue is full: this frame, or one of a sender who has more in it, was dropped.
     Full,
     /// The link is being hung up.
     Closed,
@@ -31,21 +32,15 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queues {
-    classes: [Queue; Class::ALL.len()],
+    classes: [FairQueue; Class::ALL.len()],
     closed: bool,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    frames: VecDeque<Vec<u8>>,
-    bytes: usize,
 }
 
 impl Outbox {
     /// Queues a frame.
     ///
     /// # Errors
-    /// [`Refused`]; the frame is dropped then.
+    /// [`Refused`]; a frame is dropped then.
     pub(crate) fn push(&self, class: Class, frame: Vec<u8>) -> Result<(), Refused> {
         if frame.len() > FRAME_BYTES_MAX {
             return Err(Refused::TooLarge);
@@ -55,21 +50,25 @@ impl Outbox {
             return Err(Refused::Closed);
         }
         let queue = &mut queues.classes[class as usize];
-        if queue.frames.len() >= queued_max(class) || queue.bytes + frame.len() > QUEUED_BYTES_MAX {
+        let is_full =
+            queue.frames() >= queued_max(class) || queue.bytes() + frame.len() > QUEUED_BYTES_MAX;
+        if is_full && class == Class::Control {
             return Err(Refused::Full);
         }
-        queue.bytes += frame.len();
-        queue.frames.push_back(frame);
+        queue.push(frame);
+        if is_full {
+            queue.drop_from_longest();
+        }
         drop(queues);
         self.changed.notify_one();
-        Ok(())
+        if is_full { Err(Refused::Full) } else { Ok(()) }
     }
 
     /// Frames that wait, and their bytes.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         let queues = self.lock();
         let sum =
-            |(frames, bytes), queue: &Queue| (frames + queue.frames.len(), bytes + queue.bytes);
+            |(frames, bytes), queue: &FairQueue| (frames + queue.frames(), bytes + queue.bytes());
         queues.classes.iter().fold((0, 0), sum)
     }
 
@@ -102,15 +101,14 @@ impl Outbox {
         let mut queues = self.lock();
         let mut frames = 0;
         for queue in &mut queues.classes {
-            while let Some(next) = queue.frames.front() {
+            while let Some(next) = queue.front() {
                 if frames > 0 && buffer.len() + LENGTH_BYTES + next.len() > WRITE_BYTES_MAX {
                     return Some(frames);
                 }
                 // At most FRAME_BYTES_MAX, by `push`.
                 buffer.extend_from_slice(&(next.len() as u32).to_be_bytes());
                 buffer.extend_from_slice(next);
-                queue.bytes -= next.len();
-                queue.frames.pop_front();
+                queue.pop();
                 frames += 1;
             }
         }

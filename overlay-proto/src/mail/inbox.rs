@@ -3,7 +3,7 @@
 //! Every change that is made here stands in a [`Batch`] as well. Whoever acknowledges waits until
 //! that is durable.
 
-use crate::config::{CORRESPONDENTS_MAX, LETTERS_HELD_MAX, LETTERS_SEEN_MAX};
+use crate::config::{LETTER_SENDERS_MAX, LETTERS_HELD_MAX, LETTERS_SEEN_MAX};
 use crate::encoding::Blob;
 use crate::encoding::positional::positional;
 use crate::footprint::{Heap, flat};
@@ -107,7 +107,7 @@ impl Inbox {
         batch: &mut Batch,
         due: &mut Vec<Settled>,
     ) {
-        let full = self.threads.len() >= CORRESPONDENTS_MAX;
+        let full = self.threads.len() >= LETTER_SENDERS_MAX;
         if full && !self.threads.contains_key(&from.node) {
             return batch.drop.push(Key::Opened(copy).bytes());
         }

@@ -7,7 +7,7 @@ use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::coordinates::Labels;
 use crate::footprint::{Heap, flat};
-use crate::id::{CommandId, LinkId, MessageId};
+use crate::id::{CommandId, LinkId, MessageId, NodeId};
 use crate::identity::verify::Signature;
 use crate::io::Reply;
 use crate::location::LocationRecord;
@@ -66,6 +66,10 @@ pub(super) enum Errand {
     Trace(CommandId),
     /// Letters or receipts, by the number of the post's question.
     Post(u64),
+    /// The first of many datagrams.
+    Meet(CommandId),
+    /// Datagrams that have had no answer for a while.
+    Rebind(NodeId),
 }
 
 impl Peer {
@@ -146,6 +150,8 @@ impl Peer {
             Errand::Post(token) => self.post_located(cx, token, Ok(whereabouts)),
             Errand::Ping(command) => self.probe(cx, command, whereabouts, false),
             Errand::Trace(command) => self.probe(cx, command, whereabouts, true),
+            Errand::Meet(command) => self.meet(cx, command, whereabouts),
+            Errand::Rebind(node) => self.rebind(cx, node, whereabouts),
         }
     }
 
@@ -157,8 +163,10 @@ impl Peer {
             Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
             Waiter::Errand(Errand::Post(token)) => self.post_located(cx, token, Err(status)),
             // The next try is due anyway.
-            Waiter::OwnDevices => {}
-            Waiter::Errand(Errand::Ping(command) | Errand::Trace(command))
+            Waiter::OwnDevices | Waiter::Errand(Errand::Rebind(_)) => {}
+            Waiter::Errand(
+                Errand::Ping(command) | Errand::Trace(command) | Errand::Meet(command),
+            )
             | Waiter::Lookup(command) => reply(cx, command, Reply::Failed { status }),
         }
     }

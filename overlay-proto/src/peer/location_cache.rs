@@ -16,7 +16,8 @@ pub(crate) struct Whereabouts {
     pub name: Name,
     pub node: NodeId,
     labels: Labels,
-    seq: u64,
+    /// The number of the record.
+    pub seq: u64,
     asked: Time,
 }
 

@@ -1,9 +1,13 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
+mod carriage;
+mod correspondents;
 mod delivery;
 pub(crate) mod devices;
+mod direct;
 mod enrolment;
 mod gossip;
+mod hearing;
 mod hosts;
 mod locate;
 mod location_cache;
@@ -30,6 +34,7 @@ use crate::status::Status;
 use crate::time::Time;
 use crate::view::{BeliefView, IssuedView, NeighbourView, PeerView, PlaceView};
 use crate::wire::Message;
+use correspondents::Correspondents;
 use delivery::Delivery;
 use devices::Devices;
 use gossip::Gossip;
@@ -69,6 +74,7 @@ pub(crate) struct Peer {
     gossip: Gossip,
     lookups: Lookups,
     delivery: Delivery,
+    correspondents: Correspondents,
     probes: Probes,
     devices: Devices,
     post: Post,
@@ -109,6 +115,7 @@ impl Peer {
             gossip: Gossip::default(),
             lookups: Lookups::default(),
             delivery: Delivery::default(),
+            correspondents: Correspondents::default(),
             probes: Probes::default(),
             devices: Devices::default(),
             post: Post::default(),
@@ -127,6 +134,7 @@ impl Peer {
             Command::Write { to, body, life } => self.on_write(cx, id, to, body, life),
             Command::Ping { to } => self.locate(cx, to, Errand::Ping(id)),
             Command::Trace { to } => self.locate(cx, to, Errand::Trace(id)),
+            Command::Meet { to } => self.locate(cx, to, Errand::Meet(id)),
             Command::Lookup { name } => self.ask_for(cx, name, Waiter::Lookup(id)),
             Command::AddDevice => self.on_add_device(cx, id),
             Command::JoinDevice { code, label } => self.on_join_command(cx, id, code, label),
@@ -144,6 +152,8 @@ impl Peer {
         }
         if let Some((slot, _)) = self.place.slot_of(node) {
             self.fill_slot(cx, slot, link);
+        } else {
+            self.direct_ready(cx, link, node);
         }
         // A node that our home never names is given up once it has had time to.
         self.wake_by(cx.now + cx.config.slot_patience);
@@ -153,11 +163,12 @@ impl Peer {
         self.early.remove(&link);
         self.warm.remove(&link);
         self.slot_link_down(cx, link);
+        self.direct_link_down(cx, link);
         self.session_link_down(cx, link, node);
     }
 
     pub fn on_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
-        if !self.slot_dial_failed(cx, dial) {
+        if !self.slot_dial_failed(cx, dial) && !self.direct_dial_failed(cx, dial) {
             self.session_dial_failed(cx, dial);
         }
     }
@@ -202,6 +213,7 @@ impl Peer {
         self.tick_gossip(cx);
         self.tick_lookups(cx);
         self.tick_delivery(cx);
+        self.tick_correspondents(cx);
         self.tick_probes(cx);
         self.tick_devices(cx);
         self.tick_post(cx);
@@ -227,10 +239,10 @@ impl Peer {
         let mut wake = Time::NEVER;
         for (id, link) in cx.links.iter() {
             let Some(greeted) = cx.links.greeted(id) else { continue };
-            let used = self.session.uses(id)
+            let used = self.serves(id)
+                || self.is_direct(id)
                 || self.survey.knows(link.node) && self.session.online().is_none()
-                || self.standbys.iter().any(|standby| standby.node == link.node)
-                || self.neighbours.iter().any(|near| near.link == id);
+                || self.standbys.iter().any(|standby| standby.node == link.node);
             if used {
                 continue;
             }
@@ -239,6 +251,11 @@ impl Peer {
         }
         self.wake_by(wake);
         useless.into_iter().for_each(|link| links::dismiss(cx, link, Status::STALE));
+    }
+
+    /// Whether the topology or the session with the home needs a link.
+    fn serves(&self, link: LinkId) -> bool {
+        self.session.uses(link) || self.neighbours.iter().any(|near| near.link == link)
     }
 
     fn forget_place(&mut self) {
@@ -360,6 +377,7 @@ impl Heap for Peer {
             + self.gossip.heap()
             + self.lookups.heap()
             + self.delivery.heap()
+            + self.correspondents.heap()
             + self.probes.heap()
             + self.devices.heap()
             + self.post.heap()

@@ -181,7 +181,7 @@ impl Peer {
     fn let_go(&mut self, cx: &mut Context, i: u8, slot: Slot) {
         if let SlotState::Up { link } = slot.state {
             self.lose_neighbour(cx, link, i, false);
-            if !self.session.uses(link) {
+            if !self.session.uses(link) && !self.is_direct(link) {
                 links::dismiss(cx, link, Status::OK);
             }
         }

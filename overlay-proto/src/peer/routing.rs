@@ -10,7 +10,7 @@ use crate::io::Event;
 use crate::status::Status;
 use crate::wire::end_to_end::ReturnAddress;
 use crate::wire::packet::Destination;
-use crate::wire::{Class, Packet, Payload};
+use crate::wire::{Class, Packet, Payload, datagram};
 
 /// How a packet of our own sets out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,10 @@ impl Peer {
     /// Hands a packet to the scaffold: the exception, counted here and budgeted by the home.
     fn escalate(&mut self, cx: &mut Context, mut packet: Packet) {
         let Some(home) = self.session.online() else { return };
+        // Files would fill the scaffold. What is lost of one is sent again, by another way perhaps.
+        if packet.class() == Class::Bulk {
+            return;
+        }
         packet.set_escalated();
         self.counters.escalated += 1;
         cx.event(Event::Escalated { destination: packet.destination() });
@@ -94,7 +98,7 @@ impl Peer {
         let from_home = self.session.online() == Some(link);
         let neighbour = self.neighbours.iter().find(|near| near.link == link);
         let from = neighbour.map(|near| near.node.short());
-        if from.is_none() && !from_home {
+        if from.is_none() && !from_home && !self.is_from_end_to_end(cx, link, &packet) {
             // A neighbour that our home has not named yet, or has just taken away. It will learn.
             return Ok(());
         }
@@ -107,8 +111,20 @@ impl Peer {
         Ok(())
     }
 
+    /// Whether a packet comes straight from a correspondent: over a direct link, which carries nothing
+    /// else.
+    fn is_from_end_to_end(&self, cx: &Context, link: LinkId, packet: &Packet) -> bool {
+        packet.destination() == cx.me
+            && self.correspondents.known.contains_key(&packet.source())
+            && cx.links.greeted(link).is_some()
+            && cx.links.node_of(link) == Some(packet.source())
+    }
+
     /// A packet for this node. A payload that cannot be read is dropped: its sender will notice.
     fn deliver(&mut self, cx: &mut Context, packet: Packet) {
+        if let Some(deaf) = datagram::read(packet.payload()) {
+            return self.on_datagram(cx, packet, deaf);
+        }
         let (source, hops, escalated) =
             (packet.source(), packet.hops_taken(), packet.is_escalated());
         let arrival = Arrival { source, hops, escalated, astray: self.is_astray(&packet) };
@@ -129,6 +145,7 @@ impl Peer {
             Ok(Payload::LettersGot(got)) => {
                 self.on_letter_receipts(cx, arrival.source, &got.receipts);
             }
+            Ok(Payload::Binding(binding)) => self.on_binding(cx, arrival, binding),
             Err(_) => {}
         }
     }
@@ -142,7 +159,7 @@ impl Peer {
 
     /// Whether the packet's sender should learn where we are: a good part of its labels for us are
     /// not ours any more.
-    fn is_astray(&self, packet: &Packet) -> bool {
+    pub(super) fn is_astray(&self, packet: &Packet) -> bool {
         let Some(coordinates) = &self.place.coordinates else { return false };
         let mut room = [Label::NONE; TREES_MAX];
         let labels = packet.labels(&mut room);

@@ -6,12 +6,12 @@ pub(crate) use realm::{Realm, WALL};
 
 use crate::Node;
 use crate::id::{CommandId, LinkId, NodeId};
-use crate::io::{Command, Event, Input, Output, Reply, StoreAnswer, StoreRequest};
+use crate::io::{Command, Datagram, Event, Input, Output, Reply, StoreAnswer, StoreRequest};
 use crate::node::Setup;
 use crate::time::{Span, Time};
 use crate::wire::TransportAddress;
 use crate::wire::codec::decode_message;
-use crate::wire::packet::PACKET_MARK;
+use crate::wire::packet::{PACKET_MARK, source_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -21,6 +21,8 @@ const LATENCY: Span = Span::millis(10);
 pub(crate) struct Net {
     pub now: Time,
     pub nodes: BTreeMap<NodeId, Node>,
+    /// Datagrams that came, with where.
+    pub datagrams: Vec<(NodeId, Datagram)>,
     pub events: Vec<(NodeId, Event)>,
     pub replies: BTreeMap<CommandId, Reply>,
     /// Messages of this number vanish on their way.
@@ -35,6 +37,10 @@ pub(crate) struct Net {
     /// Whether the registrar's store answers that it has failed.
     pub store_fails: bool,
     queue: BTreeMap<(Time, u64), (NodeId, Input)>,
+    /// Whether all dials fail.
+    pub no_dials: bool,
+    /// These answer keep-alives and drop the packets of others.
+    pub droppers: BTreeSet<NodeId>,
     links: BTreeMap<LinkId, (NodeId, NodeId)>,
     cut: BTreeSet<NodeId>,
     claimed: BTreeMap<crate::name::Name, crate::id::UserKey>,
@@ -48,6 +54,7 @@ impl Net {
         Net {
             now: Time(0),
             nodes: BTreeMap::new(),
+            datagrams: Vec::new(),
             events: Vec::new(),
             replies: BTreeMap::new(),
             losing: None,
@@ -57,6 +64,8 @@ impl Net {
             island: BTreeSet::new(),
             store_fails: false,
             queue: BTreeMap::new(),
+            no_dials: false,
+            droppers: BTreeSet::new(),
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             claimed: BTreeMap::new(),
@@ -143,8 +152,20 @@ impl Net {
 
     /// The link between two nodes.
     pub fn link_between(&self, a: NodeId, b: NodeId) -> LinkId {
+        self.try_link_between(a, b).expect("linked")
+    }
+
+    /// The link between two nodes, if there is one.
+    pub fn try_link_between(&self, a: NodeId, b: NodeId) -> Option<LinkId> {
         let is_it = |ends: &(NodeId, NodeId)| *ends == (a, b) || *ends == (b, a);
-        *self.links.iter().find(|(_, ends)| is_it(ends)).expect("linked").0
+        self.links.iter().find(|(_, ends)| is_it(ends)).map(|(link, _)| *link)
+    }
+
+    /// The transport of a link is gone.
+    pub fn break_link(&mut self, link: LinkId) {
+        let Some((a, b)) = self.links.remove(&link) else { return };
+        self.later(a, Input::LinkDown { link });
+        self.later(b, Input::LinkDown { link });
     }
 
     /// Some link of a node.
@@ -195,7 +216,7 @@ impl Net {
     fn perform(&mut self, from: NodeId, output: Output) {
         match output {
             Output::Dial { id, node, .. }
-                if self.nodes.contains_key(&node) && !self.parted(from, node) =>
+                if self.nodes.contains_key(&node) && !self.parted(from, node) && !self.no_dials =>
             {
                 self.next += 1;
                 let link = LinkId(self.next);
@@ -214,6 +235,7 @@ impl Net {
                 }
             }
             Output::Send { frame, .. } if self.loses(&frame) => {}
+            Output::Send { frame, .. } if self.drops(from, &frame) => {}
             Output::Send { frame, .. } if self.hold_packets && frame[0] == PACKET_MARK => {
                 self.held.push(frame);
             }
@@ -239,12 +261,17 @@ impl Net {
             Output::Reply { id, reply } => {
                 assert!(self.replies.insert(id, reply).is_none(), "two replies to one command");
             }
+            Output::Datagram(datagram) => self.datagrams.push((from, datagram)),
             Output::Event(event) => self.events.push((from, event)),
         }
     }
 
     fn parted(&self, a: NodeId, b: NodeId) -> bool {
         self.island.contains(&a) != self.island.contains(&b)
+    }
+
+    fn drops(&self, from: NodeId, frame: &[u8]) -> bool {
+        self.droppers.contains(&from) && source_of(frame).is_some_and(|source| source != from)
     }
 
     fn loses(&self, frame: &[u8]) -> bool {

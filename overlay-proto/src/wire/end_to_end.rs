@@ -133,6 +133,17 @@ positional! {
     }
 }
 
+positional! {
+    /// Where a correspondent is now, unasked: the binding update of RFC 6275. It is proven by the
+    /// record's own signature, and names the user to whom the packets belong that follow.
+    pub struct Binding {
+        /// As the device signed it.
+        pub record: LocationRecord,
+        /// Whether the sender does not know yet where the recipient is and wants its binding too.
+        pub asks: bool,
+    }
+}
+
 macro_rules! payloads {
     ($($number:literal $variant:ident $doc:literal;)*) => {
         /// An end-to-end message.
@@ -187,4 +198,5 @@ payloads! {
     67 DeviceRenewed "Here it is.";
     70 LetterFor "A sealed letter.";
     71 LettersGot "The recipient has these.";
+    80 Binding "A correspondent's place.";
 }

@@ -1,6 +1,7 @@
 //! What travels: CBOR messages and packets, each in one frame (DESIGN, section 9).
 
 pub mod codec;
+pub mod datagram;
 pub mod end_to_end;
 pub mod message;
 pub mod packet;

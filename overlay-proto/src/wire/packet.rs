@@ -5,7 +5,7 @@
 //! this with a header in CBOR). Numbers are big-endian.
 //!
 //! ```text
-//!  0  mark 0x01            1  flags: class (2 bits), probe, escalated, searching
+//!  0  mark 0x01            1  flags: class (2 bits), probe, escalated, searching, congested
 //!  2  hops left            3  hops taken
 //!  4  estimate: cost that the last forwarder expected from here on, in quarters of a hop
 //!  5  visited nodes listed at the end; more than none once it has been stuck
@@ -14,13 +14,14 @@
 //! 11  source node (32)    43  destination node (32)
 //! 75  index key of the destination's user (8)
 //! 83  destination's labels: count, then short forms
-//!  ·  payload: one end-to-end message
+//!  ·  payload: one end-to-end message, or one datagram of a session
 //!  ·  visited nodes, 9 bytes each: state, short id; only once the packet has been stuck
 //! ```
 
 use crate::config::{FRAME_BYTES_MAX, HOP_LIMIT, TREES_MAX, VISITED_MAX};
 use crate::coordinates::{Label, Labels};
 use crate::id::{IndexKey, NodeId, ShortId};
+use std::ops::Range;
 
 /// The first byte of every packet. No message begins with it.
 pub const PACKET_MARK: u8 = 0x01;
@@ -41,6 +42,7 @@ const CLASS_MASK: u8 = 0b0000_0011;
 const PROBE: u8 = 0b0000_0100;
 const ESCALATED: u8 = 0b0000_1000;
 const SEARCHING: u8 = 0b0001_0000;
+const CONGESTED: u8 = 0b0010_0000;
 const VISIT_BYTES: usize = 9;
 /// A visited node still on the path that the packet would step back along.
 const ON_PATH: u8 = 0;
@@ -48,7 +50,7 @@ const ON_PATH: u8 = 0;
 const EXHAUSTED: u8 = 1;
 
 /// What kind of traffic a frame is. Each class has its own bounded queue on a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Class {
     /// Greetings, leases, topology: small, and the network dies without it.
@@ -64,6 +66,20 @@ pub enum Class {
 impl Class {
     /// Every class, the one to be served first in front.
     pub const ALL: [Class; 4] = [Class::Control, Class::RealTime, Class::Message, Class::Bulk];
+}
+
+/// Notes in the frame of a packet that it has waited in a long queue. A frame that is none stays as
+/// it is.
+pub fn mark_congested(frame: &mut [u8]) {
+    if let [PACKET_MARK, flags, ..] = frame {
+        *flags |= CONGESTED;
+    }
+}
+
+/// Who has sent the packet in this frame, as it says itself; `None` if it is none.
+pub fn source_of(frame: &[u8]) -> Option<NodeId> {
+    let source = frame.get(SOURCE..DESTINATION)?;
+    (frame[0] == PACKET_MARK).then(|| source.try_into().ok().map(NodeId))?
 }
 
 /// Why bytes are not a packet.
@@ -104,7 +120,18 @@ pub struct Destination {
 impl Packet {
     /// A new packet that carries `payload`.
     pub fn new(class: Class, source: NodeId, to: &Destination, payload: &[u8]) -> Packet {
-        let mut frame = Vec::with_capacity(LABELS + 128 + payload.len());
+        Packet::with_head(class, source, to, &[], payload)
+    }
+
+    /// A new packet that carries `head` and, right after it, `rest`.
+    pub fn with_head(
+        class: Class,
+        source: NodeId,
+        to: &Destination,
+        head: &[u8],
+        rest: &[u8],
+    ) -> Packet {
+        let mut frame = Vec::with_capacity(LABELS + 256 + head.len() + rest.len());
         frame.extend_from_slice(&[PACKET_MARK, class as u8, HOP_LIMIT, 0, u8::MAX, 0]);
         frame.extend_from_slice(&[u8::MAX, 0, 0, 0, 0]);
         frame.extend_from_slice(&source.0);
@@ -112,7 +139,8 @@ impl Packet {
         frame.extend_from_slice(&to.key.0.to_be_bytes());
         to.labels.pack(&mut frame);
         let at = frame.len();
-        frame.extend_from_slice(payload);
+        frame.extend_from_slice(head);
+        frame.extend_from_slice(rest);
         Packet { frame, payload: at }
     }
 
@@ -276,9 +304,20 @@ impl Packet {
         self.frame[FAILED..FAILED + 4].fill(0);
     }
 
-    /// The end-to-end message.
+    /// Whether a queue on its way was long: the sender should send less (RFC 3168).
+    pub fn is_congested(&self) -> bool {
+        self.frame[FLAGS] & CONGESTED != 0
+    }
+
+    /// The end-to-end message or the datagram.
     pub fn payload(&self) -> &[u8] {
         &self.frame[self.payload..self.visits_start()]
+    }
+
+    /// The frame, and where the payload lies in it.
+    pub fn into_parts(self) -> (Vec<u8>, Range<usize>) {
+        let payload = self.payload..self.visits_start();
+        (self.frame, payload)
     }
 
     /// Whether the packet lists where it has been: it has been stuck.
@@ -365,6 +404,19 @@ mod tests {
         assert_eq!(packet.labels(&mut room).len(), 2);
         assert_eq!(room[0].depth(), Some(1));
         assert_eq!(packet.payload(), b"hello");
+    }
+
+    #[test]
+    fn congestion_and_source_are_seen_in_the_frame() {
+        let mut frame = packet(b"hello").into_frame();
+        assert_eq!(source_of(&frame), Some(NodeId([1; 32])));
+        mark_congested(&mut frame);
+        let packet = Packet::parse(frame).expect("valid");
+        assert!(packet.is_congested());
+        assert_eq!((packet.class(), packet.payload()), (Class::Message, b"hello".as_slice()));
+        let mut message = vec![0x82; 60];
+        mark_congested(&mut message);
+        assert_eq!((source_of(&message), message[1]), (None, 0x82));
     }
 
     #[test]

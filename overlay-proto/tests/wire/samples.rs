@@ -16,8 +16,8 @@ use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::time::{Span, WallTime};
 use overlay_proto::wire::end_to_end::{
-    DeviceRenewal, DeviceRenewed, Echo, EchoReply, HopReport, LetterFor, LettersGot, Moved,
-    Receipt, ReturnAddress, Text,
+    Binding, DeviceRenewal, DeviceRenewed, Echo, EchoReply, HopReport, LetterFor, LettersGot,
+    Moved, Receipt, ReturnAddress, Text,
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
@@ -340,6 +340,7 @@ pub(crate) fn payloads() -> Vec<Payload> {
     ]
     .into_iter()
     .chain(mail_payloads())
+    .chain([Payload::Binding(Binding { record: record(), asks: true })])
     .collect()
 }
 

@@ -62,6 +62,8 @@ impl<M: Machine> World<M> {
                 self.queue.push(self.now + self.transport.disk, vaulted);
             }
             Output::Reply { id, reply } => self.saw(host, Seen::Reply(id, reply)),
+            // Sessions are the driver's; nobody here has one.
+            Output::Datagram(_) => {}
             Output::Event(event) => self.saw(host, Seen::Event(event)),
         }
     }

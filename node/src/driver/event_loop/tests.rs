@@ -1,6 +1,7 @@
 //! What the loop does with a link that is too slow.
 
 use super::*;
+use crate::driver::port::port;
 use crate::driver::tests::realm;
 use crate::transport::Started;
 use overlay_proto::node::Setup;
@@ -23,15 +24,15 @@ async fn with_link() -> (EventLoop, Arc<Outbox>) {
     let node = Node::new(setup, clock.now());
     let (events, _) = broadcast::channel(1);
     let (announced, _) = watch::channel(Vec::new());
-    let mut looping =
-        EventLoop::new(node, clock, transport, (None, None), events, announced, tally);
+    let owner = Owner { events, announced, tally, sessions: port().1.outlet };
+    let mut looping = EventLoop::new(node, clock, transport, (None, None), owner);
     let outbox = Arc::new(Outbox::default());
     looping.links.insert(LinkId(1), LinkState::Up(Arc::clone(&outbox)));
     (looping, outbox)
 }
 
 fn send_until_dropped(looping: &mut EventLoop, class: Class) {
-    while looping.tally.read(std::iter::empty()).dropped[class as usize] == 0 {
+    while looping.owner.tally.read(std::iter::empty()).dropped[class as usize] == 0 {
         looping.send(LinkId(1), class, vec![0; 10]);
     }
 }
@@ -43,7 +44,7 @@ async fn what_does_not_fit_is_dropped_and_counted_by_class() {
         send_until_dropped(&mut looping, class);
         assert!(matches!(looping.links[&LinkId(1)], LinkState::Up(_)));
     }
-    assert_eq!(looping.tally.read(std::iter::empty()).dropped, [0, 1, 1, 1]);
+    assert_eq!(looping.owner.tally.read(std::iter::empty()).dropped, [0, 1, 1, 1]);
 }
 
 #[tokio::test]

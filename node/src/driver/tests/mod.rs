@@ -2,4 +2,4 @@
 
 mod ending;
 mod living;
-pub(super) mod realm;
+pub(crate) mod realm;

@@ -4,7 +4,7 @@
 use super::composing::draw_id;
 use super::sending::own_label;
 use super::{Asked, Peer};
-use crate::config::{CORRESPONDENTS_MAX, MAIL_LIFE_MAX, RECEIPTS_PER_MESSAGE};
+use crate::config::{LETTER_SENDERS_MAX, MAIL_LIFE_MAX, RECEIPTS_PER_MESSAGE};
 use crate::context::Context;
 use crate::encoding::Blob;
 use crate::id::{MessageId, NodeId};
@@ -50,7 +50,7 @@ impl Peer {
         name: Name,
         entry: ReceiptEntry,
     ) {
-        if self.post.receipts.len() >= CORRESPONDENTS_MAX && !self.post.receipts.contains_key(&node)
+        if self.post.receipts.len() >= LETTER_SENDERS_MAX && !self.post.receipts.contains_key(&node)
         {
             return;
         }

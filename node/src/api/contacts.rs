@@ -1,0 +1,98 @@
+//! The routes of the address book.
+
+use super::peer::{Answer, Peer, name};
+use super::problem::ApiError;
+use super::types::{Asked, ContactEntry, ContactList, ContactRequest, Done};
+use crate::contacts::{ContactError, GREETING_CHARS_MAX, Standing};
+use crate::driver;
+use axum::extract::{Path, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use overlay_proto::io::{Command, Reply};
+use overlay_proto::name::Name;
+use overlay_proto::status::Status;
+
+/// Routes below `/v1/contacts`.
+pub(super) fn contact_routes() -> Router<Peer> {
+    Router::new()
+        .route("/v1/contacts", get(list))
+        .route("/v1/contacts/{name}", post(add).delete(remove))
+        .route("/v1/contacts/{name}/block", post(block))
+}
+
+async fn list(State(peer): State<Peer>) -> Answer<ContactList> {
+    let book = peer.contacts.book();
+    let seen = book.entries().map(|(user, entry)| {
+        let handle = peer.handle.clone();
+        let (user, entry) = (user.clone(), entry.clone());
+        async move {
+            let is_contact = entry.standing == Standing::Contact;
+            let found = if is_contact { presence(&handle, &user).await } else { None };
+            ContactEntry {
+                name: user.to_string(),
+                standing: entry.standing,
+                greeting: entry.greeting,
+                since_ms: entry.since_ms,
+                online: found.map(|(online, _)| online),
+                seen_ms_ago: found.map(|(_, age_ms)| age_ms),
+            }
+        }
+    });
+    Ok(Json(ContactList { contacts: futures::future::join_all(seen).await }))
+}
+
+/// Whether a user is on line, and how many milliseconds ago that was said; `None` if nobody knows.
+async fn presence(handle: &driver::Handle, user: &Name) -> Option<(bool, u64)> {
+    match handle.command(Command::Lookup { name: user.clone() }).await {
+        Reply::Located { found, .. } => {
+            let newest = found.iter().min_by_key(|found| found.age_ms)?;
+            Some((found.iter().any(|found| found.lease_ms > 0), newest.age_ms))
+        }
+        _ => None,
+    }
+}
+
+async fn add(
+    State(peer): State<Peer>,
+    Path(user): Path<String>,
+    Json(request): Json<ContactRequest>,
+) -> Answer<Asked> {
+    let user = name(&user)?;
+    if request.greeting.chars().count() > GREETING_CHARS_MAX {
+        let text = format!("a greeting has at most {GREETING_CHARS_MAX} characters");
+        return Err(ApiError::new(Status::TOO_LARGE, text));
+    }
+    let now = driver::wall().0;
+    let asks = peer.contacts.change(&user, |book| book.add(&user, &request.greeting, now))?;
+    let mut told = true;
+    if asks && let Err(error) = peer.contacts.ask(&peer.sessions, &user, &request.greeting).await {
+        if matches!(error.status(), Status::UNKNOWN_NAME) {
+            peer.contacts.change(&user, |book| book.remove(&user))?;
+            return Err(error.into());
+        }
+        told = false;
+    }
+    let standing = peer.contacts.book().standing(&user).unwrap_or(Standing::Asked);
+    Ok(Json(Asked { name: user.to_string(), standing, told }))
+}
+
+async fn remove(State(peer): State<Peer>, Path(user): Path<String>) -> Answer<Done> {
+    let user = name(&user)?;
+    peer.contacts.change(&user, |book| book.remove(&user))?;
+    Ok(Json(Done { status: Status::OK }))
+}
+
+async fn block(State(peer): State<Peer>, Path(user): Path<String>) -> Answer<Done> {
+    let user = name(&user)?;
+    peer.contacts.change(&user, |book| {
+        book.block(&user, driver::wall().0);
+        Ok(())
+    })?;
+    Ok(Json(Done { status: Status::OK }))
+}
+
+impl From<ContactError> for ApiError {
+    fn from(error: ContactError) -> ApiError {
+        ApiError::new(error.status(), error.to_string())
+    }
+}

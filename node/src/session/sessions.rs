@@ -1,0 +1,273 @@
+//! What an application asks for: streams and requests to users by name, and those of others.
+
+use super::endpoint::{EndpointError, Endpoints, Session};
+use super::error::SessionError;
+use super::listener::{Access, AlreadyServed, Listener, Registry};
+use super::opening::{Opening, Service, receive_answer, send_answer};
+use super::settings::{CLASSES, OPENING_PATIENCE, SESSIONS_MAX};
+use super::stream::{Incoming, Stream, refuse, status_of};
+use crate::driver::Handle;
+use overlay_proto::id::NodeId;
+use overlay_proto::identity::SecretKey;
+use overlay_proto::io::{Command, Reply};
+use overlay_proto::name::Name;
+use overlay_proto::status::Status;
+use overlay_proto::wire::Class;
+use quinn::VarInt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{interval, timeout};
+use tracing::debug;
+
+/// Largest body of a request or of its answer, in bytes. What is larger is a stream.
+pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+/// How often sessions that nobody needs are looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(30);
+
+/// The sessions of a node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sessions(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    handle: Handle,
+    endpoints: Endpoints,
+    registry: Registry,
+    /// Sessions that others have begun.
+    taken: AtomicUsize,
+}
+
+impl Sessions {
+    /// Begins to take sessions. `None` if that has been done for this node before.
+    ///
+    /// # Errors
+    /// [`EndpointError`].
+    pub fn start(handle: &Handle, device: &SecretKey) -> Result<Option<Sessions>, EndpointError> {
+        let Some(port) = handle.take_port() else { return Ok(None) };
+        let endpoints = Endpoints::new(handle.id(), device, port)?;
+        let shared = Shared {
+            handle: handle.clone(),
+            endpoints,
+            registry: Registry::default(),
+            taken: AtomicUsize::new(0),
+        };
+        let sessions = Sessions(Arc::new(shared));
+        for class in CLASSES {
+            tokio::spawn(take_sessions(sessions.clone(), class));
+        }
+        tokio::spawn(tidy(Arc::downgrade(&sessions.0)));
+        Ok(Some(sessions))
+    }
+
+    /// Opens a stream to a user's newest device. `class` says which traffic it competes with.
+    ///
+    /// # Errors
+    /// [`SessionError`]: the user is off line, does not serve that, or the session broke.
+    pub async fn open(
+        &self,
+        to: &Name,
+        service: &Service,
+        class: Class,
+    ) -> Result<Stream, SessionError> {
+        let opening = Opening { service: service.clone(), deadline: None };
+        let mut stream = self.begin(to, &opening, class).await?;
+        let answered = timeout(OPENING_PATIENCE, receive_answer(&mut stream.recv)).await;
+        let (status, sentence) = answered.map_err(|_| SessionError::refused(Status::TIMEOUT))??;
+        match status.is_success() {
+            true => Ok(stream),
+            false => Err(SessionError::Refused { status, sentence }),
+        }
+    }
+
+    /// Sends `body` to a service and returns its answer. Cancelled when the deadline has passed or
+    /// the future is dropped.
+    ///
+    /// # Errors
+    /// [`SessionError`], the service's own refusals among them.
+    pub async fn request(
+        &self,
+        to: &Name,
+        service: &Service,
+        body: &[u8],
+        deadline: Duration,
+    ) -> Result<Vec<u8>, SessionError> {
+        if body.len() > REQUEST_BYTES_MAX {
+            return Err(SessionError::refused(Status::TOO_LARGE));
+        }
+        let opening = Opening { service: service.clone(), deadline: Some(deadline) };
+        let asked = async {
+            let mut stream = self.begin(to, &opening, Class::Message).await?;
+            stream.write_all(body).await.map_err(SessionError::broken)?;
+            stream.shutdown().await.map_err(SessionError::broken)?;
+            let (status, sentence) = receive_answer(&mut stream.recv).await?;
+            if !status.is_success() {
+                return Err(SessionError::Refused { status, sentence });
+            }
+            read_body(&mut stream).await
+        };
+        timeout(deadline, asked).await.map_err(|_| SessionError::refused(Status::TIMEOUT))?
+    }
+
+    /// Serves streams.
+    ///
+    /// # Errors
+    /// [`AlreadyServed`].
+    pub fn listen(&self, service: Service, access: Access) -> Result<Listener, AlreadyServed> {
+        self.0.registry.listen(service, access)
+    }
+
+    /// Answers requests until the returned task is aborted. The handler gets who asks and the body.
+    ///
+    /// # Errors
+    /// [`AlreadyServed`].
+    pub fn serve<H, F>(
+        &self,
+        service: Service,
+        access: Access,
+        handler: H,
+    ) -> Result<tokio::task::JoinHandle<()>, AlreadyServed>
+    where
+        H: Fn(Name, Vec<u8>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Vec<u8>, SessionError>> + Send + 'static,
+    {
+        let mut listener = self.listen(service, access)?;
+        let handler = Arc::new(handler);
+        Ok(tokio::spawn(async move {
+            // Dropped with the task, and every request under way with it.
+            let mut under_way = tokio::task::JoinSet::new();
+            while let Some(incoming) = listener.next().await {
+                while under_way.try_join_next().is_some() {}
+                under_way.spawn(answer(incoming, Arc::clone(&handler)));
+            }
+        }))
+    }
+
+    /// Ends all sessions in good order.
+    pub async fn close(&self) {
+        self.0.endpoints.close().await;
+    }
+
+    /// A stream on which the opening has been sent.
+    async fn begin(
+        &self,
+        to: &Name,
+        opening: &Opening,
+        class: Class,
+    ) -> Result<Stream, SessionError> {
+        let node = match self.0.handle.command(Command::Meet { to: to.clone() }).await {
+            Reply::Met { node, .. } => node,
+            Reply::Failed { status } => return Err(SessionError::refused(status)),
+            _ => return Err(SessionError::refused(Status::INTERNAL)),
+        };
+        let session = self.session(node, class).await?;
+        let (mut send, recv) = session.connection.open_bi().await?;
+        opening.send(&mut send).await?;
+        Ok(Stream::new(send, recv, to.clone(), session))
+    }
+
+    async fn session(&self, node: NodeId, class: Class) -> Result<Session, SessionError> {
+        let (session, fresh) = self.0.endpoints.connect(node, class).await?;
+        if fresh {
+            tokio::spawn(take_streams(self.clone(), session.clone()));
+        }
+        Ok(session)
+    }
+}
+
+/// Takes the sessions of one class that others begin.
+async fn take_sessions(sessions: Sessions, class: Class) {
+    let Some(endpoint) = sessions.0.endpoints.endpoint(class) else { return };
+    while let Some(incoming) = endpoint.accept().await {
+        if sessions.0.taken.load(Ordering::Relaxed) >= SESSIONS_MAX {
+            incoming.refuse();
+            continue;
+        }
+        sessions.0.taken.fetch_add(1, Ordering::Relaxed);
+        let sessions = sessions.clone();
+        tokio::spawn(async move {
+            match sessions.0.endpoints.take(incoming, class).await {
+                Ok(session) => take_streams(sessions.clone(), session).await,
+                Err(error) => debug!(%error, "a session was not taken"),
+            }
+            sessions.0.taken.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+/// Takes the streams of one session until it ends.
+async fn take_streams(sessions: Sessions, session: Session) {
+    let Some(user) = sessions.0.handle.correspondent(session.node).await else {
+        session.connection.close(VarInt::from_u32(Status::UNPROVEN.0.into()), b"who are you?");
+        return;
+    };
+    loop {
+        match session.connection.accept_bi().await {
+            Ok((send, recv)) => {
+                session.touch();
+                let stream = Stream::new(send, recv, user.clone(), session.clone());
+                tokio::spawn(take_stream(sessions.clone(), stream));
+            }
+            Err(error) => return debug!(node = ?session.node, %error, "session over"),
+        }
+    }
+}
+
+async fn take_stream(sessions: Sessions, mut stream: Stream) {
+    match timeout(OPENING_PATIENCE, Opening::receive(&mut stream.recv)).await {
+        Ok(Ok(Opening { service, deadline })) => {
+            sessions.0.registry.offer(Incoming::new(stream, service, deadline)).await;
+        }
+        Ok(Err(_)) => {
+            refuse(stream, Status::MALFORMED, "the stream's opening could not be read").await;
+        }
+        Err(_) => stream.abort(Status::TIMEOUT),
+    }
+}
+
+async fn answer<H, F>(incoming: Incoming, handler: Arc<H>)
+where
+    H: Fn(Name, Vec<u8>) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<Vec<u8>, SessionError>> + Send + 'static,
+{
+    let deadline = incoming.deadline().unwrap_or(OPENING_PATIENCE);
+    let Some(mut stream) = incoming.take() else { return };
+    let user = stream.with().clone();
+    let answered = timeout(deadline, async {
+        let body = read_body(&mut stream).await?;
+        handler(user, body).await
+    });
+    let answered = answered.await.unwrap_or_else(|_| Err(SessionError::refused(Status::TIMEOUT)));
+    match answered {
+        Ok(body) if body.len() <= REQUEST_BYTES_MAX => {
+            // Whoever has gone needs no answer.
+            let _ = send_answer(&mut stream.send, Status::OK, "").await;
+            let _ = stream.write_all(&body).await;
+            let _ = stream.shutdown().await;
+            let _ = stream.taken().await;
+        }
+        Ok(_) => refuse(stream, Status::INTERNAL, "the service's answer is too large").await,
+        Err(error) => refuse(stream, error.status(), &error.to_string()).await,
+    }
+}
+
+async fn read_body(stream: &mut Stream) -> Result<Vec<u8>, SessionError> {
+    stream.recv.read_to_end(REQUEST_BYTES_MAX).await.map_err(|error| match error {
+        quinn::ReadToEndError::TooLong => SessionError::refused(Status::TOO_LARGE),
+        quinn::ReadToEndError::Read(quinn::ReadError::Reset(code)) => {
+            SessionError::refused(status_of(code))
+        }
+        quinn::ReadToEndError::Read(error) => SessionError::broken(error),
+    })
+}
+
+async fn tidy(shared: std::sync::Weak<Shared>) {
+    let mut every = interval(TIDY_EVERY);
+    loop {
+        every.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.endpoints.tidy();
+    }
+}

@@ -1,0 +1,128 @@
+//! Sessions between real nodes on loopback.
+
+use super::{Access, Incoming, REQUEST_BYTES_MAX, Service, SessionError, Sessions};
+use crate::driver::Handle;
+use crate::driver::tests::realm::*;
+use overlay_proto::io::{Command, Event};
+use overlay_proto::status::Status;
+use overlay_proto::wire::Class;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn service(text: &str) -> Service {
+    text.parse().expect("valid")
+}
+
+struct Ends {
+    _supernode: Handle,
+    alice: Sessions,
+    bob: Sessions,
+}
+
+/// Two users who are neighbours.
+async fn ends() -> Ends {
+    let supernode = started(supernode(None)).await;
+    let alice = started(user(1, contact(&supernode))).await;
+    let mut events = alice.events();
+    within(alice.command(Command::Login)).await;
+    let bob = logged_in(2, &supernode).await;
+    event(&mut events, |e| matches!(e, Event::NeighbourUp { node, .. } if *node == bob.id())).await;
+    let sessions = |handle: &Handle, n: u8| {
+        let device = user(n, Vec::new()).identity.device.clone();
+        Sessions::start(handle, &device).expect("starts").expect("the first")
+    };
+    Ends { alice: sessions(&alice, 1), bob: sessions(&bob, 2), _supernode: supernode }
+}
+
+/// Sends back what comes.
+async fn echo(incoming: Incoming) {
+    let stream = incoming.accept().await.expect("accepted");
+    let (mut from, mut to) = tokio::io::split(stream);
+    tokio::io::copy(&mut from, &mut to).await.expect("copied");
+    to.shutdown().await.expect("shut down");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_carries_megabytes_both_ways_to_a_proven_user() {
+    let ends = ends().await;
+    let mut listener = ends.bob.listen(service("echo"), Access::Everyone).expect("free");
+    tokio::spawn(async move {
+        while let Some(incoming) = listener.next().await {
+            assert_eq!(incoming.from(), Some(&name(1)));
+            tokio::spawn(echo(incoming));
+        }
+    });
+    for class in [Class::RealTime, Class::Message, Class::Bulk] {
+        let sent: Vec<u8> = (0..2_000_000_u32).map(|n| (n % 251) as u8).collect();
+        let stream = within(ends.alice.open(&name(2), &service("echo"), class)).await;
+        let stream = stream.expect("opened");
+        assert_eq!(stream.with(), &name(2));
+        let (mut from, mut to) = tokio::io::split(stream);
+        let writing = sent.clone();
+        tokio::spawn(async move {
+            to.write_all(&writing).await.expect("written");
+            to.shutdown().await.expect("shut down");
+        });
+        let mut came = Vec::new();
+        within(from.read_to_end(&mut came)).await.expect("read");
+        assert!(came == sent, "{} of {} bytes, or others", came.len(), sent.len());
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_hears_no_and_why() {
+    let ends = ends().await;
+    let status =
+        |refused: Result<super::Stream, SessionError>| refused.expect_err("refused").status();
+    let open = async |text: &str| ends.alice.open(&name(2), &service(text), Class::Message).await;
+    assert_eq!(status(within(open("nothing")).await), Status::NOT_SERVED);
+    let only = Access::Users([name(7)].into());
+    let closed = ends.bob.listen(service("closed"), only).expect("free");
+    assert_eq!(status(within(open("closed")).await), Status::NOT_SERVED);
+    assert!(ends.bob.listen(service("closed"), Access::Everyone).is_err());
+    drop(closed);
+    let mut no = ends.bob.listen(service("closed"), Access::Everyone).expect("free again");
+    tokio::spawn(async move {
+        let incoming = no.next().await.expect("one");
+        incoming.refuse(Status::TOO_MANY, "not today").await;
+        // The second is dropped unanswered.
+        drop(no.next().await);
+    });
+    let said = within(open("closed")).await.expect_err("refused").to_string();
+    assert!(said.contains("not today"), "{said}");
+    assert!(within(open("closed")).await.is_err());
+    let (nobody, echo) = (name(9), service("echo"));
+    let opened = within(ends.alice.open(&nobody, &echo, Class::Message)).await;
+    assert_eq!(status(opened), Status::UNKNOWN_NAME);
+}
+
+#[tokio::test]
+async fn requests_have_answers_statuses_limits_and_deadlines() {
+    let ends = ends().await;
+    ends.bob
+        .serve(service("double"), Access::Everyone, |from, body| async move {
+            assert_eq!(from, name(1));
+            match body.as_slice() {
+                b"no" => Err(SessionError::refused(Status::FORBIDDEN)),
+                b"slow" => {
+                    tokio::time::sleep(Duration::from_secs(3_600)).await;
+                    Ok(body)
+                }
+                _ => Ok([body.as_slice(), &body].concat()),
+            }
+        })
+        .expect("free");
+    let ask = async |body: &[u8], patience| {
+        within(ends.alice.request(&name(2), &service("double"), body, patience)).await
+    };
+    assert_eq!(ask(b"ab", PATIENCE).await, Ok(b"abab".to_vec()));
+    assert_eq!(ask(b"no", PATIENCE).await.map_err(|e| e.status()), Err(Status::FORBIDDEN));
+    let slow = ask(b"slow", Duration::from_millis(300)).await;
+    assert_eq!(slow.map_err(|e| e.status()), Err(Status::TIMEOUT));
+    let large = ask(&vec![0; REQUEST_BYTES_MAX], PATIENCE).await;
+    assert_eq!(large.map_err(|e| e.status()), Err(Status::INTERNAL), "twice as much is too large");
+    let larger = ask(&vec![0; REQUEST_BYTES_MAX + 1], PATIENCE).await;
+    assert_eq!(larger.map_err(|e| e.status()), Err(Status::TOO_LARGE));
+}
