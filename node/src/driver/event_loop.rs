@@ -3,7 +3,7 @@
 use super::clock::{self, Clock};
 use super::handle::Request;
 use super::port::{Outbound, Outlet};
-use super::{Keeper, Store, event_log};
+use super::{Keeper, Store, Stores, event_log};
 use crate::transport::{Arrival, HANG_UP_PATIENCE, Outbox, Refused, Tally, Transport};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, LinkId, StoreId};
@@ -68,7 +68,7 @@ impl EventLoop {
         node: Node,
         clock: Clock,
         transport: Transport,
-        (store, keeper): (Option<Arc<dyn Store>>, Option<Arc<dyn Keeper>>),
+        Stores { store, keeper }: Stores,
         owner: Owner,
     ) -> EventLoop {
         let (stored_out, stored) = mpsc::unbounded_channel();

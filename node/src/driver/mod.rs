@@ -67,5 +67,14 @@ pub trait Store: Send + Sync + Debug {
 pub trait Keeper: Send + Sync + Debug {
     /// Does what is asked, in the order of asking, and gives `answer` what came of it once that is
     /// durable.
-    fn submit(&self, request: VaultRequest, answer: Box<dyn FnOnce(VaultAnswer) + Send>);
+    fn submit(&self, request: VaultRequest, answer: WhenKept);
+}
+
+/// Called with the answer of a [`Keeper`] once that is durable.
+pub type WhenKept = Box<dyn FnOnce(VaultAnswer) + Send>;
+
+/// What is on the disk.
+pub(crate) struct Stores {
+    store: Option<Arc<dyn Store>>,
+    keeper: Option<Arc<dyn Keeper>>,
 }

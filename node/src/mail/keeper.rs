@@ -4,7 +4,7 @@ use super::FILE;
 use super::database::{self, InboxLetter, KeeperError, Record};
 use super::ratchets::{PREFIX, Ratchets};
 use crate::data::Folder;
-use crate::driver::{self, Keeper};
+use crate::driver::{self, Keeper, WhenKept};
 use overlay_proto::id::NodeId;
 use overlay_proto::mail::{VaultAnswer, VaultRequest};
 use sqlx::{Connection, SqliteConnection};
@@ -24,7 +24,7 @@ pub struct LetterKeeper {
 }
 
 enum Job {
-    Ask(VaultRequest, Box<dyn FnOnce(VaultAnswer) + Send>),
+    Ask(VaultRequest, WhenKept),
     Inbox(u64, oneshot::Sender<Vec<InboxLetter>>),
     End,
 }
@@ -80,7 +80,7 @@ impl LetterKeeper {
 }
 
 impl Keeper for LetterKeeper {
-    fn submit(&self, request: VaultRequest, answer: Box<dyn FnOnce(VaultAnswer) + Send>) {
+    fn submit(&self, request: VaultRequest, answer: WhenKept) {
         if let Err(unsent) = self.queue.send(Job::Ask(request, answer))
             && let Job::Ask(_, answer) = unsent.0
         {
@@ -110,7 +110,7 @@ impl Desk {
         database::close(self.connection).await;
     }
 
-    async fn serve(&mut self, asked: Vec<(VaultRequest, Box<dyn FnOnce(VaultAnswer) + Send>)>) {
+    async fn serve(&mut self, asked: Vec<(VaultRequest, WhenKept)>) {
         if asked.is_empty() {
             return;
         }

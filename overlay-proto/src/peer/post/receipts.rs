@@ -161,7 +161,7 @@ impl Peer {
         let mut due = std::mem::take(&mut self.post.leaving);
         for left in due.iter_mut().filter(|left| left.at <= now) {
             left.asked = cx.fresh_id();
-            let wait = Span(2 * cx.config.patience.0 << left.tries);
+            let wait = Span((2 * cx.config.patience.0) << left.tries);
             left.at = now + wait + cx.jitter(wait);
             left.tries += 1;
             cx.send(home, Deposit { id: left.asked, letter: left.letter.clone() });
