@@ -39,7 +39,8 @@ fn a_full_mailbox_is_not_stormed() {
         "mail = { count = 4000, over_secs = 400, away = 0.5, up_secs = 60, down_secs = 900 }",
     );
     let figures = well(&outcome);
-    assert_eq!(figures.mail_delivered, figures.mail_written);
+    let why = &figures.mail_returned_why;
+    assert_eq!(figures.mail_delivered, figures.mail_written, "{why:?}");
     let all = outcome.tally.messages();
     let asked =
         all.iter().find(|(name, _)| *name == "Deposit").map_or(0, |(_, count)| count.frames);

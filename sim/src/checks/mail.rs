@@ -84,7 +84,7 @@ impl Mail {
             self.duplicates += 1;
             return Err(format!("message {number} was shown again"));
         }
-        self.open -= usize::from(entry.promised && entry.told.is_some());
+        self.open -= usize::from(entry.promised && entry.told == Some(Status::OK));
         let last = self.last.insert((entry.from, entry.to), number);
         if last.is_some_and(|last| last > number) {
             self.out_of_order += 1;
@@ -164,6 +164,11 @@ impl Mail {
         figures.mail_expired = ended(|status| status == Status::MESSAGE_EXPIRED);
         figures.mail_returned =
             ended(|status| status != Status::OK && status != Status::MESSAGE_EXPIRED);
+        let mut why: BTreeMap<Status, usize> = BTreeMap::new();
+        let failed = promised().filter_map(|written| written.told.filter(|s| !s.is_success()));
+        failed.for_each(|status| *why.entry(status).or_default() += 1);
+        let why: Vec<String> = why.iter().map(|(s, count)| format!("{} x{count}", s.0)).collect();
+        figures.mail_returned_why = (!why.is_empty()).then(|| why.join(", "));
         let lost = promised().filter(|w| w.shown.is_none() && w.told == Some(Status::OK));
         figures.mail_lost = Some(lost.count());
         figures.mail_open = Some(promised().filter(|written| written.told.is_none()).count());

@@ -124,6 +124,9 @@ pub struct Figures {
     /// Of them: returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail_returned: Option<usize>,
+    /// Why these were returned: each code with its count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_returned_why: Option<String>,
     /// Of them: without an end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail_open: Option<usize>,

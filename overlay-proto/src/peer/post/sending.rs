@@ -33,6 +33,8 @@ const OFF_LINE_FOR: Span = Span::secs(30);
 /// waited is drawn from the whole of it.
 const REFUSED_WAIT: Span = Span::secs(20);
 const REFUSED_WAIT_MAX: Span = Span::secs(1_800);
+/// While a mailbox is not to be asked, its owner is looked for so often.
+const LOOK_WHILE_PAUSED: Span = Span::secs(60);
 
 impl Peer {
     /// Does what is due for the letters to `name`.
@@ -286,8 +288,10 @@ impl Peer {
             return copy.again_at;
         }
         if cx.now < pause_until {
-            copy.again_at = pause_until;
-            return pause_until;
+            // Its owner may be on line before the mailbox has room.
+            (copy.stage, copy.tries) = (Stage::Direct, 0);
+            copy.again_at = pause_until.min(cx.now + LOOK_WHILE_PAUSED);
+            return copy.again_at;
         }
         if refusals > 0 && is_asking {
             // One tries for all, until it is let in.
@@ -351,9 +355,9 @@ impl Peer {
             let wait = Span(REFUSED_WAIT.0 << thread.refusals.min(10)).min(REFUSED_WAIT_MAX);
             thread.refusals += 1;
             thread.pause_until = cx.now + Span::secs(1) + cx.jitter(wait);
-            let until = thread.pause_until;
+            let again_at = thread.pause_until.min(cx.now + LOOK_WHILE_PAUSED);
             if let Some(copy) = self.copy_mut(id, device) {
-                copy.again_at = until;
+                (copy.stage, copy.tries, copy.again_at) = (Stage::Direct, 0, again_at);
             }
         }
         self.work_by(&name, cx.now);
