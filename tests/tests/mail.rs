@@ -65,6 +65,40 @@ fn messages_outlive_their_sender_and_a_mailbox() {
     realm.peer_typed("alice", &["message", "nobody", "hello", "--wait"]).refused(3, 404);
 }
 
+#[test]
+fn every_device_gets_what_is_written() {
+    let realm = Realm::start(2);
+    let (mut alice, _bob) = acquainted(&realm);
+    let code = realm.peer("bob", &["device", "add"]).json()["code"].clone();
+    let code = code.as_str().expect("a text");
+    realm.peer("laptop", &["device", "join", code, "--label", "laptop"]).json();
+    let mut laptop = realm.run_peer("laptop");
+    // Until alice has heard of the new device's keys; she asks anew after a start.
+    let mut written = vec!["0".to_owned()];
+    while !states(&realm, "laptop").is_empty() || received(&realm, "laptop").is_empty() {
+        alice.kill9();
+        alice = realm.run_peer("alice");
+        written.push(written.len().to_string());
+        let newest = written.last().expect("just written");
+        let answer = realm.peer("alice", &["message", "bob", newest, "--wait"]).json();
+        assert_eq!(answer["state"], "delivered");
+    }
+    // The laptop is shut; both have all in the end, each once.
+    let first = received(&realm, "laptop").len();
+    laptop.kill9();
+    for _ in 0..3 {
+        written.push(written.len().to_string());
+        realm.peer("alice", &["message", "bob", written.last().expect("just written")]).json();
+    }
+    let _laptop = realm.run_peer("laptop");
+    eventually("the rest", || (received(&realm, "laptop").len() == first + 3).then_some(()));
+    assert!(written.ends_with(&received(&realm, "laptop")), "{written:?}");
+    eventually("all on the first device", || {
+        (received(&realm, "bob").len() >= written.len()).then_some(())
+    });
+    assert_eq!(received(&realm, "bob"), written);
+}
+
 /// A row of numbers that are hard to foresee (SplitMix64).
 struct Dice(u64);
 
