@@ -208,8 +208,10 @@ mod tests {
         sight(2, Seen::Shown(Box::new(letter)))
     }
 
+    type Then<'a> = &'a dyn Fn(&[String]) -> Sighting;
+
     /// Two messages of the first user to the second, in a world with one supernode; both promised.
-    fn found(then: &[&dyn Fn(&[String]) -> Sighting]) -> (u64, u64) {
+    fn found(then: &[Then]) -> (u64, u64) {
         let (mut mail, who) = (Mail::default(), Population::new(1, 3));
         let texts: Vec<String> = (0..2).map(|_| mail.write(0, 1, Time(1)).1).collect();
         for number in 0..2 {
