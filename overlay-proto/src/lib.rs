@@ -85,6 +85,7 @@
 //! | where a peer stands | [`coordinates`] |
 //! | which way a packet goes | [`forward`] |
 //! | where a user is | [`location`] |
+//! | what waits for a user | [`mail`] |
 //! | what crosses the door | [`io`], [`view`] |
 //! | every limit | [`config`] |
 //! | every status code | [`status`] |
@@ -105,6 +106,7 @@ pub mod identity;
 pub mod io;
 mod links;
 pub mod location;
+pub mod mail;
 pub mod name;
 pub mod node;
 mod pace;

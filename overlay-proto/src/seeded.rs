@@ -74,6 +74,12 @@ mod sown {
         NoBackOff,
         /// A peer believes what a look-up brings, whoever has signed it.
         RecordUnchecked,
+        /// A recipient forgets which letters it has shown.
+        LetterShownAgain,
+        /// A recipient shows a letter though one before it is missing.
+        LetterGapIgnored,
+        /// A sender takes a letter in the mailbox for one that was delivered.
+        KeptIsDelivered,
     }
 
     impl SeededBug {
@@ -101,6 +107,9 @@ mod sown {
             SeededBug::EverybodyAtOnce,
             SeededBug::NoBackOff,
             SeededBug::RecordUnchecked,
+            SeededBug::LetterShownAgain,
+            SeededBug::LetterGapIgnored,
+            SeededBug::KeptIsDelivered,
         ];
     }
 

@@ -66,6 +66,17 @@ const STORM: &str = "
     outage = { supernodes = 1.0, how = 'kill', back_after_secs = 20, under = { per_peer = 0.1, limit_secs = 300 } }
 ";
 
+/// Messages wait for recipients who come and go, some with old ratchets; mailboxes crash, and frames
+/// come late, twice and not at all.
+const MAIL: &str = "
+    name = 'mail'
+    population = { peers = 12, supernodes = 4, degree = 4, trees = 4, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    mail = { count = 300, over_secs = 60, away = 0.5, supernodes_down = 2, lose = 0.01, duplicate = 0.05, reorder = 0.05, restored = 0.1 }
+";
+
 /// One of these must show a mistake; without it, none may show anything. A single one would tie the
 /// test to the core's timing.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
@@ -95,6 +106,7 @@ fn expected(bug: SeededBug) -> (World, &'static str) {
         MessageShownAgain | ReceiptWithoutShowing | OlderRecordWins => (crash, "delivery"),
         LeaseNeverEnds => (crash, "presence"),
         RecordUnchecked => (World::Scenario(FALSE_INDEX), "index"),
+        LetterShownAgain | LetterGapIgnored | KeptIsDelivered => (World::Scenario(MAIL), "mail"),
         EverybodyAtOnce | NoBackOff => (World::Scenario(STORM), "storm"),
     }
 }
@@ -120,9 +132,8 @@ fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static 
 #[test]
 fn nothing_is_found_where_no_mistake_is_made() {
     let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
-    for world in
-        [CRASH, HOMES, CHAOS, STORM, FALSE_INDEX].map(World::Scenario).into_iter().chain(liars)
-    {
+    let scenarios = [CRASH, HOMES, CHAOS, STORM, FALSE_INDEX, MAIL].map(World::Scenario);
+    for world in scenarios.into_iter().chain(liars) {
         for seed in SEEDS {
             let (checks, found) = found(world, seed, None);
             assert!(checks.is_empty(), "{world:?}, seed {seed}: {found:#?}");

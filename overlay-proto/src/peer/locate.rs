@@ -70,6 +70,8 @@ pub(super) enum Errand {
     Ping(CommandId),
     /// A trace.
     Trace(CommandId),
+    /// Letters or receipts, by the number of the post's question.
+    Post(u64),
     /// The first of many datagrams.
     Meet(CommandId),
     /// Datagrams that have had no answer for a while.
@@ -97,7 +99,8 @@ impl Peer {
 
     fn put(&mut self, cx: &mut Context, name: Name, waiter: Waiter, careful: bool) {
         // A text waits for a home as long as it waits for anything.
-        if !self.may_ask() && !matches!(waiter, Waiter::Errand(Errand::Send(_))) {
+        let waits = matches!(waiter, Waiter::Errand(Errand::Send(_) | Errand::Post(_)));
+        if !self.may_ask() && !waits {
             return self.not_located(cx, waiter, Status::NOT_LOGGED_IN);
         }
         if let Some(open) = self.lookups.open.values_mut().find(|question| question.name == name) {
@@ -201,6 +204,7 @@ impl Peer {
     fn located(&mut self, cx: &mut Context, errand: Errand, whereabouts: &Whereabouts) {
         match errand {
             Errand::Send(id) => self.send_text(cx, id, whereabouts),
+            Errand::Post(token) => self.post_located(cx, token, Ok(whereabouts)),
             Errand::Ping(command) => self.probe(cx, command, whereabouts, false),
             Errand::Trace(command) => self.probe(cx, command, whereabouts, true),
             Errand::Meet(command) => self.meet(cx, command, whereabouts),
@@ -214,6 +218,7 @@ impl Peer {
                 self.text_waits(cx, id);
             }
             Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
+            Waiter::Errand(Errand::Post(token)) => self.post_located(cx, token, Err(status)),
             // The next try is due anyway.
             Waiter::OwnDevices | Waiter::Errand(Errand::Rebind(_)) => {}
             Waiter::Errand(

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Of a checked location record, what packets need: its certificates have done their work.
 #[derive(Debug, Clone)]
-pub(super) struct Whereabouts {
+pub(crate) struct Whereabouts {
     pub name: Name,
     pub node: NodeId,
     labels: Labels,

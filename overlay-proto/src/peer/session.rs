@@ -344,6 +344,7 @@ impl Peer {
         self.report_all(cx);
         self.publish_now(cx);
         self.resume_lookups(cx);
+        self.resume_post(cx);
     }
 
     /// The other end says why it ends the link: what a command hears that waits for it in vain.

@@ -60,6 +60,13 @@ impl Directory {
         }
     }
 
+    /// The home of a device on line, as far as is known here.
+    pub(super) fn home_of(&self, key: IndexKey, node: NodeId, now: Time) -> Option<NodeId> {
+        let devices = self.entries.get(&key).into_iter().flatten();
+        let mut live = devices.filter(|entry| entry.lease_until > now);
+        live.find(|entry| entry.record.node() == node).map(|entry| entry.record.home)
+    }
+
     /// The records under `key`, newest first.
     pub(super) fn find(&self, key: IndexKey, now: Time) -> Vec<Found> {
         let mut found: Vec<Found> = self

@@ -14,6 +14,7 @@ mod drain;
 mod escalation;
 mod finding;
 mod labels;
+mod mailboxes;
 pub(crate) mod members;
 mod mixing;
 mod nearest;
@@ -45,6 +46,7 @@ use damping::Damping;
 use directory::Directory;
 use drain::Drain;
 use finding::Find;
+use mailboxes::Mailboxes;
 use members::Members;
 use mixing::Mixing;
 use registry::Pending;
@@ -85,6 +87,7 @@ pub(crate) struct Supernode {
     spread: Spread,
     desk: Desk,
     relays: Relays,
+    mailboxes: Mailboxes,
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
@@ -120,6 +123,7 @@ impl Supernode {
             spread: Spread::default(),
             desk: Desk::default(),
             relays: Relays::default(),
+            mailboxes: Mailboxes::default(),
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
@@ -202,7 +206,7 @@ impl Supernode {
             Message::Logout(logout) => self.on_logout(cx, node, logout),
             Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
             Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
-            _ => {}
+            message => return self.on_mail_of_child(cx, link, node, message),
         }
         Ok(())
     }
@@ -248,7 +252,7 @@ impl Supernode {
             Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
             Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
             Message::RegistrarReply(reply) => self.on_registrar_reply(cx, link, reply),
-            _ => {}
+            message => return self.on_mail_of_member(cx, link, message),
         }
         Ok(())
     }
@@ -270,6 +274,7 @@ impl Supernode {
             self.mix(cx);
             self.improve(cx);
             self.expire_directory(cx);
+            self.tend_mailboxes(cx);
             self.drop_strangers(cx);
         }
         self.dial_members(cx);
@@ -278,6 +283,7 @@ impl Supernode {
             self.expire_requests(cx);
             self.follow_members(cx);
             self.tick_finds(cx);
+            self.tick_mailboxes(cx);
             self.tick_drain(cx);
             self.fill_slots(cx);
             self.relabel(cx);

@@ -1,6 +1,6 @@
 //! A small network for the core's own tests: any nodes, one latency, one queue, no surprises.
 
-mod realm;
+pub(crate) mod realm;
 
 #[cfg(test)]
 pub(crate) use realm::WALL;
@@ -328,6 +328,10 @@ impl Net {
                         self.later(other, Input::Received { link, frame });
                     }
                 }
+            }
+            // No test here writes letters.
+            Output::Vault { id, .. } => {
+                self.later(from, Input::Vaulted { id, answer: crate::mail::VaultAnswer::Kept });
             }
             Output::Store { id, request } => {
                 let answer = self.store(from, request);

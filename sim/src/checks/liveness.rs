@@ -77,6 +77,7 @@ impl Liveness {
                 self.logins.extend(asked.map(|asked| at.since(asked)));
             }
             Seen::Event(_) | Seen::Passed(_) | Seen::AskedIn => {}
+            Seen::Shown(_) | Seen::Ended(..) => {}
         }
     }
 
@@ -89,7 +90,8 @@ impl Liveness {
                 }
             }
             (Some(Asked::Lookup), Reply::Located { elapsed, .. }) => self.lookups.push(*elapsed),
-            (Some(Asked::Send(_)), _) | (Some(Asked::Register), Reply::Registered { .. }) => {}
+            (Some(Asked::Send(_) | Asked::Write(_)), _)
+            | (Some(Asked::Register), Reply::Registered { .. }) => {}
             (Some(Asked::Login), Reply::Failed { status })
                 if self.stormy && PUT_OFF.contains(status) =>
             {

@@ -143,6 +143,9 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
             let more = vec![&mut revoke.over_secs, &mut revoke.share, &mut revoke.cut_off];
             with(&mut revoke.under, more)
         }
+        Step::Mail(letters) => {
+            vec![&mut letters.over_secs, &mut letters.away, &mut letters.lose, &mut letters.loss]
+        }
         Step::CrashSupernodes { under, .. } | Step::Restart { under } => with(under, Vec::new()),
     }
 }

@@ -1,6 +1,7 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
 use super::flood::Flood;
+use super::mail::Letters;
 use super::revoke::Revocations;
 use super::storm::Outage;
 use crate::world::{Crash, Falsehood, Mischief};
@@ -180,6 +181,9 @@ pub enum Step {
     Flood(Flood),
     /// Supernodes end, users crash and come back, and all want to log in at once.
     Outage(Outage),
+    /// Users write messages that wait for their recipients, while these come and go, mailboxes crash
+    /// and frames are lost. Each must be shown once, in order, and each sender told.
+    Mail(Letters),
     /// The registrar shuts users out, who must be gone everywhere within the deadline.
     Revoke(Revocations),
     /// All supernodes and users that are down start again: the supernodes at their old addresses.
@@ -336,6 +340,7 @@ impl Step {
             Step::Flood(flood) => flood.check(),
             Step::Outage(outage) => outage.check(),
             Step::Revoke(revoke) => revoke.check(),
+            Step::Mail(letters) => letters.check(),
             Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
             fault => fault.check_fault(),
         }

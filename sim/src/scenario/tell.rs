@@ -19,10 +19,12 @@ impl Stage<'_> {
         findings.extend(self.presence.verdict());
         findings.extend(self.index.verdict());
         findings.extend(self.shut_out.verdict());
+        findings.extend(self.mail.findings());
         if figures.partial {
             return findings;
         }
         findings.extend(&self.storm.verdict(&self.series));
+        findings.extend(&self.mail.verdict(now));
         let bars = &self.scenario.bars;
         findings.extend(&self.delivery.verdict(now, bars.delivered_before_repair));
         findings.extend(&self.liveness.verdict(&self.standing, now));
@@ -60,6 +62,7 @@ impl Stage<'_> {
         self.tell_of_waits(&mut figures);
         self.tell_of_storm(&mut figures);
         self.tell_of_outcasts(&mut figures);
+        self.mail.tell(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
     }
