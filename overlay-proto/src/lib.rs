@@ -97,6 +97,7 @@ pub mod address;
 pub mod config;
 mod context;
 pub mod coordinates;
+pub mod denial;
 pub mod encoding;
 mod footprint;
 pub mod forward;
@@ -120,9 +121,12 @@ pub mod wire;
 
 #[cfg(test)]
 mod attack_tests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod hostile;
 #[cfg(test)]
 mod node_tests;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests use more of it than the fuzz targets"))]
 mod testing;
 
 pub use config::Config;

@@ -47,9 +47,9 @@ pub struct Setup {
 /// with an older `now` is taken as of the newest seen.
 #[derive(Debug)]
 pub struct Node {
-    cx: Context,
-    peer: Option<Box<Peer>>,
-    supernode: Option<Box<Supernode>>,
+    pub(crate) cx: Context,
+    pub(crate) peer: Option<Box<Peer>>,
+    pub(crate) supernode: Option<Box<Supernode>>,
 }
 
 /// Why a frame was not taken. Nothing has changed then.
@@ -254,10 +254,20 @@ impl Node {
     }
 
     fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Refusal> {
-        if codec::tells_news(&frame) {
-            links::note_heard(&mut self.cx, link, &frame);
+        let news = codec::tells_news(&frame).then(|| links::News::of(&frame));
+        self.take_decoded(link, Frame::decode(frame))?;
+        if let Some(news) = news {
+            news.heard(&mut self.cx, link);
         }
-        match Frame::decode(frame) {
+        Ok(())
+    }
+
+    fn take_decoded(
+        &mut self,
+        link: LinkId,
+        frame: Result<Frame, DecodeError>,
+    ) -> Result<(), Refusal> {
+        match frame {
             Ok(Frame::Packet(packet)) => match (&mut self.peer, &mut self.supernode) {
                 (_, Some(supernode)) if packet.is_escalated() => {
                     supernode.on_packet(&mut self.cx, link, packet)

@@ -78,6 +78,8 @@ mod sown {
         LetterGapIgnored,
         /// A sender takes a letter in the mailbox for one that was delivered.
         KeptIsDelivered,
+        /// A peer believes what a look-up brings, whoever has signed it.
+        RecordUnchecked,
     }
 
     impl SeededBug {
@@ -107,6 +109,7 @@ mod sown {
             SeededBug::LetterShownAgain,
             SeededBug::LetterGapIgnored,
             SeededBug::KeptIsDelivered,
+            SeededBug::RecordUnchecked,
         ];
     }
 

@@ -45,6 +45,16 @@ const CHAOS: &str = "
     messages = { per_peer = 1, over_secs = 60 }
 ";
 
+/// A supernode shows one user for another.
+const FALSE_INDEX: &str = "
+    name = 'false_index'
+    population = { peers = 30, supernodes = 4, degree = 4, trees = 4, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    lying_index = { share = 0.25, how = 'forge', lookups = 60, for_secs = 20, under = { limit_secs = 60 } }
+";
+
 /// All supernodes restart, each with more to do than it can; all peers come back at once.
 const STORM: &str = "
     name = 'storm'
@@ -96,6 +106,7 @@ fn expected(bug: SeededBug) -> (World, &'static str) {
         MessageShownAgain | ReceiptWithoutShowing | OlderRecordWins => (crash, "delivery"),
         LeaseNeverEnds => (crash, "presence"),
         LetterShownAgain | LetterGapIgnored | KeptIsDelivered => (World::Scenario(MAIL), "mail"),
+        RecordUnchecked => (World::Scenario(FALSE_INDEX), "index"),
         EverybodyAtOnce | NoBackOff => (World::Scenario(STORM), "storm"),
     }
 }
@@ -121,7 +132,11 @@ fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static 
 #[test]
 fn nothing_is_found_where_no_mistake_is_made() {
     let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
-    for world in [CRASH, HOMES, CHAOS, STORM, MAIL].map(World::Scenario).into_iter().chain(liars) {
+    for world in [CRASH, HOMES, CHAOS, STORM, FALSE_INDEX, MAIL]
+        .map(World::Scenario)
+        .into_iter()
+        .chain(liars)
+    {
         for seed in SEEDS {
             let (checks, found) = found(world, seed, None);
             assert!(checks.is_empty(), "{world:?}, seed {seed}: {found:#?}");

@@ -50,6 +50,8 @@ pub enum Domain {
     MailKeys,
     /// A device's word that it has letters, so that mailboxes may forget them.
     LettersTaken,
+    /// A negative answer of the index, by the supernode that gives it.
+    Denial,
 }
 
 impl Domain {
@@ -70,6 +72,7 @@ impl Domain {
             Domain::LetterReceipt => b"trellis/1/letter-receipt\0",
             Domain::MailKeys => b"trellis/1/mail-keys\0",
             Domain::LettersTaken => b"trellis/1/letters-taken\0",
+            Domain::Denial => b"trellis/1/denial\0",
         }
     }
 

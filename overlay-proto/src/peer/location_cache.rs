@@ -52,6 +52,11 @@ impl LocationCache {
         self.known.get(name).is_some_and(|known| known.seq < seq)
     }
 
+    /// Whether a record of this sequence number is older than the one known of the same device.
+    pub fn is_older(&self, name: &Name, node: NodeId, seq: u64) -> bool {
+        self.known.get(name).is_some_and(|known| known.node == node && known.seq > seq)
+    }
+
     /// Keeps it; if there is no room, instead of the oldest.
     pub fn remember(&mut self, whereabouts: Whereabouts) {
         let is_new = !self.known.contains_key(&whereabouts.name);

@@ -1,6 +1,8 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
 mod carriage;
+#[cfg(any(test, feature = "fuzzing"))]
+mod census;
 mod correspondents;
 mod delivery;
 pub(crate) mod devices;
@@ -93,10 +95,6 @@ struct Counters {
 
 impl Peer {
     pub fn new(known: &[Contact]) -> Peer {
-        let mut hosts = Hosts::default();
-        known.iter().for_each(|contact| {
-            hosts.learn(contact, false);
-        });
         Peer {
             goal: Goal::Rest,
             survey: Survey::default(),
@@ -105,7 +103,7 @@ impl Peer {
             patience: Patience::new(),
             cookie: None,
             refused: None,
-            hosts,
+            hosts: Hosts::recall(known),
             standbys: Vec::new(),
             warm: BTreeSet::new(),
             warm_at: Time::NEVER,

@@ -31,6 +31,7 @@ pub(crate) struct Counters {
     pub escalated: u64,
     pub places: u64,
     pub lookups: u64,
+    pub replicas_asked: u64,
     asking: Asking,
 }
 
@@ -95,6 +96,7 @@ impl Counters {
             swapped: self.swapped,
             places_issued: self.places,
             lookups_answered: self.lookups,
+            replicas_asked: self.replicas_asked,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod admission;
 mod asking;
+#[cfg(any(test, feature = "fuzzing"))]
+mod census;
 mod child;
 mod children;
 mod counters;
@@ -10,6 +12,7 @@ mod departure;
 mod directory;
 mod drain;
 mod escalation;
+mod finding;
 mod labels;
 mod mailboxes;
 pub(crate) mod members;
@@ -40,8 +43,9 @@ use admission::gate::Gate;
 use children::Children;
 use counters::Counters;
 use damping::Damping;
-use directory::{Directory, Find};
+use directory::Directory;
 use drain::Drain;
+use finding::Find;
 use mailboxes::Mailboxes;
 use members::Members;
 use mixing::Mixing;
@@ -220,7 +224,7 @@ impl Supernode {
             Message::StoreLocation(store) => return self.on_store_location(cx, store),
             Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),
             Message::Locate(locate) => self.on_locate(cx, link, &locate),
-            Message::LookupReply(reply) => self.on_locate_reply(cx, reply),
+            Message::LookupReply(reply) => self.on_locate_reply(cx, node, reply),
             Message::Splice(splice) => return self.on_splice(cx, link, node, splice),
             Message::SpliceReply(reply) => self.on_splice_reply(cx, reply),
             Message::Pair(pair) => return self.on_pair(cx, link, node, pair),
@@ -278,7 +282,7 @@ impl Supernode {
             self.plan_at = cx.now + cx.config.plan;
             self.expire_requests(cx);
             self.follow_members(cx);
-            self.tick_directory(cx);
+            self.tick_finds(cx);
             self.tick_mailboxes(cx);
             self.tick_drain(cx);
             self.fill_slots(cx);

@@ -1,6 +1,7 @@
 //! Every message between two linked nodes, with its number on the wire.
 
 use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
+use crate::denial::Denial;
 use crate::encoding::positional::positional;
 use crate::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{
@@ -250,6 +251,10 @@ positional! {
         pub id: u64,
         /// Who.
         pub name: Name,
+        /// Drawn by chance: a negative answer is signed over it. Zero from those who want none.
+        pub nonce: u64 = 0,
+        /// Whether the answer had before was wrong or led nowhere: then two replicas are to say.
+        pub careful: bool = false,
     }
 }
 
@@ -274,6 +279,8 @@ positional! {
         pub status: Status,
         /// One for each device, newest first.
         pub found: Vec<Found>,
+        /// Who says that there is nobody, signed; with 404 only.
+        pub denials: Vec<Denial> = Vec::new(),
     }
 }
 
@@ -505,6 +512,8 @@ positional! {
         pub id: u64,
         /// The key of the name in the index.
         pub key: IndexKey,
+        /// The asker's number, for a negative answer; zero if none is wanted signed.
+        pub nonce: u64 = 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! One value of every message, made of fixed keys and times, so that its bytes never change.
 
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
+use overlay_proto::denial::Denial;
 use overlay_proto::encoding::Blob;
 use overlay_proto::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::verify::StrictVerifier;
@@ -188,11 +189,16 @@ fn peer_messages() -> Vec<Message> {
         Assign { coordinates: coordinates(), contacts: vec![slot_contact()] }.into(),
         Report { slots: vec![slot], neighbours: vec![coordinates()] }.into(),
         Publish { record: record() }.into(),
-        Lookup { id: 77, name: name("bob") }.into(),
+        Lookup { id: 77, name: name("bob"), nonce: 0x0bad_cafe, careful: true }.into(),
         LookupReply {
             id: 77,
             status: Status::OK,
             found: vec![Found { record: record(), age_ms: 1_200, lease_ms: 58_800 }],
+            denials: vec![Denial {
+                by: supernode().into(),
+                at_ms: 1_800_000_000_000,
+                signature: signature(Domain::Denial, 2),
+            }],
         }
         .into(),
         Standbys { standbys: vec![contact(8)] }.into(),
@@ -227,7 +233,7 @@ fn scaffold_messages() -> Vec<Message> {
         .into(),
         Members { members: vec![member()] }.into(),
         StoreLocation { record: record() }.into(),
-        Locate { id: 78, key: IndexKey(0x0123_4567_89ab_cdef) }.into(),
+        Locate { id: 78, key: IndexKey(0x0123_4567_89ab_cdef), nonce: 0x0bad_cafe }.into(),
         Splice { id: 79, joiner: contact(4), exclude: vec![node(6).short()] }.into(),
         SpliceReply { id: 79, status: Status::OK, ends: vec![peer_contact(6), peer_contact(7)] }
             .into(),

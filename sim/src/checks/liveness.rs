@@ -97,7 +97,9 @@ impl Liveness {
             {
                 self.waiting.insert(host);
             }
-            (Some(Asked::Logout | Asked::Revoke), Reply::Done) | (Some(Asked::Seek), _) => {}
+            (Some(Asked::Logout | Asked::Revoke), Reply::Done) => {}
+            // Judged by checks of their own.
+            (Some(Asked::Seek | Asked::Consult(_)), _) => {}
             // What it was about when it was told to leave is over.
             (Some(Asked::Login | Asked::Lookup | Asked::Register), Reply::Failed { .. })
                 if self.leaving.contains(&host) => {}

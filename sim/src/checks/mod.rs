@@ -5,6 +5,7 @@
 pub mod degree;
 pub mod delivery;
 pub mod hops;
+pub mod index;
 pub mod labels;
 pub mod liveness;
 pub mod losses;
@@ -20,6 +21,7 @@ pub mod storm;
 pub use degree::Degree;
 pub use delivery::{Delivery, Era};
 pub use hops::Hops;
+pub use index::Index;
 pub use liveness::Liveness;
 pub use mail::Mail;
 pub use presence::Presence;

@@ -133,6 +133,8 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Adversaries { share, rate, for_secs, under, .. } => {
             with(under, vec![for_secs, share, rate])
         }
+        Step::Clock { share, for_secs, under, .. }
+        | Step::LyingIndex { share, for_secs, under, .. } => with(under, vec![for_secs, share]),
         Step::Flood(flood) => with(&mut flood.under, vec![&mut flood.times, &mut flood.for_secs]),
         Step::Outage(outage) => {
             with(&mut outage.under, vec![&mut outage.supernodes, &mut outage.users])

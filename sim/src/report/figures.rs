@@ -93,6 +93,15 @@ pub struct Figures {
     /// From the question where a user is to the answer: median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lookup_ms_p50: Option<f64>,
+    /// Look-ups of users on line while some supernodes lied about the index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consulted: Option<u64>,
+    /// Those of them that found who was meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consulted_found: Option<u64>,
+    /// Those that were answered with signed words that there is no such user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consulted_hidden: Option<u64>,
     /// Users whom the registrar has shut out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked: Option<usize>,

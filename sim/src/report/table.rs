@@ -57,6 +57,9 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     row("repair", ms(f.repair_ms_p50), p99(f.repair_ms_p99));
     let sought = f.revoked_sought.map_or(note(), |v| format!("looked for {v} times"));
     row("revoked", f.revoked.map(|v| v.to_string()), sought);
+    let hidden = f.consulted_hidden.map_or(note(), |v| format!("{v} were told: no such user"));
+    let found = f.consulted_found.zip(f.consulted).map(|(found, of)| format!("{found} of {of}"));
+    row("found while supernodes lie", found, hidden);
     row("shut out after", ms(f.shut_out_ms_p50), p99(f.shut_out_ms_p99));
     row("the same from a heal", ms(f.shut_out_healed_ms_p50), p99(f.shut_out_healed_ms_p99));
     let count = |v: Option<usize>| v.unwrap_or(0);

@@ -21,6 +21,8 @@ pub enum Asked {
     Seek,
     /// To write the letter of this number.
     Write(u32),
+    /// To look the user of this number up while some supernodes lie.
+    Consult(u32),
 }
 
 impl Asked {
@@ -35,6 +37,7 @@ impl Asked {
             Asked::Revoke => (6, 0),
             Asked::Seek => (7, 0),
             Asked::Write(letter) => (8, letter),
+            Asked::Consult(user) => (9, user),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -50,6 +53,7 @@ impl Asked {
             6 => Some(Asked::Revoke),
             7 => Some(Asked::Seek),
             8 => Some(Asked::Write(id.0 as u32)),
+            9 => Some(Asked::Consult(id.0 as u32)),
             _ => None,
         }
     }
@@ -70,6 +74,7 @@ mod tests {
             Asked::Revoke,
             Asked::Seek,
             Asked::Write(70_000),
+            Asked::Consult(9),
         ];
         for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));

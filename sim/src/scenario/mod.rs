@@ -1,7 +1,7 @@
 //! Scenarios: what happens to a world, from a TOML file or built in.
 
 mod agree;
-pub mod asked;
+pub(crate) mod asked;
 mod churn;
 pub mod file;
 mod flood;

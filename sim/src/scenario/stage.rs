@@ -5,8 +5,8 @@ use super::file::{Scenario, span};
 use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
-    Degree, Delivery, Era, Findings, Hops, Liveness, Mail, Presence, Promise, ShutOut, Standing,
-    Storm,
+    Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Presence, Promise, ShutOut,
+    Standing, Storm,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -57,6 +57,7 @@ pub(super) struct Stage<'a> {
     pub(super) hops: Hops,
     pub(super) promise: Promise,
     pub(super) presence: Presence,
+    pub(super) index: Index,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
     pub(super) storm: Storm,
@@ -144,6 +145,7 @@ impl<'a> Stage<'a> {
             hops: Hops::default(),
             promise: Promise::default(),
             presence: Presence::default(),
+            index: Index::default(),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
             storm: Storm::default(),

@@ -4,7 +4,7 @@ use super::flood::Flood;
 use super::mail::Letters;
 use super::revoke::Revocations;
 use super::storm::Outage;
-use crate::world::{Crash, Mischief};
+use crate::world::{Crash, Falsehood, Mischief};
 use serde::{Deserialize, Serialize};
 
 /// One step: a table with one of these keys.
@@ -132,6 +132,35 @@ pub enum Step {
         /// forged, of the frames that an old one follows. Default 1.
         #[serde(default = "always")]
         rate: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// Some supernodes lie about who is where. Nobody may be shown as another; nobody may be said
+    /// not to exist while only one of them lies.
+    LyingIndex {
+        /// Share of the live supernodes, 0 to 1; at least one.
+        share: f64,
+        /// `hide` (they sign that there is no such user), `forge` (they show somebody else) or
+        /// `roll_back` (they show the oldest record that they have seen).
+        how: Falsehood,
+        /// Look-ups meanwhile, by random users of random others.
+        lookups: usize,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// The wall clocks of some peers and as great a share of the supernodes are set wrong, and set
+    /// right again at the end. Sessions go on: only certificates are held against the clock.
+    Clock {
+        /// Share of the live peers and of the live supernodes, 0 to 1.
+        share: f64,
+        /// Seconds by which they are set forward; back, if negative.
+        shift_secs: f64,
         /// Seconds that it lasts.
         for_secs: f64,
         /// What is asked meanwhile and afterwards.
@@ -350,6 +379,15 @@ impl Step {
             Step::Adversaries { share: part, rate, for_secs, under, .. } => {
                 share("share", part)?;
                 share("rate", rate)?;
+                (for_secs, under)
+            }
+            Step::LyingIndex { share: part, for_secs, under, .. } => {
+                share("share", part)?;
+                (for_secs, under)
+            }
+            Step::Clock { share: part, shift_secs, for_secs, under } => {
+                share("share", part)?;
+                natural("shift_secs", shift_secs.abs())?;
                 (for_secs, under)
             }
             _ => return Ok(()),

@@ -17,6 +17,7 @@ impl Stage<'_> {
         findings.extend(self.hops.verdict());
         findings.extend(self.promise.verdict());
         findings.extend(self.presence.verdict());
+        findings.extend(self.index.verdict());
         findings.extend(self.shut_out.verdict());
         findings.extend(self.mail.findings());
         if figures.partial {
@@ -163,6 +164,10 @@ impl Stage<'_> {
     }
 
     fn tell_of_outcasts(&self, figures: &mut Figures) {
+        if let Some((asked, found, hidden)) = self.index.counts() {
+            figures.consulted = Some(asked);
+            (figures.consulted_found, figures.consulted_hidden) = (Some(found), Some(hidden));
+        }
         let Some(healed) = self.healed else { return };
         let (reached, beyond) = self.shut_out.waits(healed);
         let (reached, beyond) = (Sample::millis(&reached), Sample::millis(&beyond));

@@ -94,6 +94,7 @@ impl Stage<'_> {
         self.liveness.see(sighting);
         self.hops.see(sighting);
         self.presence.see(sighting, &self.population);
+        self.index.see(sighting, &self.population);
         self.shut_out.see(sighting, &self.population);
         self.mail.see(sighting, &self.population);
         let world = &self.world;

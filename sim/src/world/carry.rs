@@ -137,6 +137,8 @@ impl<M: Machine> World<M> {
             return self.tally.lost(frame.len());
         }
         let to = self.links.id(other);
+        self.liars.overhear(self.links.host(other), &frame);
+        let frame = self.liars.bend(host, frame);
         if !self.adversaries.is_one(host) {
             return self.post(other, frame.len(), Happening::Frame { link: to, frame });
         }

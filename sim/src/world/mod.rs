@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod drawers;
 mod faults;
+mod liars;
 mod links;
 mod memo;
 mod passage;
@@ -21,6 +22,7 @@ mod work;
 pub use adversary::Mischief;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
+pub use liars::Falsehood;
 pub use memo::{Checks, MemoVerifier};
 pub use passage::Passage;
 pub use realm::Realm;
@@ -32,6 +34,7 @@ use adversary::Adversaries;
 use disk::Disk;
 use drawers::Drawers;
 use faults::Faults;
+use liars::IndexLiars;
 use links::{End, EndAt, Links};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
@@ -39,7 +42,7 @@ use overlay_proto::io::{Command, Deadline, Event, Input, Output, Reply};
 use overlay_proto::mail::{ShownLetter, VaultRequest};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
-use overlay_proto::time::{Span, Time};
+use overlay_proto::time::{Span, Time, WallTime};
 use overlay_proto::wire::TransportAddress;
 use queue::{Happening, Queue};
 use trace::Trace;
@@ -159,6 +162,7 @@ pub struct World<M> {
     trace: Trace,
     faults: Faults,
     adversaries: Adversaries,
+    liars: IndexLiars,
     workshop: Workshop,
     sightings: Vec<Sighting>,
 }
@@ -184,6 +188,7 @@ impl<M: Machine> World<M> {
             trace: Trace::new(),
             faults: Faults::default(),
             adversaries: Adversaries::default(),
+            liars: IndexLiars::default(),
             workshop: Workshop::default(),
             sightings: Vec::new(),
         }
@@ -263,6 +268,13 @@ impl<M: Machine> World<M> {
     /// Gives a host a command; a dead one is not listening.
     pub fn command(&mut self, host: u32, id: CommandId, command: Command) {
         self.give(host, kind::COMMAND, &id.0.to_le_bytes(), Input::Command { id, command });
+    }
+
+    /// A host's wall clock is set: it shows as much more than the true time, or less.
+    pub fn set_clock(&mut self, host: u32, shift_ms: i64) {
+        let true_ms = realm::WALL_AT_START.plus(self.now.since(Time(0))).0;
+        let wall = WallTime(true_ms.saturating_add_signed(shift_ms));
+        self.give(host, kind::CLOCK, &wall.0.to_le_bytes(), Input::WallClock(wall));
     }
 
     /// Whether hosts have told anything since it was last taken.
@@ -459,6 +471,7 @@ mod kind {
     pub(super) const TICK: u8 = 8;
     pub(super) const RECORDS: u8 = 9;
     pub(super) const VAULTED: u8 = 10;
+    pub(super) const CLOCK: u8 = 11;
 }
 
 #[cfg(test)]
