@@ -5,6 +5,7 @@
 //! with one end's memory, is sent again by who still has it; ids and numbers make that harmless.
 
 mod composing;
+mod ending;
 mod keys;
 mod receipts;
 mod receiving;
