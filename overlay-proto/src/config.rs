@@ -32,6 +32,9 @@ pub const MEMBERS_MAX: usize = 512;
 /// Supernodes told of in one message. Each takes up to a kilobyte with its certificate and
 /// addresses.
 pub const MEMBERS_PER_MESSAGE: usize = 48;
+/// Largest message of the membership protocol, in bytes: news of ninety members. With each one
+/// message a second and one piece of news told thirteen times, twenty deaths at once fit all of them.
+pub const SWIM_BYTES_MAX: usize = 4 * 1024;
 /// Most devices of one user in the location index.
 pub const DEVICES_PER_USER_MAX: usize = 8;
 /// Most location records one supernode keeps.

@@ -14,8 +14,8 @@ pub use client::{Client, ClientError, Lines, Upgraded};
 pub use events::{Feed, events_stream, pump};
 pub use peer::{Peer, peer_routes};
 pub use problem::ApiError;
-pub use streams::Offers;
 pub use serve::{BODY_BYTES_MAX, ServeError, Server, serve};
+pub use streams::Offers;
 pub use types::*;
 
 #[cfg(test)]

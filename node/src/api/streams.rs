@@ -231,4 +231,3 @@ impl From<SessionError> for ApiError {
         }
     }
 }
-

@@ -92,8 +92,7 @@ impl Asker {
 
     /// The streams that others want of a service, as long as the answer is held.
     pub(super) async fn serve(&self, service: &str, allow: &str) -> Result<Lines, Failure> {
-        let route =
-            format!("/v1/services?service={}&allow={}", escaped(service), escaped(allow));
+        let route = format!("/v1/services?service={}&allow={}", escaped(service), escaped(allow));
         let mut lines = self.0.lines(&route).await.map_err(not_running)?;
         // The first says that it is served now.
         let _: Option<serde_json::Value> = lines.next().await;
@@ -104,7 +103,12 @@ impl Asker {
         self.0.upgrade(Method::POST, &format!("/v1/incoming/{id}")).await.map_err(not_running)
     }
 
-    pub(super) async fn refuse(&self, id: u64, status: Status, text: &str) -> Result<Done, Failure> {
+    pub(super) async fn refuse(
+        &self,
+        id: u64,
+        status: Status,
+        text: &str,
+    ) -> Result<Done, Failure> {
         let why = serde_json::json!({ "status": status.0, "text": text });
         self.0.delete(&format!("/v1/incoming/{id}"), &why).await.map_err(not_running)
     }

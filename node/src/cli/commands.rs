@@ -3,8 +3,8 @@
 use super::args::PeerCommand;
 use super::ask::Asker;
 use super::exit::Failure;
-use super::{contacts, files, ports};
 use super::output::{Output, clock, duration, printable, short, table, table_of};
+use super::{contacts, files, ports};
 use crate::api::{Device, InboxPage, Located, PeerStatus, Pong, Sent, Trace};
 use crate::data::{Folder, INBOX_PAGE, InboxEntry};
 use crate::driver;

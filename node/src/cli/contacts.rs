@@ -40,7 +40,9 @@ fn became(asked: &Asked) -> String {
         (Standing::Contact, false) => {
             format!("{name} is a contact, and will hear so when on line")
         }
-        (_, true) => format!("{name} has been asked, and has to say yes: `peer contacts add` there"),
+        (_, true) => {
+            format!("{name} has been asked, and has to say yes: `peer contacts add` there")
+        }
         (_, false) => format!("{name} is off line, and will be asked when on line again"),
     }
 }

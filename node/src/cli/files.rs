@@ -31,12 +31,7 @@ struct FileReceived {
     resumed: u64,
 }
 
-pub(super) async fn send(
-    peer: &Asker,
-    to: &str,
-    file: &Path,
-    out: &Output,
-) -> Result<(), Failure> {
+pub(super) async fn send(peer: &Asker, to: &str, file: &Path, out: &Output) -> Result<(), Failure> {
     // What cannot be read needs no stream.
     let metadata = std::fs::metadata(file)
         .map_err(|source| TransferError::File { path: file.to_owned(), source })?;

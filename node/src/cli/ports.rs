@@ -72,9 +72,7 @@ pub(super) async fn expose(peer: &Asker, args: ExposeArgs, out: &Output) -> Resu
     let target = args.target.unwrap_or(loopback);
     let mut wanted = peer.serve(&service(args.port), &args.to).await?;
     let ready = Ready { listening: target.to_string(), to: args.to.clone() };
-    out.show(&ready, || {
-        format!("port {} leads {} to {target}, until Ctrl-C", args.port, args.to)
-    });
+    out.show(&ready, || format!("port {} leads {} to {target}, until Ctrl-C", args.port, args.to));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -100,7 +98,10 @@ async fn reach(peer: &Asker, incoming: &IncomingStream, target: SocketAddr, out:
                 Ok(Err(error)) => error.to_string(),
                 _ => "no answer".to_owned(),
             };
-            out.note(&format!("nothing answers on {target} ({reason}); {} sees 502", incoming.from));
+            out.note(&format!(
+                "nothing answers on {target} ({reason}); {} sees 502",
+                incoming.from
+            ));
             let sentence = "nothing listens behind that port on the other side";
             let _ = peer.refuse(incoming.id, Status::UNREACHABLE, sentence).await;
             return;

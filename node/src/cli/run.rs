@@ -6,7 +6,9 @@ use super::exit::Failure;
 use super::life::{Ending, end_of_input, late, lines_of_stdin};
 use super::output::{Output, short};
 use super::typed::{self, Typed};
-use crate::api::{ApiEvent, Client, Feed, Offers, Peer, SendRequest, Sent, peer_routes, pump, serve};
+use crate::api::{
+    ApiEvent, Client, Feed, Offers, Peer, SendRequest, Sent, peer_routes, pump, serve,
+};
 use crate::contacts::Contacts;
 use crate::data::{Folder, Loaded, OwnStore};
 use crate::driver::{self, Handle, Options};
@@ -56,9 +58,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let served = |error: AlreadyServed| Failure::local(error.to_string());
     contacts_book.serve(&sessions).map_err(served)?;
     let echo = ECHO.parse().expect("a service's name");
-    sessions
-        .serve(echo, contacts_book.access(), |_, body| async { Ok(body) })
-        .map_err(served)?;
+    sessions.serve(echo, contacts_book.access(), |_, body| async { Ok(body) }).map_err(served)?;
     let feed = Feed::default();
     let pumped = pump(&handle, feed.clone(), folder.clone(), Some(inbox));
     let logged_out = Arc::new(Notify::new());

@@ -141,11 +141,10 @@ impl Contacts {
     /// [`AlreadyServed`].
     pub fn serve(&self, sessions: &Sessions) -> Result<[JoinHandle<()>; 2], AlreadyServed> {
         let contacts = self.clone();
-        let answering =
-            sessions.serve(service(), Access::Everyone, move |user, greeting| {
-                let contacts = contacts.clone();
-                async move { contacts.answer(&user, &greeting) }
-            })?;
+        let answering = sessions.serve(service(), Access::Everyone, move |user, greeting| {
+            let contacts = contacts.clone();
+            async move { contacts.answer(&user, &greeting) }
+        })?;
         let (contacts, sessions) = (self.clone(), sessions.clone());
         let asking = tokio::spawn(async move {
             let mut every = interval(ASK_AGAIN);

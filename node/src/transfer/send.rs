@@ -83,10 +83,8 @@ async fn announce(path: &Path) -> Result<(File, Offer), TransferError> {
         hasher.update_reader(std::fs::File::open(hashed)?)?;
         Ok((hasher.finalize(), hasher.count()))
     });
-    let (hash, size) = hash
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::other("interrupted")))
-        .map_err(failed)?;
+    let (hash, size) =
+        hash.await.unwrap_or_else(|_| Err(std::io::Error::other("interrupted"))).map_err(failed)?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
     Ok((file, Offer { name, size, hash: *hash.as_bytes() }))

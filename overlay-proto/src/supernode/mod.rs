@@ -11,6 +11,7 @@ mod directory;
 mod drain;
 mod escalation;
 mod labels;
+mod liveness;
 pub(crate) mod members;
 mod mixing;
 mod nearest;
@@ -24,6 +25,7 @@ mod revoker;
 mod scaffold;
 mod splice;
 mod swapping;
+mod swim;
 mod trees;
 
 use crate::context::Context;
@@ -43,12 +45,15 @@ use directory::{Directory, Find};
 use drain::Drain;
 use members::Members;
 use mixing::Mixing;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use registry::Pending;
 use relay::Relays;
 use revocation::Spread;
 use revoker::Desk;
 use splice::Request;
 use std::collections::{BTreeMap, BTreeSet};
+use swim::Swim;
 use trees::Trees;
 
 /// Links that ask for nothing are ended after this many times the patience.
@@ -73,6 +78,7 @@ pub(crate) struct Supernode {
     /// Peers that would log in here if their home failed.
     warm: BTreeSet<LinkId>,
     members: Members,
+    swim: Swim,
     trees: Trees,
     directory: Directory,
     finds: BTreeMap<u64, Find>,
@@ -108,6 +114,7 @@ impl Supernode {
             unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
+            swim: Swim::new(cx.me, cx.wall().0, ChaCha8Rng::from_rng(&mut cx.rng), &cx.config),
             trees: Trees::default(),
             directory: Directory::default(),
             finds: BTreeMap::new(),
@@ -213,6 +220,8 @@ impl Supernode {
         match message {
             Message::Heartbeat(load) => return self.on_heartbeat(cx, node, load),
             Message::Members(members) => return self.on_members(cx, node, members),
+            Message::Swim(word) => return self.on_swim(cx, node, &word),
+            Message::Life(life) => self.on_life(cx, link, node, &life),
             Message::StoreLocation(store) => return self.on_store_location(cx, store),
             Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),
             Message::Locate(locate) => self.on_locate(cx, link, &locate),
@@ -253,6 +262,7 @@ impl Supernode {
         if cx.now < self.wake_at {
             return;
         }
+        self.tick_swim(cx);
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
@@ -280,7 +290,7 @@ impl Supernode {
             self.issue_places(cx);
             self.children.settle();
         }
-        self.wake_at = self.plan_at.min(self.heartbeat_at);
+        self.wake_at = self.plan_at.min(self.heartbeat_at).min(self.swim.next_at());
     }
 
     /// When [`Supernode::tick`] has something to do.

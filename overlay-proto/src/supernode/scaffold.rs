@@ -1,11 +1,12 @@
 //! The scaffold: every supernode linked to every other, by heartbeats; members tell each other of
 //! members.
 
-use super::members::{Member, contact};
+use super::members::{Member, Reach, contact};
+use super::swim::Verdict;
 use super::{Supernode, nearest};
 use crate::config::{ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, TREES_MAX};
 use crate::context::Context;
-use crate::id::{LinkId, NodeId};
+use crate::id::{DialId, LinkId, NodeId};
 use crate::identity::{Certificate, Contact};
 use crate::io::Event;
 use crate::status::Status;
@@ -15,6 +16,10 @@ use std::sync::Arc;
 
 /// A member that cannot be reached is dialled again after this long, with jitter.
 const REDIAL: Span = Span::secs(2);
+/// A link that breaks is dialled anew at once. For this long its member still counts, unless the dial
+/// fails: a connection that was reset is no death, and a dead process refuses the next within a round
+/// trip.
+const RELINK: Span = Span::secs(2);
 /// The end that does not dial waits this long for the one that does.
 const DIAL_GRACE: Span = Span::secs(1);
 
@@ -35,15 +40,14 @@ impl Supernode {
             self.learn_member(cx, node, node, record);
         }
         if let Some(member) = self.members.known.get_mut(&node) {
-            let was_down = member.link.is_none();
-            member.link = Some(link);
+            member.reach = Reach::Linked(link);
+            member.dial = None;
             member.heard = cx.now;
-            if was_down {
-                member.up_since = cx.now;
-                self.members.came(cx);
-                cx.event(Event::MemberUp { node });
-            }
+            // What it should have been sent while the link was broken is on its way from now on.
+            self.members.moved |= member.alive;
+            self.judge_member(cx, node);
         }
+        self.tell_life(cx, link, node);
         self.send_members(cx, link);
         let load = self.load(cx);
         cx.send(link, load);
@@ -110,7 +114,7 @@ impl Supernode {
     ) -> bool {
         if let Some(member) = self.members.known.get_mut(&node) {
             // Who is linked speaks for itself: others may know less, and tell it later.
-            let hearsay = member.link.is_some() && by != node;
+            let hearsay = member.link().is_some() && by != node;
             let news = !hearsay && !record.addresses.is_empty() && member.record != record;
             if news {
                 member.record = record;
@@ -132,7 +136,8 @@ impl Supernode {
         };
         let rtts = Vec::new();
         let (up_since, heard) = (cx.now, cx.now);
-        let member = Member { record, link: None, up_since, heard, load, rtts, dial_at };
+        let (reach, alive, dial) = (Reach::Unlinked, false, None);
+        let member = Member { record, reach, alive, up_since, heard, load, rtts, dial_at, dial };
         self.members.known.insert(node, member);
         self.wake_by(dial_at);
         true
@@ -161,18 +166,74 @@ impl Supernode {
 
     /// The link to a member is gone; whether the member is, a new dial will show.
     pub(super) fn member_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
-        let Some(member) = self.members.known.get_mut(&node) else { return };
-        if member.link != Some(link) {
-            return;
+        if self.members.link_to(node) == Some(link) {
+            self.unlink_member(cx, node, Reach::Broken { until: cx.now + RELINK });
         }
-        member.link = None;
-        member.dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
-        let dial_at = member.dial_at;
-        self.members.changed_at = cx.now;
-        self.members.unsettled_at = Some(cx.now);
-        self.members.moved = true;
-        cx.event(Event::MemberDown { node });
-        self.wake_by(dial_at);
+    }
+
+    /// A member can be reached only so from now on.
+    pub(super) fn unlink_member(&mut self, cx: &mut Context, node: NodeId, reach: Reach) {
+        let Some(member) = self.members.known.get_mut(&node) else { return };
+        member.reach = reach;
+        // Both ends dial: of two links that meet, both keep the same.
+        member.dial_at = cx.now;
+        self.wake_by(cx.now);
+        self.judge_member(cx, node);
+    }
+
+    /// Nobody answered a dial. If that was to mend a link, it is beyond mending.
+    pub(crate) fn on_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
+        let dialled = |(_, member): &(&NodeId, &mut Member)| member.dial == Some(dial);
+        let Some((node, member)) = self.members.known.iter_mut().find(dialled) else { return };
+        let node = *node;
+        member.dial = None;
+        if matches!(member.reach, Reach::Broken { .. }) {
+            member.reach = Reach::Unlinked;
+        }
+        self.judge_member(cx, node);
+    }
+
+    /// The membership protocol holds a member for alive, or for dead.
+    pub(super) fn member_turned(&mut self, cx: &mut Context, node: NodeId) {
+        let dead = self.swim.verdict(node) == Verdict::Dead;
+        if let Some(link) = self.members.link_to(node).filter(|_| dead) {
+            crate::links::dismiss(cx, link, Status::TIMEOUT);
+            self.unlink_member(cx, node, Reach::Unlinked);
+        }
+        self.judge_member(cx, node);
+    }
+
+    /// Decides whether a member counts, after something has happened to it.
+    pub(super) fn judge_member(&mut self, cx: &mut Context, node: NodeId) {
+        let verdict = self.swim.verdict(node);
+        let Some(member) = self.members.known.get_mut(&node) else { return };
+        let lives = member.lives(verdict, cx.now);
+        match (std::mem::replace(&mut member.alive, lives), lives) {
+            (false, true) => {
+                member.up_since = cx.now;
+                self.members.came(cx);
+                cx.event(Event::MemberUp { node });
+            }
+            (true, false) => {
+                self.members.went(cx);
+                cx.event(Event::MemberDown { node });
+            }
+            _ => {}
+        }
+    }
+
+    /// Those whose broken links have not been mended in time are gone.
+    fn judge_broken(&mut self, cx: &mut Context) {
+        let late =
+            |member: &Member| matches!(member.reach, Reach::Broken { until } if cx.now >= until);
+        let known = self.members.known.iter_mut().filter(|(_, member)| late(member));
+        let late: Vec<NodeId> = known
+            .map(|(node, member)| {
+                member.reach = Reach::Unlinked;
+                *node
+            })
+            .collect();
+        late.into_iter().for_each(|node| self.judge_member(cx, node));
     }
 
     /// Tells the members that we live; gives up those that do not; dials those we lack.
@@ -185,23 +246,29 @@ impl Supernode {
         for (_, link, _) in self.members.weights(|_| 0) {
             cx.send(link, load.clone());
         }
-        let silent: Vec<LinkId> = self
+        let silent: Vec<(NodeId, LinkId)> = self
             .members
-            .alive()
+            .known
+            .iter()
             .filter(|(_, member)| cx.now.since(member.heard) >= cx.config.member_dead_after)
-            .filter_map(|(_, member)| member.link)
+            .filter_map(|(node, member)| Some((*node, member.link()?)))
             .collect();
-        silent.into_iter().for_each(|link| crate::links::dismiss(cx, link, Status::TIMEOUT));
+        for (node, link) in silent {
+            crate::links::dismiss(cx, link, Status::TIMEOUT);
+            self.unlink_member(cx, node, Reach::Unlinked);
+        }
     }
 
     pub(super) fn dial_members(&mut self, cx: &mut Context) {
-        let mut due: Vec<Contact> = Vec::new();
+        self.judge_broken(cx);
         for (node, member) in &mut self.members.known {
-            if member.link.is_none() && cx.now >= member.dial_at && !cx.links.has(*node) {
+            if member.link().is_none() && cx.now >= member.dial_at && !cx.links.has(*node) {
                 member.dial_at = cx.now + REDIAL + cx.jitter(REDIAL);
-                due.push(contact(&member.record));
+                let contact = contact(&member.record);
+                member.dial = (!contact.addresses.is_empty()).then(|| cx.dial(&contact));
             }
         }
+        let mut due: Vec<Contact> = Vec::new();
         for (node, (contact, dial_at)) in &mut self.members.seeds {
             if cx.now >= *dial_at && !cx.links.has(*node) {
                 *dial_at = cx.now + REDIAL + cx.jitter(REDIAL);

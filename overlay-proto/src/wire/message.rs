@@ -1,6 +1,7 @@
 //! Every message between two linked nodes, with its number on the wire.
 
 use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
+use crate::encoding::Blob;
 use crate::encoding::positional::positional;
 use crate::id::{Cookie, IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{
@@ -635,6 +636,26 @@ positional! {
     }
 }
 
+positional! {
+    /// A word of the membership protocol, from one supernode to another it is linked with.
+    pub struct Swim {
+        /// At most [`SWIM_BYTES_MAX`](crate::config::SWIM_BYTES_MAX) bytes, in the protocol's own
+        /// form.
+        pub data: Blob,
+    }
+}
+
+positional! {
+    /// Which life the sender lives, for the membership protocol. Sent when a link is made, and over
+    /// all links when it has begun another.
+    pub struct Life {
+        /// When it began: milliseconds since the Unix epoch, or more.
+        pub life: u64,
+        /// The receiver's life that the sender holds for ended. Zero if none.
+        pub buried: u64,
+    }
+}
+
 /// Numbers of the messages of which the receiver keeps what they say until it hears of a change:
 /// both ends see to it that none is missed. Assign, Report, Publish, Standbys, Placed,
 /// Neighbourhood, Members.
@@ -722,4 +743,6 @@ messages! {
     66 JoinDevice "A new device asks its user.";
     67 JoinDeviceReply "The new device's certificates.";
     68 Expel "A neighbour was shut out.";
+    70 Swim "Who lives?";
+    71 Life "I live since then.";
 }

@@ -17,7 +17,7 @@ use overlay_proto::wire::end_to_end::{
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
-use overlay_proto::wire::{Class, Message, Packet, Payload, TransportAddress};
+use overlay_proto::wire::{Blob, Class, Message, Packet, Payload, TransportAddress};
 use std::sync::Arc;
 
 /// The moment of every sample.
@@ -301,6 +301,8 @@ fn identity_messages() -> Vec<Message> {
         }
         .into(),
         Expel { node: node(4).short() }.into(),
+        Swim { data: Blob(vec![6, 1, 2, 3]) }.into(),
+        Life { life: NOW.0, buried: NOW.0 - 60_000 }.into(),
     ]
 }
 
