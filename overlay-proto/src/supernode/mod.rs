@@ -2,6 +2,7 @@
 
 mod admission;
 mod asking;
+mod beating;
 mod child;
 mod children;
 mod counters;
@@ -22,6 +23,7 @@ pub(crate) mod relay;
 mod replicas;
 mod revocation;
 mod revoker;
+mod same_list;
 mod scaffold;
 mod splice;
 mod swapping;
@@ -35,9 +37,10 @@ use crate::links;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
-use crate::wire::Message;
 use crate::wire::message::Standbys;
+use crate::wire::{Message, TransportAddress};
 use admission::gate::Gate;
+use beating::Beat;
 use children::Children;
 use counters::Counters;
 use damping::Damping;
@@ -51,6 +54,7 @@ use registry::Pending;
 use relay::Relays;
 use revocation::Spread;
 use revoker::Desk;
+use same_list::Allowance;
 use splice::Request;
 use std::collections::{BTreeMap, BTreeSet};
 use swim::Swim;
@@ -79,6 +83,12 @@ pub(crate) struct Supernode {
     warm: BTreeSet<LinkId>,
     members: Members,
     swim: Swim,
+    beat: Beat,
+    /// What may be told of lists of members.
+    allowance: Allowance,
+    own_addresses: Vec<TransportAddress>,
+    /// The number of our own record.
+    own_seq: u64,
     trees: Trees,
     directory: Directory,
     finds: BTreeMap<u64, Find>,
@@ -90,7 +100,6 @@ pub(crate) struct Supernode {
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
-    heartbeats: u64,
     wake_at: Time,
 }
 
@@ -114,6 +123,10 @@ impl Supernode {
             unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
+            beat: Beat::default(),
+            allowance: Allowance::new(cx.now),
+            own_addresses: Vec::new(),
+            own_seq: cx.wall().0,
             swim: Swim::new(cx.me, cx.wall().0, ChaCha8Rng::from_rng(&mut cx.rng), &cx.config),
             trees: Trees::default(),
             directory: Directory::default(),
@@ -126,7 +139,6 @@ impl Supernode {
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
-            heartbeats: 0,
             wake_at: plan_at,
         }
     }
@@ -180,7 +192,7 @@ impl Supernode {
     /// Tells a node again all that it keeps of us.
     pub fn tell_all(&mut self, cx: &mut Context, link: LinkId) {
         if self.member_of(cx, link).is_some() {
-            self.send_members(cx, link);
+            self.greet_member(cx, link);
         } else if let Some(node) = self.child_of(cx, link) {
             let standbys = self.members.standbys(node, cx.config.standbys);
             cx.send(link, Standbys { standbys });
@@ -222,6 +234,8 @@ impl Supernode {
             Message::Members(members) => return self.on_members(cx, node, members),
             Message::Swim(word) => return self.on_swim(cx, node, &word),
             Message::Life(life) => self.on_life(cx, link, node, &life),
+            Message::MembersKnown(known) => self.on_members_known(cx, link, &known),
+            Message::MembersHeld(held) => return self.on_members_held(cx, link, &held),
             Message::StoreLocation(store) => return self.on_store_location(cx, store),
             Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),
             Message::Locate(locate) => self.on_locate(cx, link, &locate),
@@ -268,7 +282,6 @@ impl Supernode {
             self.tend_members(cx);
             self.look_elsewhere(cx);
             self.gate.tend(cx);
-            self.tell_revocations_to_all(cx);
             self.free_slots_of_expelled(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);

@@ -1,10 +1,12 @@
 //! The scaffold: every supernode linked to every other, by heartbeats; members tell each other of
 //! members.
 
+use super::Supernode;
 use super::members::{Member, Reach, contact};
 use super::swim::Verdict;
-use super::{Supernode, nearest};
-use crate::config::{ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, TREES_MAX};
+use crate::config::{
+    ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, RTTS_PER_HEARTBEAT, TREES_MAX,
+};
 use crate::context::Context;
 use crate::id::{DialId, LinkId, NodeId};
 use crate::identity::{Certificate, Contact};
@@ -34,7 +36,7 @@ impl Supernode {
     ) {
         let seed = self.members.seeds.remove(&node);
         let addresses = seed.map(|(contact, _)| contact.addresses).unwrap_or_default();
-        let record = MemberRecord { certificate, addresses, registrar: false };
+        let record = MemberRecord { certificate, addresses, registrar: false, seq: 0 };
         if !self.members.known.contains_key(&node) {
             // Its own word follows on this link.
             self.learn_member(cx, node, node, record);
@@ -48,36 +50,16 @@ impl Supernode {
             self.judge_member(cx, node);
         }
         self.tell_life(cx, link, node);
-        self.send_members(cx, link);
+        self.greet_member(cx, link);
         let load = self.load(cx);
         cx.send(link, load);
         self.tell_revocations(cx, &[link]);
     }
 
-    pub(super) fn send_members(&mut self, cx: &mut Context, link: LinkId) {
-        let mut members = self.members.records();
-        members.extend(self.own_record(cx));
-        for part in members.chunks(MEMBERS_PER_MESSAGE) {
-            cx.send(link, MembersMessage { members: part.to_vec() });
-        }
-    }
-
     /// Members for an enrolling supernode to begin with, this one first.
-    pub(super) fn member_records(&self, cx: &Context) -> Vec<MemberRecord> {
-        self.own_record(cx)
-            .into_iter()
-            .chain(self.members.records())
-            .take(MEMBERS_PER_MESSAGE)
-            .collect()
-    }
-
-    fn own_record(&self, cx: &Context) -> Option<MemberRecord> {
-        let keys = cx.identity.supernode.as_ref()?;
-        Some(MemberRecord {
-            certificate: keys.certificate.clone(),
-            addresses: cx.listening.iter().take(ADDRESSES_MAX).cloned().collect(),
-            registrar: keys.registrar.is_some(),
-        })
+    pub(super) fn member_records(&mut self, cx: &Context) -> Vec<MemberRecord> {
+        let own = self.own_record(cx).into_iter();
+        own.chain(self.members.records()).take(MEMBERS_PER_MESSAGE).collect()
     }
 
     pub(super) fn on_members(
@@ -95,7 +77,11 @@ impl Supernode {
             if node == cx.me || record.addresses.len() > ADDRESSES_MAX {
                 continue;
             }
-            cx.learn_issuer(&record.certificate)?;
+            // A signature that was checked is not checked again.
+            let known = self.members.known.get(&node).map(|member| &member.record.certificate);
+            if known != Some(&record.certificate) || !cx.issuers.vouch_for(node, cx.wall()) {
+                cx.learn_issuer(&record.certificate)?;
+            }
             learnt |= self.learn_member(cx, by, node, record);
         }
         if learnt {
@@ -114,8 +100,8 @@ impl Supernode {
     ) -> bool {
         if let Some(member) = self.members.known.get_mut(&node) {
             // Who is linked speaks for itself: others may know less, and tell it later.
-            let hearsay = member.link().is_some() && by != node;
-            let news = !hearsay && !record.addresses.is_empty() && member.record != record;
+            let newer = by == node || (member.link().is_none() && record.seq > member.record.seq);
+            let news = newer && !record.addresses.is_empty() && member.record != record;
             if news {
                 member.record = record;
             }
@@ -149,7 +135,7 @@ impl Supernode {
         node: NodeId,
         mut load: Heartbeat,
     ) -> Result<(), Status> {
-        if load.roots.len() > TREES_MAX || load.rtts.len() > MEMBERS_MAX {
+        if load.roots.len() > TREES_MAX || load.rtts.len() > RTTS_PER_HEARTBEAT {
             return Err(Status::TOO_LARGE);
         }
         if let Some(member) = self.members.known.get_mut(&node) {
@@ -236,29 +222,6 @@ impl Supernode {
         late.into_iter().for_each(|node| self.judge_member(cx, node));
     }
 
-    /// Tells the members that we live; gives up those that do not; dials those we lack.
-    pub(super) fn tend_members(&mut self, cx: &mut Context) {
-        let mut load = self.load(cx);
-        if cx.config.near > 0 && self.heartbeats.is_multiple_of(nearest::RTTS_EVERY) {
-            load.rtts = self.member_rtts(cx);
-        }
-        self.heartbeats += 1;
-        for (_, link, _) in self.members.weights(|_| 0) {
-            cx.send(link, load.clone());
-        }
-        let silent: Vec<(NodeId, LinkId)> = self
-            .members
-            .known
-            .iter()
-            .filter(|(_, member)| cx.now.since(member.heard) >= cx.config.member_dead_after)
-            .filter_map(|(node, member)| Some((*node, member.link()?)))
-            .collect();
-        for (node, link) in silent {
-            crate::links::dismiss(cx, link, Status::TIMEOUT);
-            self.unlink_member(cx, node, Reach::Unlinked);
-        }
-    }
-
     pub(super) fn dial_members(&mut self, cx: &mut Context) {
         self.judge_broken(cx);
         for (node, member) in &mut self.members.known {
@@ -278,18 +241,5 @@ impl Supernode {
         due.iter().filter(|contact| !contact.addresses.is_empty()).for_each(|contact| {
             cx.dial(contact);
         });
-    }
-
-    pub(super) fn load(&self, cx: &Context) -> Heartbeat {
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Heartbeat {
-            children: count(self.children.len()),
-            free_slots: count(self.children.values().map(|child| self.offered(child)).sum()),
-            links: count(self.children.values().map(|child| child.up()).sum()),
-            draining: self.drain.is_some(),
-            rtts: Vec::new(),
-            roots: self.trees.claims(),
-            line_secs: self.gate.line_secs(cx),
-        }
     }
 }

@@ -332,6 +332,9 @@ positional! {
         pub addresses: Vec<TransportAddress>,
         /// Whether it registers users.
         pub registrar: bool,
+        /// Of two records of one supernode the one with the higher number holds. Milliseconds since
+        /// the Unix epoch, when it said this first, or more.
+        pub seq: u64 = 0,
     }
 }
 
@@ -656,6 +659,41 @@ positional! {
     }
 }
 
+positional! {
+    /// How many supernodes the sender counts, and a checksum over their records: whether both ends
+    /// know the same ones.
+    pub struct MembersKnown {
+        /// With the sender itself.
+        pub count: u32,
+        /// CRC-32 over each node id and the number of its record (8 bytes, the high one first), in
+        /// the order of the ids. It guards against mistakes, not against a liar.
+        pub sum: u32,
+    }
+}
+
+positional! {
+    /// A page of what the sender knows of supernodes. The receiver answers with the records that are
+    /// newer with it, or missing here.
+    pub struct MembersHeld {
+        /// The page begins behind this node. None: with the first.
+        pub after: Option<NodeId>,
+        /// It ends with this one. None: with the last.
+        pub until: Option<NodeId>,
+        /// All that the sender knows between.
+        pub entries: Vec<MemberHeld>,
+    }
+}
+
+positional! {
+    /// Which record of a supernode the sender has.
+    pub struct MemberHeld {
+        /// The supernode.
+        pub node: NodeId,
+        /// The record's number.
+        pub seq: u64,
+    }
+}
+
 /// Numbers of the messages of which the receiver keeps what they say until it hears of a change:
 /// both ends see to it that none is missed. Assign, Report, Publish, Standbys, Placed,
 /// Neighbourhood, Members.
@@ -745,4 +783,6 @@ messages! {
     68 Expel "A neighbour was shut out.";
     70 Swim "Who lives?";
     71 Life "I live since then.";
+    72 MembersKnown "Do we know the same supernodes?";
+    73 MembersHeld "No: these are mine.";
 }

@@ -106,6 +106,7 @@ fn member() -> MemberRecord {
         certificate: supernode().into(),
         addresses: vec![address(4_005)],
         registrar: true,
+        seq: NOW.0,
     }
 }
 
@@ -303,6 +304,13 @@ fn identity_messages() -> Vec<Message> {
         Expel { node: node(4).short() }.into(),
         Swim { data: Blob(vec![6, 1, 2, 3]) }.into(),
         Life { life: NOW.0, buried: NOW.0 - 60_000 }.into(),
+        MembersKnown { count: 3, sum: 0xdead_beef }.into(),
+        MembersHeld {
+            after: Some(node(4)),
+            until: None,
+            entries: vec![MemberHeld { node: node(5), seq: NOW.0 }],
+        }
+        .into(),
     ]
 }
 
