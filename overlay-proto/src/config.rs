@@ -27,11 +27,20 @@ pub const ADDRESSES_MAX: usize = 8;
 pub const CODE_BYTES_MAX: usize = 64;
 /// Nodes known from an invitation, the host cache or redirects (Skype kept 200).
 pub const HOSTS_MAX: usize = 200;
-/// Most supernodes a realm may have while every member links to every other.
-pub const MEMBERS_MAX: usize = 512;
+/// Most supernodes a realm may have. Every one links to every other: at 4,096 a supernode has so many
+/// connections (some 30 KiB each, 120 MiB), and says and hears 1,700 small messages a second that
+/// keep them alive. A million peers need 1,250 supernodes.
+pub const MEMBERS_MAX: usize = 4_096;
+/// Members in one page of a list that is compared: 45 bytes each.
+pub const MEMBERS_PER_PAGE: usize = 1_024;
+/// Distances to other supernodes in one heartbeat, 40 bytes each.
+pub const RTTS_PER_HEARTBEAT: usize = 1_024;
 /// Supernodes told of in one message. Each takes up to a kilobyte with its certificate and
 /// addresses.
 pub const MEMBERS_PER_MESSAGE: usize = 48;
+/// Largest message of the membership protocol, in bytes: news of ninety members. With each one
+/// message a second and one piece of news told thirteen times, twenty deaths at once fit all of them.
+pub const SWIM_BYTES_MAX: usize = 4 * 1024;
 /// Most devices of one user in the location index.
 pub const DEVICES_PER_USER_MAX: usize = 8;
 /// Most location records one supernode keeps.
@@ -139,6 +148,8 @@ const _: () = assert!(VISITED_MAX >= HOP_LIMIT as usize);
 const _: () = assert!(TEXT_BYTES_MAX + 8 * VISITED_MAX + 4_096 <= FRAME_BYTES_MAX);
 const _: () = assert!(DEGREE_MAX <= 16);
 const _: () = assert!(REVOCATIONS_PER_MESSAGE * 128 + 1_024 < FRAME_BYTES_MAX);
+const _: () = assert!(MEMBERS_PER_PAGE * 48 + 128 < FRAME_BYTES_MAX);
+const _: () = assert!(RTTS_PER_HEARTBEAT * 44 + TREES_MAX * 24 + 128 < FRAME_BYTES_MAX);
 const _: () = assert!(MEMBERS_PER_MESSAGE * (256 + 5 * ADDRESS_BYTES_MAX) < FRAME_BYTES_MAX);
 
 /// What may be set. The defaults serve a real network; a scenario changes what it studies.

@@ -97,6 +97,9 @@ impl Node {
                 if let Some(peer) = &mut self.peer {
                     peer.on_dial_failed(&mut self.cx, dial);
                 }
+                if let Some(supernode) = &mut self.supernode {
+                    supernode.on_dial_failed(&mut self.cx, dial);
+                }
             }
             Input::Listening(addresses) => {
                 self.cx.listening = addresses;

@@ -111,6 +111,11 @@ impl Links {
         }
     }
 
+    /// When something valid came over `link` last.
+    pub fn heard(&self, link: LinkId) -> Option<Time> {
+        self.by_id.get(&link).map(|link| link.heard)
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Link)> {
         self.by_id.iter().map(|(id, link)| (*id, &**link))
     }

@@ -1,10 +1,11 @@
 //! Which supernodes there are: what this one knows of the others. (Full list: the realm's size is
 //! bounded by [`MEMBERS_MAX`](crate::config::MEMBERS_MAX).)
 
+use super::swim::Verdict;
 use super::trees::newest_by;
 use crate::context::Context;
 use crate::coordinates::Epoch;
-use crate::id::{LinkId, NodeId};
+use crate::id::{DialId, LinkId, NodeId};
 use crate::identity::Contact;
 use crate::time::{Span, Time};
 use crate::view::MemberView;
@@ -30,8 +31,9 @@ pub(crate) struct Members {
 #[derive(Debug)]
 pub(super) struct Member {
     pub record: MemberRecord,
-    /// The greeted link, while it is alive.
-    pub link: Option<LinkId>,
+    pub reach: Reach,
+    /// Whether it counts: it can be reached, and the membership protocol does not hold it for dead.
+    pub alive: bool,
     /// Since when.
     pub up_since: Time,
     pub heard: Time,
@@ -39,6 +41,39 @@ pub(super) struct Member {
     /// How far it is from the others, as it said last.
     pub rtts: Vec<Rtt>,
     pub dial_at: Time,
+    /// The dial that is under way.
+    pub dial: Option<DialId>,
+}
+
+/// How a member can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Over this greeted link.
+    Linked(LinkId),
+    /// Its link broke a moment ago. Until then it may be linked again, and nothing has changed.
+    Broken { until: Time },
+    /// Not at all.
+    Unlinked,
+}
+
+impl Member {
+    pub fn link(&self) -> Option<LinkId> {
+        match self.reach {
+            Reach::Linked(link) => Some(link),
+            Reach::Broken { .. } | Reach::Unlinked => None,
+        }
+    }
+
+    /// Whether it counts, by what the membership protocol says of it. A link to who has said nothing
+    /// of itself there yet is proof enough.
+    pub fn lives(&self, verdict: Verdict, now: Time) -> bool {
+        let reached = match self.reach {
+            Reach::Linked(_) => true,
+            Reach::Broken { until } => now < until,
+            Reach::Unlinked => false,
+        };
+        reached && verdict != Verdict::Dead
+    }
 }
 
 /// The contact of a member.
@@ -49,6 +84,11 @@ pub(crate) fn contact(record: &MemberRecord) -> Contact {
 /// So long after a change of members locations are being published again: two renewals.
 fn settling(cx: &Context) -> Span {
     Span(2 * cx.config.renew.0)
+}
+
+/// Who has spoken within this time lives: the membership protocol takes longer to find anybody dead.
+fn just_now(cx: &Context) -> Span {
+    Span(2 * cx.config.heartbeat.0)
 }
 
 impl Members {
@@ -65,7 +105,7 @@ impl Members {
     }
 
     pub(super) fn alive(&self) -> impl Iterator<Item = (&NodeId, &Member)> {
-        self.known.iter().filter(|(_, member)| member.link.is_some())
+        self.known.iter().filter(|(_, member)| member.alive)
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> {
@@ -83,7 +123,7 @@ impl Members {
         self.unsettled_at.is_some_and(|at| cx.now.since(at) < settling(cx))
     }
 
-    /// A member's link is up. After the start it is one that comes back from the other side of a
+    /// A member counts from now on. After the start it is one that comes back from the other side of a
     /// partition, or a new one: what it keeps is on its way.
     pub(super) fn came(&mut self, cx: &Context) {
         self.changed_at = cx.now;
@@ -93,14 +133,35 @@ impl Members {
         }
     }
 
+    /// A member does not count any more.
+    pub(super) fn went(&mut self, cx: &Context) {
+        self.changed_at = cx.now;
+        self.unsettled_at = Some(cx.now);
+        self.moved = true;
+    }
+
     /// For how long a live member, or this supernode itself, has been up as far as it knows.
     pub(super) fn up_for(&self, node: NodeId, now: Time) -> Span {
         now.since(self.known.get(&node).map_or(self.started, |member| member.up_since))
     }
 
-    /// The link to a live member.
+    /// The link to a member, whether it counts or not.
     pub fn link_to(&self, node: NodeId) -> Option<LinkId> {
-        self.known.get(&node)?.link
+        self.known.get(&node)?.link()
+    }
+
+    /// The links to all members that have one.
+    pub(super) fn links(&self) -> Vec<(NodeId, LinkId)> {
+        self.known.iter().filter_map(|(node, member)| Some((*node, member.link()?))).collect()
+    }
+
+    /// Whether what the membership protocol says of `node` is taken in. Of who is no known member it
+    /// is not. Nor is a death of who has spoken to us just now: one member gone mad buries nobody.
+    pub(super) fn believes(&self, cx: &Context, node: NodeId, said: Verdict) -> bool {
+        let Some(member) = self.known.get(&node) else { return false };
+        let heard = member.link().and_then(|link| cx.links.heard(link));
+        let speaks = heard.is_some_and(|at| cx.now.since(at) < just_now(cx));
+        !(said == Verdict::Dead && speaks)
     }
 
     /// Live members that have peers, and so can have a tree's root among them.
@@ -124,7 +185,7 @@ impl Members {
         let of_tree = |claim: &&RootClaim| usize::from(claim.tree) == tree;
         let claims = self.alive().filter_map(|(node, member)| {
             let claim = member.load.roots.iter().find(of_tree)?;
-            Some((*node, member.link?, claim.epoch))
+            Some((*node, member.link()?, claim.epoch))
         });
         newest_by(claims, |(.., epoch)| *epoch)
     }
@@ -141,8 +202,9 @@ impl Members {
 
     /// The live members and a figure of their load, for a weighted choice.
     pub fn weights(&self, figure: impl Fn(&Heartbeat) -> u32) -> Vec<(NodeId, LinkId, u32)> {
-        let weighed =
-            |(node, member): (&NodeId, &Member)| Some((*node, member.link?, figure(&member.load)));
+        let weighed = |(node, member): (&NodeId, &Member)| {
+            Some((*node, member.link()?, figure(&member.load)))
+        };
         self.alive().filter_map(weighed).collect()
     }
 
@@ -174,7 +236,7 @@ impl Members {
             .iter()
             .map(|(node, member)| MemberView {
                 node: node.to_string(),
-                alive: member.link.is_some(),
+                alive: member.alive,
                 children: member.load.children,
                 addresses: member.record.addresses.iter().map(ToString::to_string).collect(),
                 registrar: member.record.registrar,
@@ -182,7 +244,7 @@ impl Members {
                 links: member.load.links,
                 free_slots: member.load.free_slots,
                 rtt_ms: member
-                    .link
+                    .link()
                     .and_then(|link| {
                         let told = member.rtts.iter().find(|rtt| rtt.node == cx.me);
                         let told = told.map(|rtt| Span(rtt.micros.into()));
@@ -190,7 +252,7 @@ impl Members {
                     })
                     .map(Span::as_millis_f64),
                 heard_secs: cx.now.since(member.heard).as_millis() / 1_000,
-                up_secs: member.link.map(|_| cx.now.since(member.up_since).as_millis() / 1_000),
+                up_secs: member.alive.then(|| cx.now.since(member.up_since).as_millis() / 1_000),
             })
             .collect()
     }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod asking;
+mod beating;
 #[cfg(any(test, feature = "fuzzing"))]
 mod census;
 mod child;
@@ -14,6 +15,7 @@ mod drain;
 mod escalation;
 mod finding;
 mod labels;
+mod liveness;
 mod mailboxes;
 pub(crate) mod members;
 mod mixing;
@@ -25,9 +27,11 @@ pub(crate) mod relay;
 mod replicas;
 mod revocation;
 mod revoker;
+mod same_list;
 mod scaffold;
 mod splice;
 mod swapping;
+mod swim;
 mod trees;
 
 use crate::context::Context;
@@ -37,9 +41,10 @@ use crate::links;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::view::{ChildView, SupernodeView};
-use crate::wire::Message;
 use crate::wire::message::Standbys;
+use crate::wire::{Message, TransportAddress};
 use admission::gate::Gate;
+use beating::Beat;
 use children::Children;
 use counters::Counters;
 use damping::Damping;
@@ -49,12 +54,16 @@ use finding::Find;
 use mailboxes::Mailboxes;
 use members::Members;
 use mixing::Mixing;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 use registry::Pending;
 use relay::Relays;
 use revocation::Spread;
 use revoker::Desk;
+use same_list::Allowance;
 use splice::Request;
 use std::collections::{BTreeMap, BTreeSet};
+use swim::Swim;
 use trees::Trees;
 
 /// Links that ask for nothing are ended after this many times the patience.
@@ -79,6 +88,13 @@ pub(crate) struct Supernode {
     /// Peers that would log in here if their home failed.
     warm: BTreeSet<LinkId>,
     members: Members,
+    swim: Swim,
+    beat: Beat,
+    /// What may be told of lists of members.
+    allowance: Allowance,
+    own_addresses: Vec<TransportAddress>,
+    /// The number of our own record.
+    own_seq: u64,
     trees: Trees,
     directory: Directory,
     finds: BTreeMap<u64, Find>,
@@ -91,7 +107,6 @@ pub(crate) struct Supernode {
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
-    heartbeats: u64,
     wake_at: Time,
 }
 
@@ -115,6 +130,11 @@ impl Supernode {
             unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
+            beat: Beat::default(),
+            allowance: Allowance::new(cx.now),
+            own_addresses: Vec::new(),
+            own_seq: cx.wall().0,
+            swim: Swim::new(cx.me, cx.wall().0, ChaCha8Rng::from_rng(&mut cx.rng), &cx.config),
             trees: Trees::default(),
             directory: Directory::default(),
             finds: BTreeMap::new(),
@@ -127,7 +147,6 @@ impl Supernode {
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
-            heartbeats: 0,
             wake_at: plan_at,
         }
     }
@@ -181,7 +200,7 @@ impl Supernode {
     /// Tells a node again all that it keeps of us.
     pub fn tell_all(&mut self, cx: &mut Context, link: LinkId) {
         if self.member_of(cx, link).is_some() {
-            self.send_members(cx, link);
+            self.greet_member(cx, link);
         } else if let Some(node) = self.child_of(cx, link) {
             let standbys = self.members.standbys(node, cx.config.standbys);
             cx.send(link, Standbys { standbys });
@@ -221,6 +240,10 @@ impl Supernode {
         match message {
             Message::Heartbeat(load) => return self.on_heartbeat(cx, node, load),
             Message::Members(members) => return self.on_members(cx, node, members),
+            Message::Swim(word) => return self.on_swim(cx, node, &word),
+            Message::Life(life) => self.on_life(cx, link, node, &life),
+            Message::MembersKnown(known) => self.on_members_known(cx, link, &known),
+            Message::MembersHeld(held) => return self.on_members_held(cx, link, &held),
             Message::StoreLocation(store) => return self.on_store_location(cx, store),
             Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),
             Message::Locate(locate) => self.on_locate(cx, link, &locate),
@@ -261,12 +284,12 @@ impl Supernode {
         if cx.now < self.wake_at {
             return;
         }
+        self.tick_swim(cx);
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
             self.look_elsewhere(cx);
             self.gate.tend(cx);
-            self.tell_revocations_to_all(cx);
             self.free_slots_of_expelled(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
@@ -290,7 +313,7 @@ impl Supernode {
             self.issue_places(cx);
             self.children.settle();
         }
-        self.wake_at = self.plan_at.min(self.heartbeat_at);
+        self.wake_at = self.plan_at.min(self.heartbeat_at).min(self.swim.next_at());
     }
 
     /// When [`Supernode::tick`] has something to do.

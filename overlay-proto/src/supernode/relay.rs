@@ -120,7 +120,7 @@ impl Supernode {
             .members
             .alive()
             .filter(|(_, member)| member.record.registrar)
-            .filter_map(|(_, member)| member.link)
+            .filter_map(|(_, member)| member.link())
             .collect();
         let drawn = cx.random_below(known.len());
         match known.get(drawn) {

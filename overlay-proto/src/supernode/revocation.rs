@@ -12,6 +12,7 @@
 
 use super::Supernode;
 use super::child::Child;
+use super::members::Reach;
 use crate::config::{REVOCATIONS_MAX, REVOCATIONS_PER_MESSAGE, REVOKERS_MAX};
 use crate::context::Context;
 use crate::id::{LinkId, NodeId, ShortId};
@@ -87,7 +88,7 @@ impl Supernode {
 
     pub(super) fn tell_revocations_to_all(&self, cx: &mut Context) {
         let links: Vec<LinkId> =
-            self.members.alive().filter_map(|(_, member)| member.link).collect();
+            self.members.alive().filter_map(|(_, member)| member.link()).collect();
         self.tell_revocations(cx, &links);
     }
 
@@ -233,7 +234,7 @@ impl Supernode {
         let expel = Expel { node: node.short() };
         self.on_expel(cx, &expel);
         let links: Vec<LinkId> =
-            self.members.alive().filter_map(|(_, member)| member.link).collect();
+            self.members.alive().filter_map(|(_, member)| member.link()).collect();
         cx.broadcast(&links, &Message::Expel(expel));
     }
 
@@ -279,9 +280,10 @@ impl Supernode {
         for node in out {
             if let Some(link) = self.members.link_to(node) {
                 links::dismiss(cx, link, Status::REVOKED);
-                self.member_link_down(cx, link, node);
+                self.unlink_member(cx, node, Reach::Unlinked);
             }
             self.members.known.remove(&node);
+            self.swim.forget(node);
             self.members.seeds.remove(&node);
         }
     }

@@ -1,11 +1,14 @@
 //! The scaffold: every supernode linked to every other, by heartbeats; members tell each other of
 //! members.
 
-use super::members::{Member, contact};
-use super::{Supernode, nearest};
-use crate::config::{ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, TREES_MAX};
+use super::Supernode;
+use super::members::{Member, Reach, contact};
+use super::swim::Verdict;
+use crate::config::{
+    ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, RTTS_PER_HEARTBEAT, TREES_MAX,
+};
 use crate::context::Context;
-use crate::id::{LinkId, NodeId};
+use crate::id::{DialId, LinkId, NodeId};
 use crate::identity::{Certificate, Contact};
 use crate::io::Event;
 use crate::status::Status;
@@ -15,6 +18,10 @@ use std::sync::Arc;
 
 /// A member that cannot be reached is dialled again after this long, with jitter.
 const REDIAL: Span = Span::secs(2);
+/// A link that breaks is dialled anew at once. For this long its member still counts, unless the dial
+/// fails: a connection that was reset is no death, and a dead process refuses the next within a round
+/// trip.
+const RELINK: Span = Span::secs(2);
 /// The end that does not dial waits this long for the one that does.
 const DIAL_GRACE: Span = Span::secs(1);
 
@@ -29,51 +36,30 @@ impl Supernode {
     ) {
         let seed = self.members.seeds.remove(&node);
         let addresses = seed.map(|(contact, _)| contact.addresses).unwrap_or_default();
-        let record = MemberRecord { certificate, addresses, registrar: false };
+        let record = MemberRecord { certificate, addresses, registrar: false, seq: 0 };
         if !self.members.known.contains_key(&node) {
             // Its own word follows on this link.
             self.learn_member(cx, node, node, record);
         }
         if let Some(member) = self.members.known.get_mut(&node) {
-            let was_down = member.link.is_none();
-            member.link = Some(link);
+            member.reach = Reach::Linked(link);
+            member.dial = None;
             member.heard = cx.now;
-            if was_down {
-                member.up_since = cx.now;
-                self.members.came(cx);
-                cx.event(Event::MemberUp { node });
-            }
+            // What it should have been sent while the link was broken is on its way from now on.
+            self.members.moved |= member.alive;
+            self.judge_member(cx, node);
         }
-        self.send_members(cx, link);
+        self.tell_life(cx, link, node);
+        self.greet_member(cx, link);
         let load = self.load(cx);
         cx.send(link, load);
         self.tell_revocations(cx, &[link]);
     }
 
-    pub(super) fn send_members(&mut self, cx: &mut Context, link: LinkId) {
-        let mut members = self.members.records();
-        members.extend(self.own_record(cx));
-        for part in members.chunks(MEMBERS_PER_MESSAGE) {
-            cx.send(link, MembersMessage { members: part.to_vec() });
-        }
-    }
-
     /// Members for an enrolling supernode to begin with, this one first.
-    pub(super) fn member_records(&self, cx: &Context) -> Vec<MemberRecord> {
-        self.own_record(cx)
-            .into_iter()
-            .chain(self.members.records())
-            .take(MEMBERS_PER_MESSAGE)
-            .collect()
-    }
-
-    fn own_record(&self, cx: &Context) -> Option<MemberRecord> {
-        let keys = cx.identity.supernode.as_ref()?;
-        Some(MemberRecord {
-            certificate: keys.certificate.clone(),
-            addresses: cx.listening.iter().take(ADDRESSES_MAX).cloned().collect(),
-            registrar: keys.registrar.is_some(),
-        })
+    pub(super) fn member_records(&mut self, cx: &Context) -> Vec<MemberRecord> {
+        let own = self.own_record(cx).into_iter();
+        own.chain(self.members.records()).take(MEMBERS_PER_MESSAGE).collect()
     }
 
     pub(super) fn on_members(
@@ -87,7 +73,14 @@ impl Supernode {
         }
         let mut learnt = false;
         // All of them, before anything is taken.
-        let others = message.members.iter().filter(|m| m.certificate.subject.0 != cx.me.0);
+        // A signature that was checked is not checked again.
+        let vouched = |record: &&MemberRecord| {
+            let node = NodeId(record.certificate.subject.0);
+            let known = self.members.known.get(&node).map(|member| &member.record.certificate);
+            node == cx.me
+                || known == Some(&record.certificate) && cx.issuers.vouch_for(node, cx.wall())
+        };
+        let others = message.members.iter().filter(|record| !vouched(record));
         let issuers: Vec<_> =
             others.map(|member| cx.check_issuer(&member.certificate)).collect::<Result<_, _>>()?;
         issuers.into_iter().for_each(|issuer| cx.issuers.admit(issuer));
@@ -114,8 +107,8 @@ impl Supernode {
     ) -> bool {
         if let Some(member) = self.members.known.get_mut(&node) {
             // Who is linked speaks for itself: others may know less, and tell it later.
-            let hearsay = member.link.is_some() && by != node;
-            let news = !hearsay && !record.addresses.is_empty() && member.record != record;
+            let newer = by == node || (member.link().is_none() && record.seq > member.record.seq);
+            let news = newer && !record.addresses.is_empty() && member.record != record;
             if news {
                 member.record = record;
             }
@@ -136,7 +129,8 @@ impl Supernode {
         };
         let rtts = Vec::new();
         let (up_since, heard) = (cx.now, cx.now);
-        let member = Member { record, link: None, up_since, heard, load, rtts, dial_at };
+        let (reach, alive, dial) = (Reach::Unlinked, false, None);
+        let member = Member { record, reach, alive, up_since, heard, load, rtts, dial_at, dial };
         self.members.known.insert(node, member);
         self.wake_by(dial_at);
         true
@@ -148,7 +142,7 @@ impl Supernode {
         node: NodeId,
         mut load: Heartbeat,
     ) -> Result<(), Status> {
-        if load.roots.len() > TREES_MAX || load.rtts.len() > MEMBERS_MAX {
+        if load.roots.len() > TREES_MAX || load.rtts.len() > RTTS_PER_HEARTBEAT {
             return Err(Status::TOO_LARGE);
         }
         if let Some(member) = self.members.known.get_mut(&node) {
@@ -165,47 +159,86 @@ impl Supernode {
 
     /// The link to a member is gone; whether the member is, a new dial will show.
     pub(super) fn member_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
-        let Some(member) = self.members.known.get_mut(&node) else { return };
-        if member.link != Some(link) {
-            return;
+        if self.members.link_to(node) == Some(link) {
+            self.unlink_member(cx, node, Reach::Broken { until: cx.now + RELINK });
         }
-        member.link = None;
-        member.dial_at = if cx.me < node { cx.now } else { cx.now + DIAL_GRACE };
-        let dial_at = member.dial_at;
-        self.members.changed_at = cx.now;
-        self.members.unsettled_at = Some(cx.now);
-        self.members.moved = true;
-        cx.event(Event::MemberDown { node });
-        self.wake_by(dial_at);
     }
 
-    /// Tells the members that we live; gives up those that do not; dials those we lack.
-    pub(super) fn tend_members(&mut self, cx: &mut Context) {
-        let mut load = self.load(cx);
-        if cx.config.near > 0 && self.heartbeats.is_multiple_of(nearest::RTTS_EVERY) {
-            load.rtts = self.member_rtts(cx);
+    /// A member can be reached only so from now on.
+    pub(super) fn unlink_member(&mut self, cx: &mut Context, node: NodeId, reach: Reach) {
+        let Some(member) = self.members.known.get_mut(&node) else { return };
+        member.reach = reach;
+        // Both ends dial: of two links that meet, both keep the same.
+        member.dial_at = cx.now;
+        self.wake_by(cx.now);
+        self.judge_member(cx, node);
+    }
+
+    /// Nobody answered a dial. If that was to mend a link, it is beyond mending.
+    pub(crate) fn on_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
+        let dialled = |(_, member): &(&NodeId, &mut Member)| member.dial == Some(dial);
+        let Some((node, member)) = self.members.known.iter_mut().find(dialled) else { return };
+        let node = *node;
+        member.dial = None;
+        if matches!(member.reach, Reach::Broken { .. }) {
+            member.reach = Reach::Unlinked;
         }
-        self.heartbeats += 1;
-        for (_, link, _) in self.members.weights(|_| 0) {
-            cx.send(link, load.clone());
+        self.judge_member(cx, node);
+    }
+
+    /// The membership protocol holds a member for alive, or for dead.
+    pub(super) fn member_turned(&mut self, cx: &mut Context, node: NodeId) {
+        let dead = self.swim.verdict(node) == Verdict::Dead;
+        if let Some(link) = self.members.link_to(node).filter(|_| dead) {
+            crate::links::dismiss(cx, link, Status::TIMEOUT);
+            self.unlink_member(cx, node, Reach::Unlinked);
         }
-        let silent: Vec<LinkId> = self
-            .members
-            .alive()
-            .filter(|(_, member)| cx.now.since(member.heard) >= cx.config.member_dead_after)
-            .filter_map(|(_, member)| member.link)
+        self.judge_member(cx, node);
+    }
+
+    /// Decides whether a member counts, after something has happened to it.
+    pub(super) fn judge_member(&mut self, cx: &mut Context, node: NodeId) {
+        let verdict = self.swim.verdict(node);
+        let Some(member) = self.members.known.get_mut(&node) else { return };
+        let lives = member.lives(verdict, cx.now);
+        match (std::mem::replace(&mut member.alive, lives), lives) {
+            (false, true) => {
+                member.up_since = cx.now;
+                self.members.came(cx);
+                cx.event(Event::MemberUp { node });
+            }
+            (true, false) => {
+                self.members.went(cx);
+                cx.event(Event::MemberDown { node });
+            }
+            _ => {}
+        }
+    }
+
+    /// Those whose broken links have not been mended in time are gone.
+    fn judge_broken(&mut self, cx: &mut Context) {
+        let late =
+            |member: &Member| matches!(member.reach, Reach::Broken { until } if cx.now >= until);
+        let known = self.members.known.iter_mut().filter(|(_, member)| late(member));
+        let late: Vec<NodeId> = known
+            .map(|(node, member)| {
+                member.reach = Reach::Unlinked;
+                *node
+            })
             .collect();
-        silent.into_iter().for_each(|link| crate::links::dismiss(cx, link, Status::TIMEOUT));
+        late.into_iter().for_each(|node| self.judge_member(cx, node));
     }
 
     pub(super) fn dial_members(&mut self, cx: &mut Context) {
-        let mut due: Vec<Contact> = Vec::new();
+        self.judge_broken(cx);
         for (node, member) in &mut self.members.known {
-            if member.link.is_none() && cx.now >= member.dial_at && !cx.links.has(*node) {
+            if member.link().is_none() && cx.now >= member.dial_at && !cx.links.has(*node) {
                 member.dial_at = cx.now + REDIAL + cx.jitter(REDIAL);
-                due.push(contact(&member.record));
+                let contact = contact(&member.record);
+                member.dial = (!contact.addresses.is_empty()).then(|| cx.dial(&contact));
             }
         }
+        let mut due: Vec<Contact> = Vec::new();
         for (node, (contact, dial_at)) in &mut self.members.seeds {
             if cx.now >= *dial_at && !cx.links.has(*node) {
                 *dial_at = cx.now + REDIAL + cx.jitter(REDIAL);
@@ -215,18 +248,5 @@ impl Supernode {
         due.iter().filter(|contact| !contact.addresses.is_empty()).for_each(|contact| {
             cx.dial(contact);
         });
-    }
-
-    pub(super) fn load(&self, cx: &Context) -> Heartbeat {
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Heartbeat {
-            children: count(self.children.len()),
-            free_slots: count(self.children.values().map(|child| self.offered(child)).sum()),
-            links: count(self.children.values().map(|child| child.up()).sum()),
-            draining: self.drain.is_some(),
-            rtts: Vec::new(),
-            roots: self.trees.claims(),
-            line_secs: self.gate.line_secs(cx),
-        }
     }
 }

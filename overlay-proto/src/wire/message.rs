@@ -2,6 +2,7 @@
 
 use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
 use crate::denial::Denial;
+use crate::encoding::Blob;
 use crate::encoding::positional::positional;
 use crate::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{
@@ -339,6 +340,9 @@ positional! {
         pub addresses: Vec<TransportAddress>,
         /// Whether it registers users.
         pub registrar: bool,
+        /// Of two records of one supernode the one with the higher number holds. Milliseconds since
+        /// the Unix epoch, when it said this first, or more.
+        pub seq: u64 = 0,
     }
 }
 
@@ -793,6 +797,61 @@ positional! {
     }
 }
 
+positional! {
+    /// A word of the membership protocol, from one supernode to another it is linked with.
+    pub struct Swim {
+        /// At most [`SWIM_BYTES_MAX`](crate::config::SWIM_BYTES_MAX) bytes, in the protocol's own
+        /// form.
+        pub data: Blob,
+    }
+}
+
+positional! {
+    /// Which life the sender lives, for the membership protocol. Sent when a link is made, and over
+    /// all links when it has begun another.
+    pub struct Life {
+        /// When it began: milliseconds since the Unix epoch, or more.
+        pub life: u64,
+        /// The receiver's life that the sender holds for ended. Zero if none.
+        pub buried: u64,
+    }
+}
+
+positional! {
+    /// How many supernodes the sender counts, and a checksum over their records: whether both ends
+    /// know the same ones.
+    pub struct MembersKnown {
+        /// With the sender itself.
+        pub count: u32,
+        /// CRC-32 over each node id and the number of its record (8 bytes, the high one first), in
+        /// the order of the ids. It guards against mistakes, not against a liar.
+        pub sum: u32,
+    }
+}
+
+positional! {
+    /// A page of what the sender knows of supernodes. The receiver answers with the records that are
+    /// newer with it, or missing here.
+    pub struct MembersHeld {
+        /// The page begins behind this node. None: with the first.
+        pub after: Option<NodeId>,
+        /// It ends with this one. None: with the last.
+        pub until: Option<NodeId>,
+        /// All that the sender knows between.
+        pub entries: Vec<MemberHeld>,
+    }
+}
+
+positional! {
+    /// Which record of a supernode the sender has.
+    pub struct MemberHeld {
+        /// The supernode.
+        pub node: NodeId,
+        /// The record's number.
+        pub seq: u64,
+    }
+}
+
 /// Numbers of the messages of which the receiver keeps what they say until it hears of a change:
 /// both ends see to it that none is missed. Assign, Report, Publish, Standbys, Placed,
 /// Neighbourhood, Members.
@@ -880,6 +939,10 @@ messages! {
     66 JoinDevice "A new device asks its user.";
     67 JoinDeviceReply "The new device's certificates.";
     68 Expel "A neighbour was shut out.";
+    70 Swim "Who lives?";
+    71 Life "I live since then.";
+    72 MembersKnown "Do we know the same supernodes?";
+    73 MembersHeld "No: these are mine.";
     90 MailKeys "A device's keys for letters.";
     91 MailKeysWanted "A user's keys for letters?";
     92 MailKeysReply "These.";

@@ -7,6 +7,7 @@ pub mod message;
 pub mod packet;
 
 pub use crate::address::TransportAddress;
+pub use crate::encoding::Blob;
 pub use codec::{DecodeError, Frame};
 pub use end_to_end::Payload;
 pub use message::Message;

@@ -2,7 +2,6 @@
 
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
 use overlay_proto::denial::Denial;
-use overlay_proto::encoding::Blob;
 use overlay_proto::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
@@ -22,7 +21,7 @@ use overlay_proto::wire::end_to_end::{
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
-use overlay_proto::wire::{Class, Message, Packet, Payload, TransportAddress};
+use overlay_proto::wire::{Blob, Class, Message, Packet, Payload, TransportAddress};
 use std::sync::Arc;
 
 /// The moment of every sample.
@@ -111,6 +110,7 @@ fn member() -> MemberRecord {
         certificate: supernode().into(),
         addresses: vec![address(4_005)],
         registrar: true,
+        seq: NOW.0,
     }
 }
 
@@ -311,6 +311,15 @@ fn identity_messages() -> Vec<Message> {
         }
         .into(),
         Expel { node: node(4).short() }.into(),
+        Swim { data: Blob(vec![6, 1, 2, 3]) }.into(),
+        Life { life: NOW.0, buried: NOW.0 - 60_000 }.into(),
+        MembersKnown { count: 3, sum: 0xdead_beef }.into(),
+        MembersHeld {
+            after: Some(node(4)),
+            until: None,
+            entries: vec![MemberHeld { node: node(5), seq: NOW.0 }],
+        }
+        .into(),
     ]
 }
 

@@ -1,0 +1,176 @@
+//! Whether two supernodes know the same members, and what one tells the other if not.
+//!
+//! On a new link, and once a second to a member drawn at random, a supernode tells how many records
+//! it has and one checksum over all. If the other's is another, it answers with one number for each
+//! record, in pages; what of it is older, or missing there, comes back as records. So lists that
+//! agree cost a few bytes, whatever their length (anti-entropy: Demers et al., "Epidemic algorithms
+//! for replicated database maintenance", 1987).
+
+use super::Supernode;
+use crate::config::{ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, MEMBERS_PER_PAGE};
+use crate::context::Context;
+use crate::id::{LinkId, NodeId};
+use crate::status::Status;
+use crate::time::{Span, Time};
+use crate::wire::message::{MemberHeld, MemberRecord, Members, MembersHeld, MembersKnown};
+use std::collections::BTreeMap;
+
+/// Entries of such pages told in a second, on average and at once: two whole lists of the longest.
+/// All start-ups of a realm together may ask for no more.
+const ENTRIES_PER_SECOND: u64 = 2 * MEMBERS_MAX as u64;
+
+/// How many more entries may be told.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    entries: u64,
+    at: Time,
+}
+
+impl Allowance {
+    pub fn new(now: Time) -> Allowance {
+        Allowance { entries: ENTRIES_PER_SECOND, at: now }
+    }
+
+    /// Takes `entries`, if there are so many.
+    fn take(&mut self, entries: usize, now: Time) -> bool {
+        let Span(micros) = now.since(self.at);
+        let more = micros.saturating_mul(ENTRIES_PER_SECOND) / 1_000_000;
+        if more > 0 {
+            self.entries = self.entries.saturating_add(more).min(ENTRIES_PER_SECOND);
+            self.at = now;
+        }
+        let left = self.entries.checked_sub(entries as u64);
+        self.entries = left.unwrap_or(self.entries);
+        left.is_some()
+    }
+}
+
+impl Supernode {
+    /// Our own record: with a newer number whenever it says something else.
+    pub(super) fn own_record(&mut self, cx: &Context) -> Option<MemberRecord> {
+        let keys = cx.identity.supernode.as_ref()?;
+        let addresses: Vec<_> = cx.listening.iter().take(ADDRESSES_MAX).cloned().collect();
+        if self.own_addresses != addresses {
+            self.own_addresses.clone_from(&addresses);
+            self.own_seq = self.own_seq.saturating_add(1).max(cx.wall().0);
+        }
+        Some(MemberRecord {
+            certificate: keys.certificate.clone(),
+            addresses,
+            registrar: keys.registrar.is_some(),
+            seq: self.own_seq,
+        })
+    }
+
+    /// Another tells of a record of ours that is newer than what we say: from an earlier life, when
+    /// the clock was ahead. Ours has to win.
+    pub(super) fn outdo(&mut self, seq: u64) {
+        if seq > self.own_seq {
+            self.own_seq = seq.saturating_add(1);
+        }
+    }
+
+    /// The records of those that count, with our own: nobody is told of the dead, so they are
+    /// forgotten one day.
+    pub(super) fn told_records(&mut self, cx: &Context) -> BTreeMap<NodeId, MemberRecord> {
+        let own = self.own_record(cx).map(|record| (cx.me, record));
+        let alive = self.members.alive().map(|(node, member)| (*node, member.record.clone()));
+        alive.chain(own).collect()
+    }
+
+    /// Says our own record and a checksum of all, over a link that is new.
+    pub(super) fn greet_member(&mut self, cx: &mut Context, link: LinkId) {
+        let members = self.own_record(cx).into_iter().collect();
+        cx.send(link, Members { members });
+        self.tell_known(cx, &[link]);
+    }
+
+    /// Says a checksum of all records.
+    pub(super) fn tell_known(&mut self, cx: &mut Context, links: &[LinkId]) {
+        let (count, sum) = self.checksum(cx);
+        cx.broadcast(links, &MembersKnown { count, sum }.into());
+    }
+
+    /// Compares lists with one member.
+    pub(super) fn compare_with_one(&mut self, cx: &mut Context) {
+        let links = self.members.links();
+        let at = cx.random_below(links.len());
+        if let Some((_, link)) = links.get(at) {
+            self.tell_known(cx, &[*link]);
+        }
+    }
+
+    pub(super) fn on_members_known(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        known: &MembersKnown,
+    ) {
+        let agree = self.checksum(cx) == (known.count, known.sum);
+        if agree || !self.allowance.take(self.members.known.len() + 1, cx.now) {
+            return;
+        }
+        // Also of those that do not count here: of them nothing new is to be learnt.
+        let own = self.own_record(cx).map(|record| (cx.me, record.seq));
+        let held = self.members.known.iter().map(|(node, member)| (*node, member.record.seq));
+        let held: BTreeMap<NodeId, u64> = held.chain(own).collect();
+        let entries: Vec<MemberHeld> =
+            held.into_iter().map(|(node, seq)| MemberHeld { node, seq }).collect();
+        let pages = entries.chunks(MEMBERS_PER_PAGE);
+        let mut after = None;
+        let last = pages.len();
+        for (n, page) in pages.enumerate() {
+            let end = page.last().map(|entry| entry.node).filter(|_| n + 1 < last);
+            cx.send(link, MembersHeld { after, until: end, entries: page.to_vec() });
+            after = end;
+        }
+    }
+
+    /// A member says which records it has, from one node id to another: it gets those that it lacks
+    /// or has older.
+    ///
+    /// # Errors
+    /// The status to end the link with; nothing has changed.
+    pub(super) fn on_members_held(
+        &mut self,
+        cx: &mut Context,
+        link: LinkId,
+        held: &MembersHeld,
+    ) -> Result<(), Status> {
+        if held.entries.len() > MEMBERS_PER_PAGE {
+            return Err(Status::TOO_LARGE);
+        }
+        let theirs: BTreeMap<NodeId, u64> =
+            held.entries.iter().map(|entry| (entry.node, entry.seq)).collect();
+        if let Some(seq) = theirs.get(&cx.me) {
+            self.outdo(*seq);
+        }
+        let within = |node: NodeId| {
+            held.after.is_none_or(|after| node > after) && held.until.is_none_or(|end| node <= end)
+        };
+        let newer = |node: &NodeId, record: &MemberRecord| {
+            within(*node) && theirs.get(node).is_none_or(|seq| *seq < record.seq)
+        };
+        let told = self.told_records(cx).into_iter();
+        let wanted: Vec<MemberRecord> =
+            told.filter(|(node, record)| newer(node, record)).map(|(_, record)| record).collect();
+        for part in wanted.chunks(MEMBERS_PER_MESSAGE) {
+            cx.send(link, Members { members: part.to_vec() });
+        }
+        Ok(())
+    }
+
+    /// How many records are told of, and a checksum over their nodes and numbers.
+    fn checksum(&mut self, cx: &Context) -> (u32, u32) {
+        let own = self.own_record(cx).map(|record| (cx.me, record.seq));
+        let alive = self.members.alive().map(|(node, member)| (*node, member.record.seq));
+        // In the order of the nodes, with our own in its place.
+        let all: BTreeMap<NodeId, u64> = alive.chain(own).collect();
+        let mut hasher = crc32fast::Hasher::new();
+        for (node, seq) in &all {
+            hasher.update(&node.0);
+            hasher.update(&seq.to_be_bytes());
+        }
+        (u32::try_from(all.len()).unwrap_or(u32::MAX), hasher.finalize())
+    }
+}
