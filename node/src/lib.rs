@@ -5,6 +5,7 @@ pub mod cli;
 pub mod contacts;
 pub mod data;
 pub mod driver;
+pub mod mail;
 pub mod session;
 pub mod settings;
 pub mod telemetry;

@@ -251,7 +251,7 @@ fn look_ups(c: &mut Criterion) {
             for _ in 0..count {
                 n += 1;
                 let (asks, whom) = (&visits[(n % PEERS) as usize], 1 + n * 7 % PEERS);
-                let lookup = Lookup { id: n, name: name(whom) };
+                let lookup = Lookup { id: n, name: name(whom), nonce: n + 1, careful: false };
                 let frame = codec::encode(&lookup.into()).expect("fits");
                 let link = asks.link;
                 let begun = Instant::now();

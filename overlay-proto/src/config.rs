@@ -90,6 +90,60 @@ pub const REVOKERS_MAX: usize = 8;
 /// Hops that a trace probes.
 pub const TRACE_HOPS_MAX: u8 = 24;
 
+/// Largest message that waits for its recipient, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// What of it travels in one letter, in bytes: with certificates and padding 32 KiB, which leave room
+/// for other traffic on the link.
+pub const PART_BYTES_MAX: usize = 28 * 1024;
+/// Smallest and largest letter after padding, in bytes: letters have the sizes between them that are
+/// powers of two, so that a size says little.
+pub const LETTER_BUCKET_MIN: usize = 256;
+/// See [`LETTER_BUCKET_MIN`].
+pub const LETTER_BUCKET_MAX: usize = 32 * 1024;
+/// What sealing may add to a letter, in bytes: two layers of keys, counters and checksums.
+pub const SEAL_BYTES_MAX: usize = 512;
+/// Letters in the outbox of one peer, and their bytes. They are the user's own, but each is tried
+/// again and again.
+pub const OUTBOX_LETTERS_MAX: usize = 10_000;
+/// See [`OUTBOX_LETTERS_MAX`].
+pub const OUTBOX_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Messages that have ended and are still listed.
+pub const OUTBOX_ENDED_MAX: usize = 256;
+/// Letters of one sender that wait at the recipient for one before them. More than a sender may
+/// leave in a mailbox, and than the parts of a message.
+pub const LETTERS_HELD_MAX: usize = 256;
+/// Sealed letters that wait to be opened.
+pub const LETTERS_QUEUED_MAX: usize = 1_024;
+/// Letters opened at a time: they share one sync of the disk.
+pub const LETTERS_OPENED_AT_ONCE: usize = 64;
+/// Letters whose ids a recipient remembers, to tell a repeat before it is opened.
+pub const LETTERS_SEEN_MAX: usize = 16_384;
+/// Senders whose next letter a recipient knows.
+pub const LETTER_SENDERS_MAX: usize = 4_096;
+/// Entries in one receipt for letters: 20 bytes each.
+pub const RECEIPTS_PER_MESSAGE: usize = 64;
+/// Keys for one use that a device publishes at a time. vodozemac keeps fifty unpublished ones.
+pub const ONE_TIME_KEYS_MAX: usize = 24;
+/// Replicas of a mailbox: those of the location record (DESIGN, section 8).
+pub const MAILBOX_REPLICAS: usize = LOCATION_REPLICAS;
+/// Letters that one sender, by way of one home, may have in the mailbox of one device.
+pub const MAILBOX_LETTERS_PER_SENDER: usize = 128;
+/// Letters in the mailbox of one device: room for some thousand who write as much as they can.
+pub const MAILBOX_LETTERS_MAX: usize = 8_192;
+/// Bytes in the mailbox of one device.
+pub const MAILBOX_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes in all mailboxes of one supernode. They are held in memory, too.
+pub const MAILBOXES_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Letters in one answer of a mailbox, and their bytes: they must fit into a frame.
+pub const LETTERS_PER_MESSAGE: usize = 48;
+/// Ids of letters in one message between mailboxes, or from a device that has fetched them.
+pub const LETTER_IDS_PER_MESSAGE: usize = 1_024;
+/// Longest life of a letter: thirty days.
+pub const MAIL_LIFE_MAX: Span = Span::secs(30 * 24 * 3_600);
+
+const _: () = assert!(LETTERS_HELD_MAX > MAILBOX_LETTERS_PER_SENDER);
+const _: () = assert!(LETTER_BUCKET_MAX + SEAL_BYTES_MAX + 8_192 < FRAME_BYTES_MAX);
+const _: () = assert!(PART_BYTES_MAX + 3_072 < LETTER_BUCKET_MAX);
 const _: () = assert!(VISITED_MAX >= HOP_LIMIT as usize);
 const _: () = assert!(TEXT_BYTES_MAX + 8 * VISITED_MAX + 4_096 <= FRAME_BYTES_MAX);
 const _: () = assert!(DEGREE_MAX <= 16);
@@ -146,6 +200,9 @@ pub struct Config {
     pub send_tries: u32,
     /// How long a looked-up location is used without asking again.
     pub location_cache: Span,
+    /// Whether a peer makes direct links to correspondents with whom it exchanges much, and takes
+    /// theirs. Without them everything goes hop by hop, and nobody connects to this machine for it.
+    pub direct: bool,
     /// Peers a supernode serves before it redirects newcomers.
     pub children_soft: usize,
     /// Peers a supernode serves at the very most.
@@ -161,6 +218,19 @@ pub struct Config {
     pub escalations_per_second: u32,
     /// Life of a user and a device certificate.
     pub certificate_life: Span,
+    /// Whether a device takes part in messages that wait: publishes its keys and asks its mailboxes.
+    pub mail: bool,
+    /// How long a message that waits is kept before it expires, unless its sender says less.
+    pub mail_life: Span,
+    /// Tries to bring a letter straight to its recipient before it is left in the mailbox.
+    pub mail_tries: u32,
+    /// How often a device asks its mailboxes though nobody has told it that there is something.
+    pub mail_fetch: Span,
+    /// How long a letter that came is held back for one before it that did not.
+    pub mail_gap: Span,
+    /// How long after it was left in the mailbox a letter without a receipt is tried again, at
+    /// first; doubled up to 32 times as long.
+    pub mail_again: Span,
     /// The check behind every signature. A simulator may remember answers; it may not change them.
     pub verifier: Arc<dyn Verify>,
     /// The mistake that this node makes on purpose. Only there with the feature `seeded-bugs`.
@@ -192,12 +262,19 @@ impl Default for Config {
             receipt_patience: Span::secs(1),
             send_tries: 6,
             location_cache: Span::secs(30),
+            direct: true,
             children_soft: 800,
             children_hard: 1_000,
             logins_per_second: 500,
             login_ramp: Span::secs(30),
             escalations_per_second: 20,
             certificate_life: Span::secs(365 * 24 * 3_600),
+            mail: true,
+            mail_life: MAIL_LIFE_MAX,
+            mail_tries: 2,
+            mail_fetch: Span::secs(300),
+            mail_gap: Span::secs(24 * 3_600),
+            mail_again: Span::secs(600),
             verifier: Arc::new(StrictVerifier),
             #[cfg(feature = "seeded-bugs")]
             seeded_bug: None,

@@ -1,7 +1,7 @@
 //! What both roles of a node share: its clock, dice, keys, links and outbox.
 
 use crate::config::Config;
-use crate::coordinates::{Coordinates, Issuers};
+use crate::coordinates::{Coordinates, Issuer, Issuers};
 use crate::footprint::Heap;
 use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::verify::Verify;
@@ -101,11 +101,21 @@ impl Context {
     /// # Errors
     /// The status to refuse its bearer with.
     pub fn learn_issuer(&mut self, certificate: &Certificate) -> Result<(), Status> {
+        self.issuers.admit(self.check_issuer(certificate)?);
+        Ok(())
+    }
+
+    /// Checks a supernode's certificate and keeps nothing of it.
+    ///
+    /// # Errors
+    /// The status to refuse its bearer with.
+    pub fn check_issuer(&self, certificate: &Certificate) -> Result<Issuer, Status> {
         if self.revoked.bars_supernode(NodeId(certificate.subject.0)) {
             return Err(Status::REVOKED);
         }
-        let (verifier, realm, now) = (&*self.config.verifier, self.identity.realm, self.wall());
-        self.issuers.learn(certificate, verifier, realm, now).map_err(|error| error.status())
+        let now = self.wall();
+        Issuer::proven(certificate, self.verifier(), self.identity.realm, now)
+            .map_err(|error| error.status())
     }
 
     /// Takes a list of revocations, if it is signed and newer than the one held.
@@ -123,6 +133,27 @@ impl Context {
     /// The status to refuse its bearer with.
     pub fn check_place(&self, coordinates: &Coordinates) -> Result<(), Status> {
         coordinates.check(&self.issuers, self.verifier(), self.wall()).map_err(|_| Status::UNPROVEN)
+    }
+
+    /// The same of a place that came with its issuer's certificate, which is kept only if the place
+    /// is believed.
+    ///
+    /// # Errors
+    /// The status to refuse its bearer with; nothing has changed then.
+    pub fn learn_place(
+        &mut self,
+        coordinates: &Coordinates,
+        issuer: Option<&Certificate>,
+    ) -> Result<(), Status> {
+        let Some(issuer) = issuer else { return self.check_place(coordinates) };
+        let issuer = self.check_issuer(issuer)?;
+        if issuer.vouches_for(coordinates.home, self.wall()) {
+            coordinates.check_form(self.verifier()).map_err(|_| Status::UNPROVEN)?;
+        } else {
+            self.check_place(coordinates)?;
+        }
+        self.issuers.admit(issuer);
+        Ok(())
     }
 
     /// A number that this node has not used before.

@@ -2,6 +2,8 @@
 
 use crate::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
 use crate::identity::{Certificate, Contact, DeviceChain, DeviceCode, RevocationList, Ticket};
+use crate::mail::vault::RecordKey;
+use crate::mail::{ShownLetter, VaultAnswer, VaultRequest};
 use crate::name::Name;
 pub use crate::peer::devices::{CODE_LIFE, DeviceEntry};
 use crate::status::Status;
@@ -65,6 +67,15 @@ pub enum Input {
     Revocations(Vec<Arc<RevocationList>>),
     /// The devices that this one had let in at its last end. To be given at the start.
     Devices(Vec<DeviceEntry>),
+    /// What the keeper of letters kept at the last end: all records. To be given at the start.
+    Records(Vec<(RecordKey, Vec<u8>)>),
+    /// The keeper of letters has answered.
+    Vaulted {
+        /// Which request.
+        id: StoreId,
+        /// The answer. Durable when it is given.
+        answer: VaultAnswer,
+    },
     /// The application's session has a datagram for a correspondent: one with whom
     /// [`Command::Meet`] has made this node acquainted, or who has sent it one. At most
     /// [`DATAGRAM_BYTES_MAX`](crate::config::DATAGRAM_BYTES_MAX) long; it may be lost.
@@ -116,6 +127,13 @@ pub enum Output {
         /// What.
         request: StoreRequest,
     },
+    /// Ask the keeper of letters; answer with [`Input::Vaulted`]. Requests are carried out in order.
+    Vault {
+        /// To be repeated in the answer.
+        id: StoreId,
+        /// What.
+        request: VaultRequest,
+    },
     /// A datagram for the application's session.
     Datagram(Datagram),
     /// The end of a command. Each command gets exactly one.
@@ -159,6 +177,16 @@ pub enum Command {
         to: Name,
         /// What.
         text: String,
+    },
+    /// Write a message that waits for its recipient. Reply: [`Reply::Written`], once it is durable
+    /// here, on line or not. [`Event::MailKept`] and [`Event::MailEnded`] tell what becomes of it.
+    Write {
+        /// To whom.
+        to: Name,
+        /// What, at most [`MESSAGE_BYTES_MAX`](crate::config::MESSAGE_BYTES_MAX) bytes.
+        body: Vec<u8>,
+        /// How long it is kept, at most thirty days; the configured life if nothing is said.
+        life: Option<Span>,
     },
     /// Measure the way to a user and back. Reply: [`Reply::Pong`].
     Ping {
@@ -254,6 +282,11 @@ pub enum Reply {
         /// From the command to the receipt.
         elapsed: Span,
     },
+    /// The message is on this device's disk, and will be delivered or accounted for.
+    Written {
+        /// Which message.
+        id: MessageId,
+    },
     /// The other side has answered.
     Pong {
         /// Hops there.
@@ -334,6 +367,26 @@ pub enum Event {
     },
     /// A text came. Shown once, however often it was sent.
     Received(ReceivedText),
+    /// A message came that waited. It is durable; shown once, in the order of its sender.
+    Mail(ShownLetter),
+    /// A message of ours is in the recipient's mailbox.
+    MailKept {
+        /// Which.
+        id: MessageId,
+        /// For whom.
+        to: Name,
+        /// Supernodes on whose disks it is.
+        copies: u8,
+    },
+    /// A message of ours has ended.
+    MailEnded {
+        /// Which.
+        id: MessageId,
+        /// For whom.
+        to: Name,
+        /// 200 if it was delivered, 419 if it expired, else why it was returned.
+        status: Status,
+    },
     /// A neighbour's link is up.
     NeighbourUp {
         /// Who.
@@ -443,6 +496,9 @@ event_names! {
     HomeLost = "home_lost",
     LoggedOut = "logged_out",
     Received = "received",
+    Mail = "mail",
+    MailKept = "mail_kept",
+    MailEnded = "mail_ended",
     NeighbourUp = "neighbour_up",
     NeighbourDown = "neighbour_down",
     Placed = "placed",

@@ -85,6 +85,7 @@
 //! | where a peer stands | [`coordinates`] |
 //! | which way a packet goes | [`forward`] |
 //! | where a user is | [`location`] |
+//! | what waits for a user | [`mail`] |
 //! | what crosses the door | [`io`], [`view`] |
 //! | every limit | [`config`] |
 //! | every status code | [`status`] |
@@ -96,6 +97,7 @@ pub mod address;
 pub mod config;
 mod context;
 pub mod coordinates;
+pub mod denial;
 pub mod encoding;
 mod footprint;
 pub mod forward;
@@ -104,6 +106,7 @@ pub mod identity;
 pub mod io;
 mod links;
 pub mod location;
+pub mod mail;
 pub mod name;
 pub mod node;
 mod pace;
@@ -118,9 +121,12 @@ pub mod wire;
 
 #[cfg(test)]
 mod attack_tests;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod hostile;
 #[cfg(test)]
 mod node_tests;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the tests use more of it than the fuzz targets"))]
 mod testing;
 
 pub use config::Config;

@@ -9,6 +9,7 @@ use crate::id::{LinkId, NodeId, Nonce};
 use crate::identity::{Contact, Identity, RevocationList};
 use crate::io::{Command, Deadline, DeviceEntry, Event, Input, Output, Reply};
 use crate::links::{self, Arrival};
+use crate::mail::{MessageView, VaultAnswer};
 use crate::name::Name;
 use crate::peer::Peer;
 use crate::status::Status;
@@ -46,9 +47,9 @@ pub struct Setup {
 /// with an older `now` is taken as of the newest seen.
 #[derive(Debug)]
 pub struct Node {
-    cx: Context,
-    peer: Option<Box<Peer>>,
-    supernode: Option<Box<Supernode>>,
+    pub(crate) cx: Context,
+    pub(crate) peer: Option<Box<Peer>>,
+    pub(crate) supernode: Option<Box<Supernode>>,
 }
 
 /// Why a frame was not taken. Nothing has changed then.
@@ -123,6 +124,15 @@ impl Node {
                     peer.recall_devices(list);
                 }
             }
+            Input::Records(kept) => {
+                if let Some(supernode) = &mut self.supernode {
+                    supernode.recall_mailbox(&self.cx, &kept);
+                }
+                if let Some(peer) = &mut self.peer {
+                    peer.recall_post(&mut self.cx, kept);
+                }
+            }
+            Input::Vaulted { id, answer } => self.vaulted(id, answer),
             Input::Datagram { to, class, bytes } => {
                 if let Some(peer) = &mut self.peer {
                     peer.send_datagram(&mut self.cx, to, class, &bytes);
@@ -130,6 +140,17 @@ impl Node {
             }
             Input::WallClock(wall) => self.cx.set_wall(wall),
             Input::Tick => self.tick(),
+        }
+    }
+
+    fn vaulted(&mut self, id: crate::id::StoreId, answer: VaultAnswer) {
+        if let Some(supernode) = &mut self.supernode
+            && supernode.on_box_kept(&mut self.cx, id, &answer)
+        {
+            return;
+        }
+        if let Some(peer) = &mut self.peer {
+            peer.on_vaulted(&mut self.cx, id, answer);
         }
     }
 
@@ -236,10 +257,20 @@ impl Node {
     }
 
     fn take_frame(&mut self, link: LinkId, frame: Vec<u8>) -> Result<(), Refusal> {
-        if codec::tells_news(&frame) {
-            links::note_heard(&mut self.cx, link, &frame);
+        let news = codec::tells_news(&frame).then(|| links::News::of(&frame));
+        self.take_decoded(link, Frame::decode(frame))?;
+        if let Some(news) = news {
+            news.heard(&mut self.cx, link);
         }
-        match Frame::decode(frame) {
+        Ok(())
+    }
+
+    fn take_decoded(
+        &mut self,
+        link: LinkId,
+        frame: Result<Frame, DecodeError>,
+    ) -> Result<(), Refusal> {
+        match frame {
             Ok(Frame::Packet(packet)) => match (&mut self.peer, &mut self.supernode) {
                 (_, Some(supernode)) if packet.is_escalated() => {
                     supernode.on_packet(&mut self.cx, link, packet)
@@ -302,6 +333,10 @@ impl Node {
                 | Message::RegistrarReply(_)
                 | Message::JoinDevice(_)
                 | Message::JoinDeviceReply(_)
+                | Message::MailKeysReply(_)
+                | Message::DepositReply(_)
+                | Message::Letters(_)
+                | Message::LettersWait(_)
         );
         if let (Some(peer), true) = (&mut self.peer, for_peer) {
             let Some(supernode) = &mut self.supernode else {
@@ -392,6 +427,12 @@ impl Node {
     /// The devices that this one has let in, in the order in which it did.
     pub fn devices(&self) -> Vec<DeviceEntry> {
         self.peer.as_ref().map(|peer| peer.devices()).unwrap_or_default()
+    }
+
+    /// The messages that this peer has written, oldest first: those under way, and the newest of
+    /// those that have ended.
+    pub fn messages(&self) -> Vec<MessageView> {
+        self.peer.as_ref().map(|peer| peer.messages()).unwrap_or_default()
     }
 
     /// The supernode's peers, by node id.

@@ -33,6 +33,16 @@ impl Remote {
         }
     }
 
+    /// The part of the network that it is in: of many addresses in one, one owner is likely. An IPv4
+    /// network of 16 bits and an IPv6 network of 32, which is what registries give to a provider.
+    pub fn neighbourhood(self) -> Remote {
+        match self {
+            Remote::V4(ip) => Remote::V4(Ipv4Addr::from_bits(ip.to_bits() & 0xffff_0000)),
+            Remote::V6(network) => Remote::V6(network & 0xffff_ffff_0000_0000),
+            Remote::Other(hash) => Remote::Other(hash),
+        }
+    }
+
     /// Bytes that stand for it, and for no other.
     pub fn bytes(self) -> [u8; 9] {
         let (kind, value) = match self {
@@ -59,6 +69,16 @@ mod tests {
 
     fn remote(text: &str) -> Option<Remote> {
         Remote::of(&TransportAddress::new(text).expect("short"))
+    }
+
+    #[test]
+    fn one_provider_is_one_neighbourhood() {
+        let around = |text| remote(text).map(Remote::neighbourhood);
+        assert_eq!(around("/ip4/192.0.2.1/tcp/1"), around("/ip4/192.0.200.7/tcp/9"));
+        assert_ne!(around("/ip4/192.0.2.1/tcp/1"), around("/ip4/192.1.2.1/tcp/1"));
+        assert_eq!(around("/ip6/2001:db8::1/tcp/1"), around("/ip6/2001:db8:ff::1/tcp/1"));
+        assert_ne!(around("/ip6/2001:db8::1/tcp/1"), around("/ip6/2001:db9::1/tcp/1"));
+        assert_ne!(around("v/1"), around("v/2"));
     }
 
     #[test]

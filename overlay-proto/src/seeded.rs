@@ -72,6 +72,14 @@ mod sown {
         EverybodyAtOnce,
         /// A peer that was put off, or not answered, asks again at once.
         NoBackOff,
+        /// A peer believes what a look-up brings, whoever has signed it.
+        RecordUnchecked,
+        /// A recipient forgets which letters it has shown.
+        LetterShownAgain,
+        /// A recipient shows a letter though one before it is missing.
+        LetterGapIgnored,
+        /// A sender takes a letter in the mailbox for one that was delivered.
+        KeptIsDelivered,
     }
 
     impl SeededBug {
@@ -98,6 +106,10 @@ mod sown {
             SeededBug::LeaseNeverEnds,
             SeededBug::EverybodyAtOnce,
             SeededBug::NoBackOff,
+            SeededBug::RecordUnchecked,
+            SeededBug::LetterShownAgain,
+            SeededBug::LetterGapIgnored,
+            SeededBug::KeptIsDelivered,
         ];
     }
 

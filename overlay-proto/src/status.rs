@@ -47,11 +47,14 @@ statuses! {
     CHANGED = 412, "changed meanwhile", "what was sent is not what was announced: send it again";
     TOO_LARGE = 413, "too large", "send less at a time";
     INVALID_NAME = 414, "not a valid name", "use 1 to 32 letters and digits of one script, with - _ or . between";
+    MESSAGE_EXPIRED = 419, "the message expired before it was fetched", "send it again, with a longer life";
     FOREIGN_REALM = 421, "of another realm", "use an invitation of this realm";
     WRONG_ROLE = 422, "a certificate of the wrong kind", "join again with the right invitation";
     VERSION = 426, "no common protocol version", "update the older side";
     TOO_MANY = 429, "too many requests", "wait a little and try again";
     REVOKED = 437, "revoked", "this user or device was shut out: ask the operator of the realm, or join again with another device";
+    SEAL_BROKEN = 438, "the seal cannot be opened", "nothing to do: it is sealed again with fresh keys; if that fails, send the message again";
+    MAILBOX_FULL = 452, "the mailbox is full", "wait until the recipient has fetched what is there: the message stays in the outbox and is tried again";
     OFFLINE = 480, "the user is off line", "try again when the user is back";
     NOT_LOGGED_IN = 481, "not logged in", "start `peer run` and wait until it says that you are on line";
     HOP_LIMIT = 483, "too many hops", "try again: the topology is being repaired";

@@ -184,6 +184,9 @@ pub struct CountersView {
     pub places_issued: u64,
     /// Peers' look-ups that were answered, whatever the answer.
     pub lookups_answered: u64,
+    /// Questions to other supernodes that keep a record. Zero from an older program.
+    #[serde(default)]
+    pub replicas_asked: u64,
 }
 
 /// One supernode as another sees it.

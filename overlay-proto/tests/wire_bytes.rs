@@ -216,7 +216,10 @@ fn appended(head: &[u8]) -> usize {
     match head {
         [0x82, 12] => 1,       // Login: cookie
         [0x82, 13] => 2,       // LoginReply: retry_after_secs, cookie
+        [0x82, 18] => 2,       // Lookup: nonce, careful
+        [0x82, 19] => 1,       // LookupReply: denials
         [0x82, 0x18, 40] => 1, // Heartbeat: line_secs
+        [0x82, 0x18, 43] => 1, // Locate: nonce
         _ => 0,
     }
 }

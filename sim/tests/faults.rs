@@ -117,3 +117,68 @@ fn two_homes_that_ask_each_other_for_one_link_get_it() {
     let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
     assert!(outcome.passed(), "{found:#?}");
 }
+
+/// A world of 60 users in which this share of 6 supernodes lies; what came of 200 look-ups.
+fn lying(how: &str, share: f64, seed: u64) -> (u64, u64) {
+    let text = format!(
+        "name = 'lying'
+        population = {{ peers = 60, supernodes = 6, degree = 4, trees = 4, arrive_over_secs = 10 }}
+        [[step]]
+        settle = {{ limit_secs = 90 }}
+        [[step]]
+        messages = {{ per_peer = 1, over_secs = 60 }}
+        [[step]]
+        lying_index = {{ share = {share}, how = '{how}', lookups = 200, for_secs = 30, under = {{ limit_secs = 60 }} }}"
+    );
+    let change = Change { seed: Some(seed), ..Change::default() };
+    let outcome = run(&Scenario::parse("lying", &text, &change).expect("valid"));
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{how}, {share}: {found:#?}");
+    let figures = outcome.figures;
+    assert_eq!(figures.consulted, Some(200));
+    (figures.consulted_found.unwrap_or(0), figures.consulted_hidden.unwrap_or(0))
+}
+
+#[test]
+fn a_false_answer_of_the_index_is_never_believed() {
+    for (how, share) in [
+        ("forge", 0.17),
+        ("forge", 0.34),
+        ("roll_back", 0.34),
+        ("hide", 0.17),
+        ("hide", 0.34),
+        ("hide", 0.5),
+    ] {
+        let (found, hidden) = lying(how, share, 1);
+        println!("{how}, {share} of the supernodes: {found} of 200 found, {hidden} hidden");
+        if share < 0.2 {
+            assert!(found >= 150 && hidden == 0, "{how}: {found} found");
+        }
+    }
+}
+
+/// Log-ins beside the first of each of 60 users, of whom a third, and a third of the supernodes,
+/// have their clocks set wrong by so much for two minutes.
+fn new_sessions(shift_secs: f64) -> usize {
+    let text = format!(
+        "name = 'clock'
+        population = {{ peers = 60, supernodes = 3, degree = 4, trees = 4, arrive_over_secs = 10 }}
+        [[step]]
+        settle = {{ limit_secs = 90 }}
+        [[step]]
+        clock = {{ share = 0.34, shift_secs = {shift_secs}, for_secs = 120, under = {{ limit_secs = 60 }} }}"
+    );
+    let change = Change { seed: Some(1), ..Change::default() };
+    let outcome = run(&Scenario::parse("clock", &text, &change).expect("valid"));
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{shift_secs} s: {found:#?}");
+    outcome.figures.logged_in - 60
+}
+
+#[test]
+fn a_wall_clock_that_jumps_costs_no_session() {
+    let (hour, day) = (3_600.0, 86_400.0);
+    for shift in [1.0, -1.0, hour, 300.0 - hour, day, 300.0 * day] {
+        assert_eq!(new_sessions(shift), 0, "{shift} s");
+    }
+}

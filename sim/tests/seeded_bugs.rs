@@ -45,6 +45,16 @@ const CHAOS: &str = "
     messages = { per_peer = 1, over_secs = 60 }
 ";
 
+/// A supernode shows one user for another.
+const FALSE_INDEX: &str = "
+    name = 'false_index'
+    population = { peers = 30, supernodes = 4, degree = 4, trees = 4, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    lying_index = { share = 0.25, how = 'forge', lookups = 60, for_secs = 20, under = { limit_secs = 60 } }
+";
+
 /// All supernodes restart, each with more to do than it can; all peers come back at once.
 const STORM: &str = "
     name = 'storm'
@@ -54,6 +64,17 @@ const STORM: &str = "
     settle = { limit_secs = 240 }
     [[step]]
     outage = { supernodes = 1.0, how = 'kill', back_after_secs = 20, under = { per_peer = 0.1, limit_secs = 300 } }
+";
+
+/// Messages wait for recipients who come and go, some with old ratchets; mailboxes crash, and frames
+/// come late, twice and not at all.
+const MAIL: &str = "
+    name = 'mail'
+    population = { peers = 12, supernodes = 4, degree = 4, trees = 4, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    mail = { count = 300, over_secs = 60, away = 0.5, supernodes_down = 2, lose = 0.01, duplicate = 0.05, reorder = 0.05, restored = 0.1 }
 ";
 
 /// One of these must show a mistake; without it, none may show anything. A single one would tie the
@@ -84,6 +105,8 @@ fn expected(bug: SeededBug) -> (World, &'static str) {
         VisitedIgnored | HopNotCounted => (crash, "hops"),
         MessageShownAgain | ReceiptWithoutShowing | OlderRecordWins => (crash, "delivery"),
         LeaseNeverEnds => (crash, "presence"),
+        RecordUnchecked => (World::Scenario(FALSE_INDEX), "index"),
+        LetterShownAgain | LetterGapIgnored | KeptIsDelivered => (World::Scenario(MAIL), "mail"),
         EverybodyAtOnce | NoBackOff => (World::Scenario(STORM), "storm"),
     }
 }
@@ -109,7 +132,8 @@ fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static 
 #[test]
 fn nothing_is_found_where_no_mistake_is_made() {
     let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
-    for world in [CRASH, HOMES, CHAOS, STORM].map(World::Scenario).into_iter().chain(liars) {
+    let scenarios = [CRASH, HOMES, CHAOS, STORM, FALSE_INDEX, MAIL].map(World::Scenario);
+    for world in scenarios.into_iter().chain(liars) {
         for seed in SEEDS {
             let (checks, found) = found(world, seed, None);
             assert!(checks.is_empty(), "{world:?}, seed {seed}: {found:#?}");

@@ -7,6 +7,7 @@
 pub mod probe;
 pub mod program;
 pub mod realm;
+pub mod ring;
 pub mod running;
 
 pub use program::{Answer, eventually, program, run};

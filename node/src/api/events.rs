@@ -141,6 +141,17 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::ChildOut { node, status } => {
             ApiEvent::ChildOut { node: node.to_string(), status: *status }
         }
+        Event::Mail(letter) => ApiEvent::Mail {
+            id: letter.id.to_string(),
+            from: letter.from.to_string(),
+            text: String::from_utf8_lossy(&letter.body.0).into_owned(),
+        },
+        Event::MailKept { id, to, copies } => {
+            ApiEvent::MailKept { id: id.to_string(), to: to.to_string(), copies: *copies }
+        }
+        Event::MailEnded { id, to, status } => {
+            ApiEvent::MailEnded { id: id.to_string(), to: to.to_string(), status: *status }
+        }
         Event::Drained => ApiEvent::Drained,
         Event::Registered { name } => ApiEvent::Registered { name: name.to_string() },
         Event::DeviceAdded { node } => ApiEvent::DeviceAdded { node: node.to_string() },

@@ -4,6 +4,7 @@ mod client;
 mod contacts;
 mod devices;
 mod events;
+mod mail;
 mod peer;
 mod problem;
 mod serve;

@@ -3,12 +3,14 @@
 use super::contacts::contact_routes;
 use super::devices::device_routes;
 use super::events::{Feed, events_stream};
+use super::mail::mail_routes;
 use super::problem::ApiError;
 use super::streams::{Offers, stream_routes};
 use super::types::{Done, InboxPage, Located, PeerStatus, Pong, SendRequest, Sent, Trace, millis};
 use crate::contacts::Contacts;
 use crate::data::Folder;
 use crate::driver::Handle;
+use crate::mail::LetterKeeper;
 use crate::session::Sessions;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, RawQuery, State};
@@ -30,6 +32,8 @@ pub struct Peer {
     pub handle: Handle,
     /// Its data.
     pub folder: Folder,
+    /// Its letters, if it keeps any.
+    pub letters: Option<Arc<LetterKeeper>>,
     /// Its events.
     pub feed: Feed,
     /// Its sessions with other users.
@@ -55,6 +59,7 @@ pub fn peer_routes(peer: Peer) -> Router {
         .route("/v1/users/{name}/ping", post(ping))
         .route("/v1/users/{name}/trace", post(trace))
         .merge(device_routes())
+        .merge(mail_routes())
         .merge(contact_routes())
         .merge(stream_routes())
         .route("/v1/logout", post(logout))

@@ -41,6 +41,7 @@ impl Lonely {
             hosts: Vec::new(),
             listen: Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, announce: Vec::new() },
             store: None,
+            keeper: None,
         })
         .await
         .expect("starts");
@@ -48,6 +49,7 @@ impl Lonely {
         let peer = Peer {
             handle: handle.clone(),
             folder: folder.clone(),
+            letters: None,
             feed: feed.clone(),
             sessions: Sessions::start(&handle, &device).expect("starts").expect("the first"),
             contacts: Contacts::open(&folder).expect("none yet"),

@@ -2,6 +2,7 @@
 
 use crate::contacts::Standing;
 use crate::data::InboxEntry;
+use crate::mail::InboxLetter;
 use overlay_proto::io::HopSeen;
 use overlay_proto::status::Status;
 use overlay_proto::time::Span;
@@ -142,6 +143,56 @@ pub struct InboxPage {
     pub messages: Vec<InboxEntry>,
 }
 
+/// `POST /v1/mail`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailRequest {
+    /// The recipient's name.
+    pub to: String,
+    /// What to say.
+    pub text: String,
+    /// Seconds for which it is kept; thirty days unless told otherwise, and at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life_secs: Option<u64>,
+}
+
+/// The message is on this device's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailWritten {
+    /// The message's id in hex.
+    pub id: String,
+    /// The recipient's canonical name.
+    pub to: String,
+}
+
+/// `GET /v1/mail`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailSent {
+    /// The messages under way, and the newest of those that have ended, oldest first.
+    pub messages: Vec<SentMail>,
+}
+
+/// A message of this user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentMail {
+    /// The message's id in hex.
+    pub id: String,
+    /// The recipient.
+    pub to: String,
+    /// Milliseconds since the epoch when it was written.
+    pub sent_ms: u64,
+    /// `waiting` (on this device), `kept` (in the mailbox), `delivered`, `expired` or `returned`.
+    pub state: String,
+    /// The same as a code: 100, 202, 200, 419, or why it was returned.
+    pub status: Status,
+}
+
+/// `GET /v1/mail/inbox?after=N`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailInbox {
+    /// The oldest messages with a number above N; ask again with the last number for more.
+    pub messages: Vec<InboxLetter>,
+}
+
 /// `POST /v1/devices`: a code for one more device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceCodeMade {
@@ -214,6 +265,33 @@ pub enum ApiEvent {
     },
     /// A text came. It is in the inbox.
     Message(InboxEntry),
+    /// A message that waited for this user came. It is on the disk, and in `GET /v1/mail/inbox`.
+    Mail {
+        /// The message's id in hex.
+        id: String,
+        /// The sender's name, by certificate.
+        from: String,
+        /// What is said.
+        text: String,
+    },
+    /// A message of this user is in the recipient's mailbox.
+    MailKept {
+        /// The message's id in hex.
+        id: String,
+        /// The recipient.
+        to: String,
+        /// Supernodes on whose disks it is.
+        copies: u8,
+    },
+    /// A message of this user has ended.
+    MailEnded {
+        /// The message's id in hex.
+        id: String,
+        /// The recipient.
+        to: String,
+        /// 200 if it was delivered, 419 if it expired, else why it was returned.
+        status: Status,
+    },
     /// A neighbour's link is up.
     NeighbourUp {
         /// The neighbour's node id in hex.

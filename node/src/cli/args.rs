@@ -47,6 +47,30 @@ pub enum PeerCommand {
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         after: u64,
     },
+    /// Write a message that waits until its recipient is there; it is on the disk when this returns
+    #[command(
+        after_help = "Example: peer message bob 'see you on Friday'\nTo wait until bob has it: peer message bob hello --wait"
+    )]
+    Message {
+        /// To whom
+        to: String,
+        /// What to say; several words need no quotes
+        #[arg(required = true, num_args = 1..)]
+        text: Vec<String>,
+        /// Wait until the recipient has it, or it has expired or come back
+        #[arg(long)]
+        wait: bool,
+        /// Seconds for which it is kept; thirty days unless told otherwise, and at most
+        #[arg(long, value_name = "SECONDS")]
+        life: Option<u64>,
+    },
+    /// Show what became of the messages written, and those that came
+    #[command(after_help = "Example: peer messages --after 12")]
+    Messages {
+        /// Of those that came only the ones with a number above this
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: u64,
+    },
     /// Show the running peer at a glance
     #[command(after_help = "Example: peer status --json")]
     Status,
@@ -236,6 +260,9 @@ pub struct RunArgs {
     /// An address at which others can dial this machine, if it cannot know; may be repeated
     #[arg(long, env = "TRELLIS_ANNOUNCE", value_name = "MULTIADDR", value_delimiter = ',')]
     pub announce: Vec<String>,
+    /// Send everything hop by hop: no direct links to those with whom much is exchanged
+    #[arg(long, env = "TRELLIS_HOPS_ONLY")]
+    pub hops_only: bool,
     /// Log out and end when standard input ends; typed lines are not read
     #[arg(long, hide = true)]
     pub exit_with_parent: bool,

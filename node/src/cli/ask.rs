@@ -3,8 +3,8 @@
 use super::exit::Failure;
 use crate::api::{
     Asked, Client, ClientError, ContactList, ContactRequest, DeviceCodeMade, Devices, Done,
-    InboxPage, Lines, Located, PeerStatus, Pong, RequestAnswered, SendRequest, Sent, Trace,
-    Upgraded,
+    InboxPage, Lines, Located, MailInbox, MailRequest, MailSent, MailWritten, PeerStatus, Pong,
+    RequestAnswered, SendRequest, Sent, Trace, Upgraded,
 };
 use crate::data::Folder;
 use hyper::Method;
@@ -34,6 +34,19 @@ impl Asker {
     pub(super) async fn send(&self, to: &str, text: String) -> Result<Sent, Failure> {
         let request = SendRequest { to: name(to)?.to_string(), text };
         self.0.post("/v1/messages", &request).await.map_err(not_running)
+    }
+
+    pub(super) async fn write(&self, request: &MailRequest) -> Result<MailWritten, Failure> {
+        name(&request.to)?;
+        self.0.post("/v1/mail", request).await.map_err(not_running)
+    }
+
+    pub(super) async fn sent_mail(&self) -> Result<MailSent, Failure> {
+        self.get("/v1/mail").await
+    }
+
+    pub(super) async fn mail_inbox(&self, after: u64) -> Result<MailInbox, Failure> {
+        self.get(&format!("/v1/mail/inbox?after={after}")).await
     }
 
     /// A page of the inbox; none if no peer runs.

@@ -3,9 +3,10 @@
 use super::args::PeerCommand;
 use super::ask::Asker;
 use super::exit::Failure;
+use super::mail;
 use super::output::{Output, clock, duration, printable, short, table, table_of};
 use super::{contacts, files, ports};
-use crate::api::{Device, InboxPage, Located, PeerStatus, Pong, Sent, Trace};
+use crate::api::{Device, InboxPage, Located, MailRequest, PeerStatus, Pong, Sent, Trace};
 use crate::data::{Folder, INBOX_PAGE, InboxEntry};
 use crate::driver;
 use overlay_proto::time::WallTime;
@@ -23,6 +24,11 @@ pub(super) async fn ask(
             let sent = peer.send(&to, text.join(" ")).await?;
             out.show(&sent, || receipt(&sent));
         }
+        PeerCommand::Message { to, text, wait, life } => {
+            let request = MailRequest { to, text: text.join(" "), life_secs: life };
+            mail::write(&peer, request, wait, out).await?;
+        }
+        PeerCommand::Messages { after } => mail::list(&peer, after, out).await?,
         PeerCommand::Inbox { after } => inbox(folder, &peer, after, out).await?,
         PeerCommand::Status => {
             let status = peer.status().await?;

@@ -80,6 +80,7 @@ async fn join(folder: &Folder, args: JoinDeviceArgs, out: &Output) -> Result<(),
         hosts: code.supernodes.clone(),
         listen: Listen { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0, announce: Vec::new() },
         store: None,
+        keeper: None,
     })
     .await?;
     let (realm, contacts) = (code.realm, code.supernodes.clone());

@@ -3,6 +3,7 @@
 use crate::api::{ClientError, Problem, ServeError};
 use crate::data::DataError;
 use crate::driver::StartError;
+use crate::mail::KeeperError;
 use overlay_proto::identity::{DeviceCodeError, InvitationError};
 use overlay_proto::status::Status;
 
@@ -85,6 +86,12 @@ impl From<DataError> for Failure {
     }
 }
 
+impl From<KeeperError> for Failure {
+    fn from(error: KeeperError) -> Failure {
+        Failure::local(error.to_string())
+    }
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Failure {
         Failure::local(error.to_string())
@@ -138,7 +145,10 @@ mod tests {
         assert_eq!(codes(WAITING), [202]);
         assert_eq!(codes(ELSEWHERE)[..3], [100, 200, 302]);
         assert_eq!(codes(ELSEWHERE)[3..], [408, 480, 483, 501, 502, 503, 504, 507]);
-        let refused = [400, 401, 403, 404, 409, 410, 412, 413, 414, 421, 422, 426, 429, 437, 488];
+        let refused = [
+            400, 401, 403, 404, 409, 410, 412, 413, 414, 419, 421, 422, 426, 429, 437, 438, 452,
+            488,
+        ];
         assert_eq!(codes(REFUSED), refused);
         assert!(codes(USAGE).is_empty(), "only the command line is wrong usage");
     }

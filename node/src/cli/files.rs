@@ -22,7 +22,14 @@ struct FileSent {
     resumed: u64,
 }
 
-/// What `peer receive` shows to programs, a line a file.
+/// What `peer receive` shows to programs first.
+#[derive(Debug, Serialize)]
+struct Receiving {
+    from: String,
+    into: String,
+}
+
+/// What `peer receive` shows to programs then, a line a file.
 #[derive(Debug, Serialize)]
 struct FileReceived {
     from: String,
@@ -61,7 +68,8 @@ pub(super) async fn receive(peer: &Asker, args: ReceiveArgs, out: &Output) -> Re
         return Err(Failure::usage(text));
     }
     let mut wanted = peer.serve(SERVICE, &args.from).await?;
-    out.note(&format!("taking files from {} into {}", args.from, args.into.display()));
+    let ready = Receiving { from: args.from.clone(), into: args.into.display().to_string() };
+    out.show(&ready, || format!("taking files from {} into {}", ready.from, ready.into));
     let mut under_way = JoinSet::new();
     let mut left = args.count.unwrap_or(u64::MAX);
     while left > 0 {
@@ -141,6 +149,9 @@ fn not_receiving(failure: Failure) -> Failure {
 
 impl From<TransferError> for Failure {
     fn from(error: TransferError) -> Failure {
-        Failure::new(error.status(), error.to_string(), "")
+        match error {
+            TransferError::File { .. } => Failure::local(error.to_string()),
+            _ => Failure::new(error.status(), error.to_string(), ""),
+        }
     }
 }

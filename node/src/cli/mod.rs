@@ -9,6 +9,7 @@ mod exit;
 mod files;
 mod join;
 mod life;
+mod mail;
 mod output;
 mod ports;
 mod run;

@@ -4,7 +4,7 @@ use super::args::RunArgs;
 use super::commands::{message, receipt};
 use super::exit::Failure;
 use super::life::{Ending, end_of_input, late, lines_of_stdin};
-use super::output::{Output, short};
+use super::output::{Output, printable, short};
 use super::typed::{self, Typed};
 use crate::api::{
     ApiEvent, Client, Feed, Offers, Peer, SendRequest, Sent, peer_routes, pump, serve,
@@ -12,6 +12,7 @@ use crate::api::{
 use crate::contacts::Contacts;
 use crate::data::{Folder, Loaded, OwnStore};
 use crate::driver::{self, Handle, Options};
+use crate::mail::LetterKeeper;
 use crate::session::{AlreadyServed, Sessions};
 use crate::settings;
 use overlay_proto::Config;
@@ -43,15 +44,19 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let contacts_book = Contacts::open(folder)?;
     let device = identity.device.clone();
     let devices = folder.devices()?;
+    let (letters, kept) = LetterKeeper::open(folder, identity.node()).await?;
+    let letters = Arc::new(letters);
     let handle = driver::start(Options {
         identity: Arc::new(identity),
-        config: Arc::new(Config::default()),
+        config: Arc::new(Config { direct: !args.hops_only, ..Config::default() }),
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.listen, &args.announce),
         store: Some(Arc::new(OwnStore::new(folder.clone()))),
+        keeper: Some(letters.clone()),
     })
     .await?;
     handle.recall(Vec::new(), devices).await;
+    handle.recall_letters(kept).await;
     let sessions = Sessions::start(&handle, &device)
         .map_err(|error| Failure::local(error.to_string()))?
         .ok_or_else(|| Failure::local("the node's sessions are taken: this is a bug"))?;
@@ -65,6 +70,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let peer = Peer {
         handle: handle.clone(),
         folder: folder.clone(),
+        letters: Some(letters.clone()),
         feed: feed.clone(),
         sessions: sessions.clone(),
         contacts: contacts_book,
@@ -99,6 +105,9 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     // What came last is in the inbox before the process ends.
     drop(handle);
     let _ = pumped.await;
+    if let Some(letters) = Arc::into_inner(letters) {
+        letters.close().await;
+    }
     if done.is_ok() {
         out.note("logged out");
     }
@@ -198,6 +207,12 @@ impl Output {
         }
         match event {
             ApiEvent::Message(entry) => self.show(event, || message(entry)),
+            ApiEvent::Mail { from, text, .. } => {
+                self.show(event, || format!("[mail] {from}: {}", printable(text)));
+            }
+            ApiEvent::MailEnded { id, to, status } if *status != Status::OK => {
+                self.note(&format!("message {} to {to} came back: {status}", short(id)));
+            }
             ApiEvent::LoggedIn { home, failover: true } => {
                 self.note(&format!("on line again at {}", short(home)));
             }

@@ -18,6 +18,7 @@ pub(super) fn log(event: &Event) {
         Event::Drained => info!(event = name),
         // What people write to each other is theirs.
         Event::Received(text) => debug!(event = name, id = ?text.id, node = ?text.node),
+        Event::Mail(letter) => debug!(event = name, id = ?letter.id, node = ?letter.node),
         Event::HostsChanged(hosts) => debug!(event = name, hosts = hosts.len()),
         other => debug!(event = name, detail = ?other),
     }

@@ -3,11 +3,12 @@
 use super::clock::{self, Clock};
 use super::handle::Request;
 use super::port::{Outbound, Outlet};
-use super::{Store, event_log};
+use super::{Keeper, Store, Stores, event_log};
 use crate::transport::{Arrival, HANG_UP_PATIENCE, Outbox, Refused, Tally, Transport};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, LinkId, StoreId};
 use overlay_proto::io::{Event, Input, Output, Reply, StoreAnswer, StoreRequest};
+use overlay_proto::mail::{VaultAnswer, VaultRequest};
 use overlay_proto::time::{Span, Time};
 use overlay_proto::wire::{Class, TransportAddress};
 use std::collections::HashMap;
@@ -33,6 +34,9 @@ pub(super) struct EventLoop {
     clock: Clock,
     transport: Transport,
     store: Option<Arc<dyn Store>>,
+    keeper: Option<Arc<dyn Keeper>>,
+    vaulted_out: mpsc::UnboundedSender<(StoreId, VaultAnswer)>,
+    vaulted: mpsc::UnboundedReceiver<(StoreId, VaultAnswer)>,
     stored_out: mpsc::UnboundedSender<(StoreId, StoreAnswer)>,
     // Unbounded, but the core has only so many requests open.
     stored: mpsc::UnboundedReceiver<(StoreId, StoreAnswer)>,
@@ -64,15 +68,19 @@ impl EventLoop {
         node: Node,
         clock: Clock,
         transport: Transport,
-        store: Option<Arc<dyn Store>>,
+        Stores { store, keeper }: Stores,
         owner: Owner,
     ) -> EventLoop {
         let (stored_out, stored) = mpsc::unbounded_channel();
+        let (vaulted_out, vaulted) = mpsc::unbounded_channel();
         EventLoop {
             node,
             clock,
             transport,
             store,
+            keeper,
+            vaulted_out,
+            vaulted,
             stored_out,
             stored,
             owner,
@@ -107,6 +115,9 @@ impl EventLoop {
                     Some(Request::End) | None => break,
                     Some(request) => self.on_request(request),
                 },
+                Some((id, answer)) = self.vaulted.recv() => {
+                    self.give(Input::Vaulted { id, answer });
+                }
                 Some((id, answer)) = self.stored.recv() => self.give(Input::Stored { id, answer }),
                 _ = wall_clock.tick() => self.give(Input::WallClock(clock::wall())),
                 taken = arrivals.recv_many(&mut batch, BATCH_MAX) => {
@@ -197,6 +208,7 @@ impl EventLoop {
             Output::HangUp { link } => self.hang_up(link),
             Output::Send { link, class, frame } => self.send(link, class, frame),
             Output::Store { id, request } => self.store(id, request),
+            Output::Vault { id, request } => self.vault(id, request),
             Output::Reply { id, reply } => {
                 if let Some(waiting) = self.commands.remove(&id) {
                     // Whoever asked may have gone meanwhile.
@@ -263,6 +275,18 @@ impl EventLoop {
             });
             let _ = stored.send((id, answer));
         });
+    }
+
+    fn vault(&mut self, id: StoreId, request: VaultRequest) {
+        let vaulted = self.vaulted_out.clone();
+        let answer = move |answer| {
+            // The loop may have ended.
+            let _ = vaulted.send((id, answer));
+        };
+        match &self.keeper {
+            Some(keeper) => keeper.submit(request, Box::new(answer)),
+            None => answer(VaultAnswer::Failed),
+        }
     }
 
     fn tick_if_due(&mut self) {

@@ -6,6 +6,7 @@ use overlay_proto::Node;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::RevocationList;
 use overlay_proto::io::{Command, DeviceEntry, Event, Input, Reply};
+use overlay_proto::mail::MessageView;
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::view::{ChildView, CorrespondentView, NeighbourView, PeerView, SupernodeView};
@@ -95,6 +96,17 @@ impl Handle {
             // A node that has ended has no use for it.
             let _ = self.requests.send(Request::Give(kept)).await;
         }
+    }
+
+    /// Tells the core what its keeper of letters kept at its last end: to be called right after the
+    /// start.
+    pub async fn recall_letters(&self, kept: Vec<(Vec<u8>, Vec<u8>)>) {
+        let _ = self.requests.send(Request::Give(Input::Records(kept))).await;
+    }
+
+    /// The messages that this peer has written, oldest first; empty if the node has ended.
+    pub async fn messages(&self) -> Vec<MessageView> {
+        self.look(Node::messages).await.unwrap_or_default()
     }
 
     /// The devices that this one has let in; empty if the node has ended.

@@ -20,6 +20,7 @@ pub use start::{StartError, start};
 use overlay_proto::Config;
 use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::{StoreAnswer, StoreRequest};
+use overlay_proto::mail::{VaultAnswer, VaultRequest};
 use std::fmt::Debug;
 use std::future::Future;
 use std::net::IpAddr;
@@ -39,6 +40,9 @@ pub struct Options {
     pub listen: Listen,
     /// The durable store of a registrar. Without one, every request of the store fails.
     pub store: Option<Arc<dyn Store>>,
+    /// The keeper of letters. Without one, every request of the keeper fails, so that the node
+    /// neither writes nor keeps messages that wait.
+    pub keeper: Option<Arc<dyn Keeper>>,
 }
 
 /// Where a node listens and what it tells others of it.
@@ -57,4 +61,20 @@ pub struct Listen {
 pub trait Store: Send + Sync + Debug {
     /// Does what is asked. The answer comes once it is durable. Requests may overlap.
     fn submit(&self, request: StoreRequest) -> Pin<Box<dyn Future<Output = StoreAnswer> + Send>>;
+}
+
+/// Seals letters and keeps them on the disk.
+pub trait Keeper: Send + Sync + Debug {
+    /// Does what is asked, in the order of asking, and gives `answer` what came of it once that is
+    /// durable.
+    fn submit(&self, request: VaultRequest, answer: WhenKept);
+}
+
+/// Called with the answer of a [`Keeper`] once that is durable.
+pub type WhenKept = Box<dyn FnOnce(VaultAnswer) + Send>;
+
+/// What is on the disk.
+pub(crate) struct Stores {
+    store: Option<Arc<dyn Store>>,
+    keeper: Option<Arc<dyn Keeper>>,
 }

@@ -1,10 +1,10 @@
 //! How a node comes to life.
 
-use super::Options;
 use super::clock::{self, Clock};
 use super::event_loop::{EventLoop, Owner};
 use super::handle::Handle;
 use super::port;
+use super::{Options, Stores};
 use crate::transport::{ListenError, Started, Tally, Transport};
 use overlay_proto::Node;
 use overlay_proto::node::Setup;
@@ -71,7 +71,7 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub async fn start(options: Options) -> Result<Handle, StartError> {
-    let Options { identity, config, hosts, listen, store } = options;
+    let Options { identity, config, hosts, listen, store, keeper } = options;
     let seed = seed()?;
     let tally = Arc::new(Tally::default());
     let started = Transport::start(
@@ -95,7 +95,7 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
         let events_weak = events.downgrade();
         let (port, inlet) = port::port();
         let owner = Owner { events, announced, tally, sessions: inlet.outlet };
-        let driver = EventLoop::new(node, clock, transport, store, owner);
+        let driver = EventLoop::new(node, clock, transport, Stores { store, keeper }, owner);
         tokio::spawn(driver.run(requests_in, arrivals, inlet.outbound));
         let port = Arc::new(Mutex::new(Some(port)));
         Handle { id, requests, events: events_weak, addresses, port }

@@ -1,7 +1,9 @@
 //! Who is not who they say they are: every attempt is counted, and none may succeed.
 
 mod greeting;
+mod index;
 mod login;
+mod strangers;
 mod texts;
 
 use crate::Node;

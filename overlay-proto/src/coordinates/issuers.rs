@@ -34,14 +34,16 @@ impl Issuers {
         realm: RealmId,
         now: WallTime,
     ) -> Result<(), CertificateError> {
-        let node = NodeId(certificate.subject.0);
-        check_supernode(certificate, verifier, realm, node, now)?;
-        let term = Term { from: certificate.not_before, until: certificate.not_after };
+        self.admit(Issuer::proven(certificate, verifier, realm, now)?);
+        Ok(())
+    }
+
+    /// Keeps a checked issuer, as [`Issuers::learn`] does.
+    pub fn admit(&mut self, Issuer { node, term }: Issuer) {
         if self.0.len() >= MEMBERS_MAX && !self.0.contains_key(&node) {
             self.0.pop_first();
         }
         self.0.insert(node, term);
-        Ok(())
     }
 
     /// Whether a certificate of `node` was ever shown.
@@ -51,8 +53,43 @@ impl Issuers {
 
     /// Whether `node` is known as a supernode whose certificate holds at `now`.
     pub fn vouch_for(&self, node: NodeId, now: WallTime) -> bool {
-        let holds = |term: &Term| (term.from..term.until).contains(&(now.0 / 1_000));
-        self.0.get(&node).is_some_and(holds)
+        self.0.get(&node).is_some_and(|term| term.holds(now))
+    }
+}
+
+/// A supernode whose certificate was checked, and not kept yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Issuer {
+    node: NodeId,
+    term: Term,
+}
+
+impl Issuer {
+    /// Checks a certificate.
+    ///
+    /// # Errors
+    /// [`CertificateError`].
+    pub fn proven(
+        certificate: &Certificate,
+        verifier: &dyn Verify,
+        realm: RealmId,
+        now: WallTime,
+    ) -> Result<Issuer, CertificateError> {
+        let node = NodeId(certificate.subject.0);
+        check_supernode(certificate, verifier, realm, node, now)?;
+        let term = Term { from: certificate.not_before, until: certificate.not_after };
+        Ok(Issuer { node, term })
+    }
+
+    /// Whether this is `node`, with a certificate that holds at `now`.
+    pub fn vouches_for(&self, node: NodeId, now: WallTime) -> bool {
+        self.node == node && self.term.holds(now)
+    }
+}
+
+impl Term {
+    fn holds(self, now: WallTime) -> bool {
+        (self.from..self.until).contains(&(now.0 / 1_000))
     }
 }
 

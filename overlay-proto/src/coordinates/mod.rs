@@ -8,7 +8,7 @@ pub mod labels;
 pub mod link_cost;
 pub mod record;
 
-pub use issuers::Issuers;
+pub use issuers::{Issuer, Issuers};
 pub use label::{Epoch, Label};
 pub use label_changes::LabelChanges;
 pub(crate) use label_table::LabelTable;

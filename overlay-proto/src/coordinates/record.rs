@@ -70,11 +70,19 @@ impl Coordinates {
         verifier: &dyn Verify,
         now: WallTime,
     ) -> Result<(), CoordinatesError> {
+        match issuers.vouch_for(self.home, now) {
+            true => self.check_form(verifier),
+            false => Err(CoordinatesError::UnknownIssuer),
+        }
+    }
+
+    /// Checks size and signature, not whether the home is a supernode.
+    ///
+    /// # Errors
+    /// [`CoordinatesError`].
+    pub(crate) fn check_form(&self, verifier: &dyn Verify) -> Result<(), CoordinatesError> {
         if self.slots.len() > DEGREE_MAX {
             return Err(CoordinatesError::TooManySlots);
-        }
-        if !issuers.vouch_for(self.home, now) {
-            return Err(CoordinatesError::UnknownIssuer);
         }
         let tagged = Domain::Coordinates.tagged(&self.signed_bytes());
         match seeded!(PlaceUnchecked) || verifier.verify(&self.home.0, &tagged, &self.signature) {

@@ -103,9 +103,20 @@ impl fmt::Display for Invitation {
         short.supernodes.truncate(CONTACTS_MAX);
         let mut bytes = Vec::new();
         ciborium::into_writer(&short, &mut bytes).map_err(|_| fmt::Error)?;
-        let hrp = Hrp::parse(PREFIX).map_err(|_| fmt::Error)?;
-        let text = bech32::encode::<Bech32m>(hrp, &bytes).map_err(|_| fmt::Error)?;
-        f.write_str(&text)
+        f.write_str(&armoured(&bytes).ok_or(fmt::Error)?)
+    }
+}
+
+/// `bytes` with the prefix and the checksum, unless that is too long.
+fn armoured(bytes: &[u8]) -> Option<String> {
+    bech32::encode::<Bech32m>(Hrp::parse(PREFIX).ok()?, bytes).ok()
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Invitation {
+    /// A text with a right checksum over these bytes, whatever they say; `None` if they are too many.
+    pub(crate) fn sealed(bytes: &[u8]) -> Option<String> {
+        armoured(bytes)
     }
 }
 

@@ -42,6 +42,16 @@ pub enum Domain {
     Revocations,
     /// A user's word that a device of theirs is to be shut out, by the user's key.
     Revoke,
+    /// A negative answer of the index, by the supernode that gives it.
+    Denial,
+    /// A letter, by the sender's device.
+    Letter,
+    /// Receipts for letters, by the recipient's device.
+    LetterReceipt,
+    /// The keys to which letters are sealed, by the device whose keys they are.
+    MailKeys,
+    /// A device's word that it has letters, so that mailboxes may forget them.
+    LettersTaken,
 }
 
 impl Domain {
@@ -58,6 +68,11 @@ impl Domain {
             Domain::Receipt => b"trellis/1/receipt\0",
             Domain::Revocations => b"trellis/1/revocations\0",
             Domain::Revoke => b"trellis/1/revoke\0",
+            Domain::Denial => b"trellis/1/denial\0",
+            Domain::Letter => b"trellis/1/letter\0",
+            Domain::LetterReceipt => b"trellis/1/letter-receipt\0",
+            Domain::MailKeys => b"trellis/1/mail-keys\0",
+            Domain::LettersTaken => b"trellis/1/letters-taken\0",
         }
     }
 

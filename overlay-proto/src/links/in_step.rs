@@ -34,16 +34,30 @@ pub(crate) fn note_told(cx: &mut Context, link: LinkId, frame: &[u8]) {
     }
 }
 
-/// Counts news that has come over `link`.
-pub(crate) fn note_heard(cx: &mut Context, link: LinkId, frame: &[u8]) {
-    if let Some(link) = cx.links.by_id.get_mut(&link) {
-        link.step.heard = after(link.step.heard, frame);
+/// The checksum of one frame, to be counted when the frame has been taken: one that is refused
+/// changes nothing.
+pub(crate) struct News(crc32fast::Hasher);
+
+impl News {
+    pub fn of(frame: &[u8]) -> News {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(frame);
+        News(hasher)
+    }
+
+    /// Counts the frame as news that has come over `link`.
+    pub fn heard(self, cx: &mut Context, link: LinkId) {
+        if let Some(link) = cx.links.by_id.get_mut(&link) {
+            let mut sum = crc32fast::Hasher::new_with_initial(link.step.heard);
+            sum.combine(&self.0);
+            link.step.heard = sum.finalize();
+        }
     }
 }
 
 /// News that came over `link` could not be kept: it is wanted again.
 pub(crate) fn miss(cx: &mut Context, link: LinkId) {
-    note_heard(cx, link, b"missed");
+    News::of(b"missed").heard(cx, link);
 }
 
 /// The other end says what it has told so far. If that is not what came, it shall begin anew.

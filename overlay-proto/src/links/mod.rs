@@ -4,7 +4,7 @@ mod in_step;
 mod keep_alive;
 mod strangers;
 
-pub(crate) use in_step::{begin_anew, miss, note_heard, note_told};
+pub(crate) use in_step::{News, begin_anew, miss, note_told};
 pub(crate) use keep_alive::{heard, keep_alive, next_tick, tick};
 
 use crate::context::Context;

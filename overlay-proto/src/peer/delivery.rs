@@ -232,7 +232,12 @@ impl Peer {
             }
             outgoing.again_at = Time::NEVER;
             let to = outgoing.to.clone();
-            self.ask_for(cx, to, Waiter::Errand(Errand::Send(id)));
+            let waiter = Waiter::Errand(Errand::Send(id));
+            // Whether the place was wrong or the way there, nobody can say.
+            match outgoing.sent_to {
+                Some(_) => self.ask_again(cx, to, waiter),
+                None => self.ask_for(cx, to, waiter),
+            }
         }
         let next = self.delivery.outgoing.values().map(|outgoing| outgoing.again_at).min();
         self.wake_by(next.unwrap_or(Time::NEVER));

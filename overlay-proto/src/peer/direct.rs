@@ -73,7 +73,7 @@ impl Peer {
     pub(super) fn consider_direct(&mut self, cx: &mut Context, to: NodeId) {
         let now = cx.now;
         let Some(known) = self.correspondents.known.get_mut(&to) else { return };
-        if !known.direct.count(now) {
+        if !cx.config.direct || !known.direct.count(now) {
             return;
         }
         let State::None { not_before } = known.direct.state else { return };
@@ -105,7 +105,7 @@ impl Peer {
         let dialled = matches!(known.direct.state, State::Dialling { .. });
         let shunned =
             matches!(known.direct.state, State::None { not_before } if cx.now < not_before);
-        if shunned || full && !dialled {
+        if !cx.config.direct || shunned || full && !dialled {
             return;
         }
         known.direct.state = State::Up { link };

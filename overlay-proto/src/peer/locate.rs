@@ -6,15 +6,17 @@ use super::session::{Session, reply};
 use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::coordinates::Labels;
+use crate::denial::{self, DENIALS_NEEDED};
 use crate::footprint::{Heap, flat};
 use crate::id::{CommandId, LinkId, MessageId, NodeId};
 use crate::identity::verify::Signature;
 use crate::io::Reply;
-use crate::location::LocationRecord;
+use crate::location::{LocationRecord, index_key};
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::Time;
 use crate::wire::message::{Found, Lookup, LookupReply, Publish};
+use rand::RngExt;
 use std::collections::BTreeMap;
 
 /// Times a question is put before the asker hears "no answer".
@@ -38,6 +40,10 @@ pub(crate) struct Lookups {
 #[derive(Debug)]
 struct Question {
     name: Name,
+    /// What a negative answer must be signed over.
+    nonce: u64,
+    /// Whether an answer was wrong, or led nowhere: two replicas are to say.
+    careful: bool,
     asked: Time,
     until: Time,
     tries: u32,
@@ -64,6 +70,8 @@ pub(super) enum Errand {
     Ping(CommandId),
     /// A trace.
     Trace(CommandId),
+    /// Letters or receipts, by the number of the post's question.
+    Post(u64),
     /// The first of many datagrams.
     Meet(CommandId),
     /// Datagrams that have had no answer for a while.
@@ -81,8 +89,18 @@ impl Peer {
 
     /// Finds `name` for `waiter` through the home.
     pub(super) fn ask_for(&mut self, cx: &mut Context, name: Name, waiter: Waiter) {
+        self.put(cx, name, waiter, false);
+    }
+
+    /// The same after what was said before has led nowhere.
+    pub(super) fn ask_again(&mut self, cx: &mut Context, name: Name, waiter: Waiter) {
+        self.put(cx, name, waiter, true);
+    }
+
+    fn put(&mut self, cx: &mut Context, name: Name, waiter: Waiter, careful: bool) {
         // A text waits for a home as long as it waits for anything.
-        if !self.may_ask() && !matches!(waiter, Waiter::Errand(Errand::Send(_))) {
+        let waits = matches!(waiter, Waiter::Errand(Errand::Send(_) | Errand::Post(_)));
+        if !self.may_ask() && !waits {
             return self.not_located(cx, waiter, Status::NOT_LOGGED_IN);
         }
         if let Some(open) = self.lookups.open.values_mut().find(|question| question.name == name) {
@@ -91,12 +109,14 @@ impl Peer {
         }
         let id = cx.fresh_id();
         let until = cx.now + cx.config.patience;
-        let question =
-            Question { name: name.clone(), asked: cx.now, until, tries: 1, waiting: vec![waiter] };
-        self.lookups.open.insert(id, question);
+        // Zero would say that no signed answer is wanted.
+        let nonce = cx.rng.random_range(1..=u64::MAX);
+        let (asked, waiting) = (cx.now, vec![waiter]);
+        let question = Question { name, nonce, careful, asked, until, tries: 1, waiting };
         if let Some(home) = self.session.online() {
-            cx.send(home, Lookup { id, name });
+            cx.send(home, question.lookup(id));
         }
+        self.lookups.open.insert(id, question);
         self.wake_by(until);
     }
 
@@ -104,21 +124,15 @@ impl Peer {
         if self.session.online() != Some(link) {
             return;
         }
-        let Some(question) = self.lookups.open.remove(&answer.id) else { return };
-        let believed = |found: &Found| {
-            let member = found.record.check(cx.verifier(), cx.identity.realm, cx.wall());
-            member.is_ok_and(|member| member.name == question.name)
-        };
-        let mut found: Vec<Found> = answer.found.into_iter().filter(believed).collect();
-        for found in &mut found {
-            // The index says how much is left; how much there was at most, the device has signed.
-            found.lease_ms = found.lease_ms.min(1_000 * u64::from(found.record.lease_secs));
+        let Some(mut question) = self.lookups.open.remove(&answer.id) else { return };
+        let id = answer.id;
+        let (status, found) = self.believe(cx, &question, answer);
+        if !question.careful && self.is_doubtful(&question.name, status, &found) {
+            question.careful = true;
+            cx.send(link, question.lookup(id));
+            self.lookups.open.insert(id, question);
+            return;
         }
-        found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));
-        let status = match (answer.status, found.is_empty()) {
-            (Status::OK, true) => Status::UNPROVEN,
-            (status, _) => status,
-        };
         let name = question.name;
         let online = found.iter().find(|found| found.lease_ms > 0);
         let online = online.map(|found| Whereabouts::of(&found.record, name.clone(), cx.now));
@@ -141,9 +155,56 @@ impl Peer {
         }
     }
 
+    /// What there is to believe of an answer.
+    fn believe(
+        &self,
+        cx: &Context,
+        question: &Question,
+        answer: LookupReply,
+    ) -> (Status, Vec<Found>) {
+        let (realm, verifier, now) = (cx.identity.realm, cx.verifier(), cx.wall());
+        let is_genuine = |found: &Found| {
+            let member = found.record.check(verifier, realm, now);
+            member.is_ok_and(|member| member.name == question.name)
+        };
+        let mut found: Vec<Found> = answer
+            .found
+            .into_iter()
+            .filter(|f| seeded!(RecordUnchecked) || is_genuine(f))
+            .collect();
+        for found in &mut found {
+            // The index says how much is left; how much there was at most, the device has signed.
+            found.lease_ms = found.lease_ms.min(1_000 * u64::from(found.record.lease_secs));
+        }
+        found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));
+        let denied = || {
+            // With no other supernode to turn to, ours is the only one there is.
+            let needed = if self.standbys.is_empty() { 1 } else { DENIALS_NEEDED };
+            let key = index_key(realm, &question.name);
+            let question = denial::Question { realm, key, nonce: question.nonce };
+            denial::suffice(&answer.denials, &question, needed, verifier, now)
+        };
+        let status = match (answer.status, found.is_empty()) {
+            (Status::OK, true) => Status::UNPROVEN,
+            (Status::UNKNOWN_NAME, true) if !denied() => Status::NO_ROUTE,
+            (status, _) => status,
+        };
+        (status, found)
+    }
+
+    /// Whether an answer is worse than what is known: nothing in it is signed, or it is older than
+    /// the one before. Two replicas may know better than one.
+    fn is_doubtful(&self, name: &Name, status: Status, found: &[Found]) -> bool {
+        let is_older = |found: &Found| {
+            self.lookups.cache.is_older(name, found.record.node(), found.record.seq)
+        };
+        status == Status::UNPROVEN || found.first().is_some_and(is_older)
+    }
+
     fn located(&mut self, cx: &mut Context, errand: Errand, whereabouts: &Whereabouts) {
         match errand {
             Errand::Send(id) => self.send_text(cx, id, whereabouts),
+            Errand::Post(token) => self.post_located(cx, token, Ok(whereabouts)),
             Errand::Ping(command) => self.probe(cx, command, whereabouts, false),
             Errand::Trace(command) => self.probe(cx, command, whereabouts, true),
             Errand::Meet(command) => self.meet(cx, command, whereabouts),
@@ -157,6 +218,7 @@ impl Peer {
                 self.text_waits(cx, id);
             }
             Waiter::Errand(Errand::Send(id)) => self.text_failed(cx, id, status),
+            Waiter::Errand(Errand::Post(token)) => self.post_located(cx, token, Err(status)),
             // The next try is due anyway.
             Waiter::OwnDevices | Waiter::Errand(Errand::Rebind(_)) => {}
             Waiter::Errand(
@@ -180,7 +242,7 @@ impl Peer {
         let Some(home) = self.session.online() else { return };
         for (id, question) in &mut self.lookups.open {
             question.until = cx.now + cx.config.patience;
-            cx.send(home, Lookup { id: *id, name: question.name.clone() });
+            cx.send(home, question.lookup(*id));
         }
     }
 
@@ -199,7 +261,7 @@ impl Peer {
             question.tries += 1;
             question.until = now + cx.config.patience;
             if let Some(home) = self.session.online() {
-                cx.send(home, Lookup { id, name: question.name.clone() });
+                cx.send(home, question.lookup(id));
             }
             self.lookups.open.insert(id, question);
         }
@@ -256,6 +318,12 @@ impl Peer {
             signature: Signature([0; 64]),
         };
         Some(record.signed(&cx.identity.device, cx.verifier()))
+    }
+}
+
+impl Question {
+    fn lookup(&self, id: u64) -> Lookup {
+        Lookup { id, name: self.name.clone(), nonce: self.nonce, careful: self.careful }
     }
 }
 

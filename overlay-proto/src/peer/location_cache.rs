@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 /// Of a checked location record, what packets need: its certificates have done their work.
 #[derive(Debug, Clone)]
-pub(super) struct Whereabouts {
+pub(crate) struct Whereabouts {
     pub name: Name,
     pub node: NodeId,
     labels: Labels,
@@ -50,6 +50,11 @@ impl LocationCache {
     /// Whether a record of this sequence number would be news of somebody known.
     pub fn is_news(&self, name: &Name, seq: u64) -> bool {
         self.known.get(name).is_some_and(|known| known.seq < seq)
+    }
+
+    /// Whether a record of this sequence number is older than the one known of the same device.
+    pub fn is_older(&self, name: &Name, node: NodeId, seq: u64) -> bool {
+        self.known.get(name).is_some_and(|known| known.node == node && known.seq > seq)
     }
 
     /// Keeps it; if there is no room, instead of the oldest.

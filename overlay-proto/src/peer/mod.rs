@@ -1,6 +1,8 @@
 //! The peer role: a session with a home, a place in the topology, packets.
 
 mod carriage;
+#[cfg(any(test, feature = "fuzzing"))]
+mod census;
 mod correspondents;
 mod delivery;
 pub(crate) mod devices;
@@ -14,6 +16,7 @@ mod location_cache;
 mod neighbourhood;
 mod patience;
 mod place;
+pub(crate) mod post;
 mod probe;
 pub(crate) mod renewal;
 mod routing;
@@ -42,6 +45,7 @@ use locate::{Errand, Lookups, Waiter};
 use neighbourhood::{Early, Neighbour};
 use patience::Patience;
 use place::{Place, SlotState};
+use post::Post;
 use probe::Probes;
 use session::{Goal, Session};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +79,7 @@ pub(crate) struct Peer {
     correspondents: Correspondents,
     probes: Probes,
     devices: Devices,
+    post: Post,
     counters: Counters,
     wake_at: Time,
 }
@@ -90,10 +95,6 @@ struct Counters {
 
 impl Peer {
     pub fn new(known: &[Contact]) -> Peer {
-        let mut hosts = Hosts::default();
-        known.iter().for_each(|contact| {
-            hosts.learn(contact, false);
-        });
         Peer {
             goal: Goal::Rest,
             survey: Survey::default(),
@@ -102,7 +103,7 @@ impl Peer {
             patience: Patience::new(),
             cookie: None,
             refused: None,
-            hosts,
+            hosts: Hosts::recall(known),
             standbys: Vec::new(),
             warm: BTreeSet::new(),
             warm_at: Time::NEVER,
@@ -115,6 +116,7 @@ impl Peer {
             correspondents: Correspondents::default(),
             probes: Probes::default(),
             devices: Devices::default(),
+            post: Post::default(),
             counters: Counters::default(),
             wake_at: Time::NEVER,
         }
@@ -127,6 +129,7 @@ impl Peer {
             Command::Login => self.on_login(cx, id),
             Command::Logout => self.on_logout(cx, id),
             Command::Send { to, text } => self.on_send(cx, id, to, text),
+            Command::Write { to, body, life } => self.on_write(cx, id, to, body, life),
             Command::Ping { to } => self.locate(cx, to, Errand::Ping(id)),
             Command::Trace { to } => self.locate(cx, to, Errand::Trace(id)),
             Command::Meet { to } => self.locate(cx, to, Errand::Meet(id)),
@@ -186,6 +189,10 @@ impl Peer {
             Message::EnrollReply(answer) => self.on_enroll_reply(cx, link, answer),
             Message::LookupReply(answer) => self.on_lookup_reply(cx, link, answer),
             Message::RegistrarReply(answer) => self.on_registrar_reply(cx, link, answer),
+            Message::MailKeysReply(answer) => self.on_mail_keys(cx, link, answer),
+            Message::DepositReply(answer) => self.on_deposit_reply(cx, link, answer),
+            Message::Letters(page) => self.on_letters(cx, link, page),
+            Message::LettersWait(_) if from_home => self.letters_wait(cx),
             Message::JoinDevice(ask) if ask.to == cx.me => self.on_join_device(cx, link, ask),
             Message::JoinDeviceReply(answer) => self.on_join_reply(cx, link, answer),
             // From a former home, or a role that we do not have: late, not wrong.
@@ -207,6 +214,7 @@ impl Peer {
         self.tick_correspondents(cx);
         self.tick_probes(cx);
         self.tick_devices(cx);
+        self.tick_post(cx);
         self.drop_strangers(cx);
         if let Session::Online { renew_at, .. } = self.session {
             self.wake_by(renew_at.min(self.warm_at));
@@ -370,5 +378,6 @@ impl Heap for Peer {
             + self.correspondents.heap()
             + self.probes.heap()
             + self.devices.heap()
+            + self.post.heap()
     }
 }

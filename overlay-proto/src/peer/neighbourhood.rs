@@ -114,10 +114,7 @@ impl Peer {
         if !newer {
             return Ok(());
         }
-        if let Some(issuer) = issuer {
-            cx.learn_issuer(&issuer)?;
-        }
-        cx.check_place(&coordinates)?;
+        cx.learn_place(&coordinates, issuer.as_deref())?;
         let told = |held: &Coordinates| {
             held.home == coordinates.home && held.slot_of(cx.short) == coordinates.slot_of(cx.short)
         };

@@ -181,7 +181,7 @@ impl Peer {
         self.wake_by(next.unwrap_or(Time::NEVER));
     }
 
-    fn own_name(&self, cx: &Context) -> Option<Name> {
+    pub(super) fn own_name(&self, cx: &Context) -> Option<Name> {
         cx.identity.chain().and_then(|chain| chain.claimed_name()).cloned()
     }
 }

@@ -141,6 +141,10 @@ impl Peer {
             Ok(Payload::Moved(moved)) => self.on_moved(cx, moved.record),
             Ok(Payload::DeviceRenewal(ask)) => self.on_device_renewal(cx, arrival, &ask),
             Ok(Payload::DeviceRenewed(answer)) => self.on_device_renewed(cx, answer),
+            Ok(Payload::LetterFor(letter)) => self.on_letter(cx, letter),
+            Ok(Payload::LettersGot(got)) => {
+                self.on_letter_receipts(cx, arrival.source, &got.receipts);
+            }
             Ok(Payload::Binding(binding)) => self.on_binding(cx, arrival, binding),
             Err(_) => {}
         }

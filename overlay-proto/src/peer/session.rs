@@ -325,7 +325,9 @@ impl Peer {
         self.attempts = 0;
         self.patience.succeeded();
         self.cookie = None;
-        self.hosts.succeeded(home);
+        if self.hosts.succeeded(home) {
+            cx.event(Event::HostsChanged(self.hosts.contacts()));
+        }
         cx.trees = usize::from(answer.trees).min(crate::config::TREES_MAX);
         cx.degree = usize::from(answer.degree).min(crate::config::DEGREE_MAX);
         cx.near = usize::from(answer.near);
@@ -342,6 +344,7 @@ impl Peer {
         self.report_all(cx);
         self.publish_now(cx);
         self.resume_lookups(cx);
+        self.resume_post(cx);
     }
 
     /// The other end says why it ends the link: what a command hears that waits for it in vain.

@@ -136,6 +136,13 @@ impl Child {
         })
     }
 
+    /// Whether this is the place of one of its neighbours, and newer than the one known.
+    pub fn is_news(&self, told: &Coordinates) -> bool {
+        let short = told.node.short();
+        let newer = self.border.get(&short).is_none_or(|held| told.seq > held.seq);
+        newer && self.has(short)
+    }
+
     pub fn has(&self, node: ShortId) -> bool {
         self.seats().any(|(_, seat)| seat.peer.contact.node.short() == node)
     }

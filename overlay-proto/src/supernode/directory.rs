@@ -1,14 +1,13 @@
 //! The location index: records at the three supernodes that come first in rendezvous order.
 
 use super::Supernode;
-use crate::config::{DEVICES_PER_USER_MAX, LOCATIONS_MAX, REQUESTS_MAX};
+use crate::config::{DEVICES_PER_USER_MAX, LOCATIONS_MAX};
 use crate::context::Context;
-use crate::id::{IndexKey, LinkId, NodeId};
+use crate::id::{IndexKey, NodeId};
 use crate::location::{LocationRecord, index_key};
 use crate::status::Status;
 use crate::time::{Span, Time};
-use crate::wire::Packet;
-use crate::wire::message::{Found, Locate, Lookup, LookupReply, Publish, StoreLocation, Withdraw};
+use crate::wire::message::{Found, Publish, StoreLocation, Withdraw};
 use std::collections::BTreeMap;
 
 /// Records that this supernode keeps.
@@ -23,29 +22,6 @@ struct Entry {
     record: LocationRecord,
     arrived: Time,
     lease_until: Time,
-}
-
-/// A search over the replicas of one key.
-#[derive(Debug)]
-pub(crate) struct Find {
-    key: IndexKey,
-    purpose: Purpose,
-    /// Replicas not asked yet, the next one last.
-    rest: Vec<NodeId>,
-    until: Time,
-    /// The best answer so far: one that says who was seen when.
-    seen: Vec<Found>,
-    /// Whether a replica could not say that there is no such user.
-    unsure: bool,
-}
-
-/// What a search is for.
-#[derive(Debug)]
-pub(crate) enum Purpose {
-    /// A peer's question.
-    Answer { link: LinkId, id: u64 },
-    /// A packet on the scaffold.
-    Carry { packet: Packet },
 }
 
 impl Directory {
@@ -84,8 +60,15 @@ impl Directory {
         }
     }
 
+    /// The home of a device on line, as far as is known here.
+    pub(super) fn home_of(&self, key: IndexKey, node: NodeId, now: Time) -> Option<NodeId> {
+        let devices = self.entries.get(&key).into_iter().flatten();
+        let mut live = devices.filter(|entry| entry.lease_until > now);
+        live.find(|entry| entry.record.node() == node).map(|entry| entry.record.home)
+    }
+
     /// The records under `key`, newest first.
-    fn find(&self, key: IndexKey, now: Time) -> Vec<Found> {
+    pub(super) fn find(&self, key: IndexKey, now: Time) -> Vec<Found> {
         let mut found: Vec<Found> = self
             .entries
             .get(&key)
@@ -206,118 +189,7 @@ impl Supernode {
         records.into_iter().for_each(|(key, record)| self.replicate(cx, key, record));
     }
 
-    pub(super) fn on_lookup(&mut self, cx: &mut Context, link: LinkId, lookup: &Lookup) {
-        let key = index_key(cx.identity.realm, &lookup.name);
-        self.find(cx, key, Purpose::Answer { link, id: lookup.id });
-    }
-
-    pub(super) fn on_locate(&mut self, cx: &mut Context, link: LinkId, locate: &Locate) {
-        let found = self.directory.find(locate.key, cx.now);
-        let status = self.judge_now(cx, &found);
-        cx.send(link, LookupReply { id: locate.id, status, found });
-    }
-
-    /// Searches the replicas of `key`, one after the other, until one knows a device on line.
-    pub(super) fn find(&mut self, cx: &mut Context, key: IndexKey, purpose: Purpose) {
-        let mut rest = self.replicas_to_ask(cx, key);
-        rest.reverse();
-        if self.finds.len() >= REQUESTS_MAX {
-            return self.found(cx, purpose, Status::OVERLOADED, Vec::new());
-        }
-        let find = Find { key, purpose, rest, until: cx.now, seen: Vec::new(), unsure: false };
-        self.ask_next(cx, find);
-    }
-
-    fn ask_next(&mut self, cx: &mut Context, mut find: Find) {
-        while let Some(replica) = find.rest.pop() {
-            if replica == cx.me {
-                let found = self.directory.find(find.key, cx.now);
-                if judge(&found) == Status::OK {
-                    return self.found(cx, find.purpose, Status::OK, found);
-                }
-                find.see(found);
-            } else if let Some(link) = self.members.link_to(replica) {
-                let id = cx.fresh_id();
-                find.until = cx.now + Span(cx.config.patience.0 / 4);
-                cx.send(link, Locate { id, key: find.key });
-                self.finds.insert(id, find);
-                return;
-            }
-        }
-        let status = match self.judge_now(cx, &find.seen) {
-            Status::UNKNOWN_NAME if find.unsure => Status::NO_ROUTE,
-            status => status,
-        };
-        self.found(cx, find.purpose, status, find.seen);
-    }
-
-    /// A replica has answered.
-    pub(super) fn on_locate_reply(&mut self, cx: &mut Context, mut reply: LookupReply) {
-        let Some(mut find) = self.finds.remove(&reply.id) else { return };
-        reply.found.retain(|found| !cx.revoked.bars(&found.record.chain));
-        if reply.status == Status::OK && !reply.found.is_empty() {
-            return self.found(cx, find.purpose, Status::OK, reply.found);
-        }
-        find.unsure |= reply.status == Status::NO_ROUTE;
-        find.see(reply.found);
-        self.ask_next(cx, find);
-    }
-
-    /// As [`judge`], but nobody is unknown for a while after a member was lost: all replicas of a
-    /// record may have gone with its home, and it is published again.
-    fn judge_now(&self, cx: &Context, found: &[Found]) -> Status {
-        match judge(found) {
-            // Also of who was withdrawn on our side of a partition and lives on the other.
-            Status::UNKNOWN_NAME | Status::OFFLINE if self.members.are_unsettled(cx) => {
-                Status::NO_ROUTE
-            }
-            status => status,
-        }
-    }
-
-    fn found(&mut self, cx: &mut Context, purpose: Purpose, status: Status, found: Vec<Found>) {
-        match purpose {
-            Purpose::Answer { link, id } => {
-                self.counters.lookups += 1;
-                if cx.links.greeted(link).is_some() {
-                    cx.send(link, LookupReply { id, status, found });
-                }
-            }
-            Purpose::Carry { packet } => self.carry_to(cx, packet, &found),
-        }
-    }
-
-    pub(super) fn tick_directory(&mut self, cx: &mut Context) {
-        let due: Vec<u64> =
-            self.finds.iter().filter(|(_, find)| cx.now >= find.until).map(|(id, _)| *id).collect();
-        for id in due {
-            if let Some(find) = self.finds.remove(&id) {
-                self.ask_next(cx, find);
-            }
-        }
-    }
-
     pub(super) fn expire_directory(&mut self, cx: &Context) {
         self.directory.expire(cx.now, cx.config.last_seen);
-    }
-}
-
-impl Find {
-    fn see(&mut self, found: Vec<Found>) {
-        let newest = |found: &[Found]| found.first().map(|f| f.record.seq);
-        if newest(&found) > newest(&self.seen) {
-            self.seen = found;
-        }
-    }
-}
-
-/// 200 for a user with a device on line, 480 for one that was seen, 404 for nobody.
-fn judge(found: &[Found]) -> Status {
-    if found.iter().any(|found| found.lease_ms > 0) {
-        Status::OK
-    } else if found.is_empty() {
-        Status::UNKNOWN_NAME
-    } else {
-        Status::OFFLINE
     }
 }

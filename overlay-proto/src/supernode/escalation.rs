@@ -1,7 +1,6 @@
 //! Packets that could not find their way hop by hop: carried to the destination's home.
 
 use super::Supernode;
-use super::directory::Purpose;
 use crate::context::Context;
 use crate::id::{LinkId, NodeId};
 use crate::status::Status;
@@ -36,7 +35,7 @@ impl Supernode {
         }
         self.counters.escalated += 1;
         if let Some(packet) = self.hand_down(cx, packet) {
-            self.find(cx, packet.key(), Purpose::Carry { packet });
+            self.find_home(cx, packet);
         }
         Ok(())
     }

@@ -3,6 +3,8 @@
 mod admission;
 mod asking;
 mod beating;
+#[cfg(any(test, feature = "fuzzing"))]
+mod census;
 mod child;
 mod children;
 mod counters;
@@ -11,8 +13,10 @@ mod departure;
 mod directory;
 mod drain;
 mod escalation;
+mod finding;
 mod labels;
 mod liveness;
+mod mailboxes;
 pub(crate) mod members;
 mod mixing;
 mod nearest;
@@ -46,8 +50,10 @@ use beating::Beat;
 use children::Children;
 use counters::Counters;
 use damping::Damping;
-use directory::{Directory, Find};
+use directory::Directory;
 use drain::Drain;
+use finding::Find;
+use mailboxes::Mailboxes;
 use members::Members;
 use mixing::Mixing;
 use rand_chacha::ChaCha8Rng;
@@ -98,6 +104,7 @@ pub(crate) struct Supernode {
     spread: Spread,
     desk: Desk,
     relays: Relays,
+    mailboxes: Mailboxes,
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
@@ -147,6 +154,7 @@ impl Supernode {
             spread: Spread::default(),
             desk: Desk::default(),
             relays: Relays::default(),
+            mailboxes: Mailboxes::default(),
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
@@ -228,7 +236,7 @@ impl Supernode {
             Message::Logout(logout) => self.on_logout(cx, node, logout),
             Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
             Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
-            _ => {}
+            message => return self.on_mail_of_child(cx, link, node, message),
         }
         Ok(())
     }
@@ -250,7 +258,7 @@ impl Supernode {
             Message::StoreLocation(store) => return self.on_store_location(cx, store),
             Message::Withdraw(withdraw) => self.on_withdraw(cx, node, &withdraw),
             Message::Locate(locate) => self.on_locate(cx, link, &locate),
-            Message::LookupReply(reply) => self.on_locate_reply(cx, reply),
+            Message::LookupReply(reply) => self.on_locate_reply(cx, node, reply),
             Message::Splice(splice) => return self.on_splice(cx, link, node, splice),
             Message::SpliceReply(reply) => self.on_splice_reply(cx, reply),
             Message::Pair(pair) => return self.on_pair(cx, link, node, pair),
@@ -278,7 +286,7 @@ impl Supernode {
             Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
             Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
             Message::RegistrarReply(reply) => self.on_registrar_reply(cx, link, reply),
-            _ => {}
+            message => return self.on_mail_of_member(cx, link, message),
         }
         Ok(())
     }
@@ -300,6 +308,7 @@ impl Supernode {
             self.mix(cx);
             self.improve(cx);
             self.expire_directory(cx);
+            self.tend_mailboxes(cx);
             self.drop_strangers(cx);
         }
         self.dial_members(cx);
@@ -307,7 +316,8 @@ impl Supernode {
             self.plan_at = cx.now + cx.config.plan;
             self.expire_requests(cx);
             self.follow_members(cx);
-            self.tick_directory(cx);
+            self.tick_finds(cx);
+            self.tick_mailboxes(cx);
             self.tick_drain(cx);
             self.fill_slots(cx);
             self.relabel(cx);

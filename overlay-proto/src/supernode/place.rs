@@ -22,6 +22,8 @@ impl Supernode {
             return Err(Status::TOO_LARGE);
         }
         let Some(child) = self.children.get_mut(&node) else { return Ok(()) };
+        let known = |c: &&Coordinates| child.is_news(c) && cx.issuers.know(c.home);
+        report.neighbours.iter().filter(known).try_for_each(|told| cx.check_place(told))?;
         child.relabel_at = cx.now;
         let lost = report.slots.iter().filter(|slot| !slot.up && child.has(slot.node)).count();
         if lost > 0 {
@@ -32,8 +34,7 @@ impl Supernode {
         self.stale.extend(changed.chain([node]));
         for coordinates in report.neighbours {
             let (me, short) = (node.short(), coordinates.node.short());
-            let newer = child.border.get(&short).is_none_or(|held| coordinates.seq > held.seq);
-            if !newer || !child.has(short) {
+            if !child.is_news(&coordinates) {
                 continue;
             }
             if !cx.issuers.know(coordinates.home) {
@@ -41,7 +42,6 @@ impl Supernode {
                 links::miss(cx, child.link);
                 continue;
             }
-            cx.check_place(&coordinates)?;
             if let Some((_, seat)) = child.seat_of(short) {
                 seat.peer.home = coordinates.home;
             }

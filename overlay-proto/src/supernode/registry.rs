@@ -1,8 +1,10 @@
 //! New users and new supernodes: certified once the store says that it is durable.
 
 use super::Supernode;
+use super::finding::Asker;
 use crate::config::{CODE_BYTES_MAX, REQUESTS_MAX};
 use crate::context::Context;
+use crate::denial::Question;
 use crate::id::{LinkId, NodeId, StoreId, UserKey};
 use crate::identity::proof;
 use crate::identity::{Certificate, Domain, Role, Validity};
@@ -11,13 +13,15 @@ use crate::name::Name;
 use crate::status::Status;
 use crate::wire::message::{Enroll, EnrollReply, Register, RegisterReply, UserCertificates};
 
-/// A certificate that waits for the store.
+/// What waits for the store: a certificate, or an answer.
 #[derive(Debug)]
 pub(crate) enum Pending {
     /// A user's.
     User { link: LinkId, name: Name, user: UserKey },
     /// A supernode's.
     Supernode { link: LinkId, node: NodeId },
+    /// No certificate: somebody asks for a user of whom the index cannot say anything.
+    Name { question: Question, asker: Asker },
 }
 
 impl Supernode {
@@ -96,6 +100,9 @@ impl Supernode {
                 if cx.links.greeted(link).is_some() {
                     cx.send(link, reply);
                 }
+            }
+            Some(Pending::Name { question, asker }) => {
+                self.name_asked(cx, question, asker, answer);
             }
             None => {}
         }

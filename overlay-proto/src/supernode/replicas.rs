@@ -61,6 +61,7 @@ impl Supernode {
             return;
         }
         self.move_index(cx);
+        self.mailboxes_moved(cx);
         for (node, child) in self.children.iter() {
             let standbys = self.members.standbys(*node, cx.config.standbys);
             cx.send(child.link, Standbys { standbys });

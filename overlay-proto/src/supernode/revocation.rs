@@ -152,14 +152,16 @@ impl Supernode {
             return Err(Status::TOO_LARGE);
         }
         let signer = part.head.signer();
-        let Some(mut pull) = self.spread.pulls.remove(&signer).filter(|pull| pull.link == link)
+        // Only who was asked: nobody else ends what is under way with another.
+        let asked = self.spread.pulls.get(&signer).filter(|pull| pull.link == link);
+        if asked.is_some_and(|pull| pull.staged.len() + part.entries.len() > REVOCATIONS_MAX) {
+            return Err(Status::TOO_LARGE);
+        }
+        let Some(mut pull) = asked.is_some().then(|| self.spread.pulls.remove(&signer)).flatten()
         else {
             return Ok(());
         };
         pull.staged.extend(part.entries);
-        if pull.staged.len() > REVOCATIONS_MAX {
-            return Err(Status::TOO_LARGE);
-        }
         if let (true, Some(last)) = (part.more, pull.staged.last()) {
             pull.until = cx.now + cx.config.patience;
             let after = last.number;

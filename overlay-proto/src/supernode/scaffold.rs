@@ -72,15 +72,15 @@ impl Supernode {
             return Err(Status::TOO_LARGE);
         }
         let mut learnt = false;
+        // All of them, before anything is taken.
+        let others = message.members.iter().filter(|m| m.certificate.subject.0 != cx.me.0);
+        let issuers: Vec<_> =
+            others.map(|member| cx.check_issuer(&member.certificate)).collect::<Result<_, _>>()?;
+        issuers.into_iter().for_each(|issuer| cx.issuers.admit(issuer));
         for record in message.members {
             let node = NodeId(record.certificate.subject.0);
             if node == cx.me || record.addresses.len() > ADDRESSES_MAX {
                 continue;
-            }
-            // A signature that was checked is not checked again.
-            let known = self.members.known.get(&node).map(|member| &member.record.certificate);
-            if known != Some(&record.certificate) || !cx.issuers.vouch_for(node, cx.wall()) {
-                cx.learn_issuer(&record.certificate)?;
             }
             learnt |= self.learn_member(cx, by, node, record);
         }

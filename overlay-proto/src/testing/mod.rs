@@ -1,21 +1,33 @@
 //! A small network for the core's own tests: any nodes, one latency, one queue, no surprises.
 
-mod realm;
+pub(crate) mod realm;
 
-pub(crate) use realm::{Realm, WALL};
+#[cfg(test)]
+pub(crate) use realm::WALL;
+pub(crate) use realm::{Realm, user_name};
 
 use crate::Node;
 use crate::id::{CommandId, LinkId, NodeId};
 use crate::io::{Command, Datagram, Event, Input, Output, Reply, StoreAnswer, StoreRequest};
 use crate::node::Setup;
 use crate::time::{Span, Time};
+use crate::wire::Message;
 use crate::wire::TransportAddress;
-use crate::wire::codec::decode_message;
+use crate::wire::codec::{decode_message, encode};
 use crate::wire::packet::{PACKET_MARK, source_of};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 
 const LATENCY: Span = Span::millis(10);
+/// Frames that a tap keeps.
+const TAP_MAX: usize = 1_024;
+
+/// A frame that was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Tapped {
+    pub link: LinkId,
+    pub frame: Vec<u8>,
+}
 
 /// The network.
 pub(crate) struct Net {
@@ -34,8 +46,17 @@ pub(crate) struct Net {
     pub held: Vec<Vec<u8>>,
     /// Nothing passes between these nodes and the others.
     pub island: BTreeSet<NodeId>,
+    /// Nodes that say something else than they mean to.
+    pub liars: BTreeMap<NodeId, Lie>,
     /// Whether the registrar's store answers that it has failed.
     pub store_fails: bool,
+    /// How long the store takes, beside what everything takes.
+    pub store_delay: Span,
+    /// So many dials from now on lead to nothing.
+    pub failing_dials: u32,
+    /// Whether frames are kept as they are sent, and the newest that were.
+    pub tapped: bool,
+    pub tap: VecDeque<Tapped>,
     queue: BTreeMap<(Time, u64), (NodeId, Input)>,
     /// Whether all dials fail.
     pub no_dials: bool,
@@ -62,7 +83,12 @@ impl Net {
             hold_packets: false,
             held: Vec::new(),
             island: BTreeSet::new(),
+            liars: BTreeMap::new(),
             store_fails: false,
+            store_delay: Span::ZERO,
+            failing_dials: 0,
+            tapped: false,
+            tap: VecDeque::new(),
             queue: BTreeMap::new(),
             no_dials: false,
             droppers: BTreeSet::new(),
@@ -75,6 +101,11 @@ impl Net {
     }
 
     pub fn add(&mut self, setup: Setup) -> NodeId {
+        if let Some(chain) = setup.identity.chain()
+            && let Some(name) = chain.claimed_name().cloned()
+        {
+            self.claimed.entry(name).or_insert(crate::id::UserKey(chain.user.subject.0));
+        }
         let mut node = Node::new(setup, self.now);
         let id = node.id();
         node.handle_input(self.now, Input::Listening(vec![address(id)]));
@@ -174,6 +205,29 @@ impl Net {
         *self.links.iter().find(has).expect("a linked node").0
     }
 
+    /// All links with their ends, the one that dialled first.
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, NodeId, NodeId)> + '_ {
+        self.links.iter().map(|(link, (a, b))| (*link, *a, *b))
+    }
+
+    /// Somebody who is no node of this network links to one that is.
+    pub fn knock(&mut self, stranger: NodeId, at: NodeId) -> LinkId {
+        self.next += 1;
+        let link = LinkId(self.next);
+        self.links.insert(link, (stranger, at));
+        let remote = address(stranger);
+        self.input(at, Input::LinkUp { link, node: stranger, remote, dial: None });
+        link
+    }
+
+    /// The transport of a link ends.
+    pub fn cut_link(&mut self, link: LinkId) {
+        if let Some((a, b)) = self.links.remove(&link) {
+            self.later(a, Input::LinkDown { link });
+            self.later(b, Input::LinkDown { link });
+        }
+    }
+
     pub fn peer(&self, node: NodeId) -> crate::view::PeerView {
         self.nodes[&node].peer_view().expect("a peer")
     }
@@ -207,6 +261,22 @@ impl Net {
         }
     }
 
+    /// Gives a node an input and looks at what it wants to do before that is done. `None` if there
+    /// is no such node.
+    pub fn watch<T>(
+        &mut self,
+        id: NodeId,
+        input: Input,
+        look: impl FnOnce(&Node, &[Output]) -> T,
+    ) -> Option<T> {
+        let node = self.nodes.get_mut(&id)?;
+        node.handle_input(self.now, input);
+        let outputs: Vec<Output> = std::iter::from_fn(|| node.poll_output()).collect();
+        let seen = look(node, &outputs);
+        outputs.into_iter().for_each(|output| self.perform(id, output));
+        Some(seen)
+    }
+
     fn drain(&mut self, id: NodeId) {
         while let Some(output) = self.nodes.get_mut(&id).and_then(Node::poll_output) {
             self.perform(id, output);
@@ -215,6 +285,10 @@ impl Net {
 
     fn perform(&mut self, from: NodeId, output: Output) {
         match output {
+            Output::Dial { id, .. } if self.failing_dials > 0 => {
+                self.failing_dials -= 1;
+                self.later(from, Input::DialFailed { dial: id });
+            }
             Output::Dial { id, node, .. }
                 if self.nodes.contains_key(&node) && !self.parted(from, node) && !self.no_dials =>
             {
@@ -240,19 +314,29 @@ impl Net {
                 self.held.push(frame);
             }
             Output::Send { link, frame, .. } => {
+                let frame = match self.liars.get(&from) {
+                    Some(lie) => bent(lie, frame),
+                    None => frame,
+                };
                 if let Ok(message) = decode_message(&frame) {
                     self.sent.push((message.number(), frame.len()));
                 }
                 if let Some((a, b)) = self.links.get(&link).copied() {
                     let other = if a == from { b } else { a };
+                    self.overhear(link, &frame);
                     if !self.parted(from, other) {
                         self.later(other, Input::Received { link, frame });
                     }
                 }
             }
+            // No test here writes letters.
+            Output::Vault { id, .. } => {
+                self.later(from, Input::Vaulted { id, answer: crate::mail::VaultAnswer::Kept });
+            }
             Output::Store { id, request } => {
                 let answer = self.store(from, request);
-                self.later(from, Input::Stored { id, answer });
+                let late = self.store_delay;
+                self.later_by(late, from, Input::Stored { id, answer });
             }
             Output::Reply { id, reply } => {
                 assert!(self.replies.insert(id, reply).is_none(), "two replies to one command");
@@ -297,11 +381,34 @@ impl Net {
     }
 
     fn later(&mut self, node: NodeId, input: Input) {
+        self.later_by(Span::ZERO, node, input);
+    }
+
+    fn later_by(&mut self, delay: Span, node: NodeId, input: Input) {
         self.next += 1;
-        self.queue.insert((self.now + LATENCY, self.next), (node, input));
+        self.queue.insert((self.now + LATENCY + delay, self.next), (node, input));
+    }
+
+    fn overhear(&mut self, link: LinkId, frame: &[u8]) {
+        if !self.tapped {
+            return;
+        }
+        if self.tap.len() >= TAP_MAX {
+            self.tap.pop_front();
+        }
+        self.tap.push_back(Tapped { link, frame: frame.to_vec() });
     }
 }
 
 pub(crate) fn address(node: NodeId) -> TransportAddress {
     TransportAddress::new(format!("t/{node:?}")).expect("short")
+}
+
+/// What a liar says instead of a message; `None` if that is what it means to say.
+pub(crate) type Lie = Box<dyn Fn(&Message) -> Option<Message>>;
+
+fn bent(lie: &Lie, frame: Vec<u8>) -> Vec<u8> {
+    let message = decode_message(&frame).ok();
+    let lied = message.and_then(|message| lie(&message));
+    lied.map_or(frame, |message| encode(&message).expect("a lie fits"))
 }

@@ -2,10 +2,12 @@
 
 use super::codec::{self, DecodeError, EncodeError};
 use crate::coordinates::Labels;
+use crate::encoding::Blob;
 use crate::encoding::positional::positional;
 use crate::id::{IndexKey, MessageId};
 use crate::identity::{Certificate, DeviceChain, Signature};
 use crate::location::LocationRecord;
+use crate::mail::LetterReceipts;
 use crate::name::Name;
 use std::sync::Arc;
 
@@ -112,6 +114,26 @@ positional! {
 }
 
 positional! {
+    /// A sealed letter, straight to a device.
+    pub struct LetterFor {
+        /// The copy's id.
+        pub id: MessageId,
+        /// When it expires, in milliseconds since the epoch.
+        pub expires_ms: u64,
+        /// The seal.
+        pub bytes: Blob,
+    }
+}
+
+positional! {
+    /// Receipts for letters.
+    pub struct LettersGot {
+        /// The receipts, signed.
+        pub receipts: LetterReceipts,
+    }
+}
+
+positional! {
     /// Where a correspondent is now, unasked: the binding update of RFC 6275. It is proven by the
     /// record's own signature, and names the user to whom the packets belong that follow.
     pub struct Binding {
@@ -174,5 +196,7 @@ payloads! {
     65 Moved "The destination is elsewhere.";
     66 DeviceRenewal "A device's certificate with a new end?";
     67 DeviceRenewed "Here it is.";
+    70 LetterFor "A sealed letter.";
+    71 LettersGot "The recipient has these.";
     80 Binding "A correspondent's place.";
 }

@@ -1,14 +1,16 @@
 //! Every message between two linked nodes, with its number on the wire.
 
 use crate::coordinates::{Coordinates, Epoch, LabelChanges, LinkCost};
+use crate::denial::Denial;
 use crate::encoding::Blob;
 use crate::encoding::positional::positional;
-use crate::id::{Cookie, IndexKey, NodeId, Nonce, RealmId, ShortId, UserKey};
+use crate::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use crate::identity::{
     Certificate, Contact, DeviceChain, DeviceRevocation, ListHead, Revocation, Seal, Signature,
     Subject, Ticket,
 };
 use crate::location::LocationRecord;
+use crate::mail::{DeviceKeys, SealedLetter};
 use crate::name::Name;
 use crate::status::Status;
 use crate::wire::TransportAddress;
@@ -250,6 +252,10 @@ positional! {
         pub id: u64,
         /// Who.
         pub name: Name,
+        /// Drawn by chance: a negative answer is signed over it. Zero from those who want none.
+        pub nonce: u64 = 0,
+        /// Whether the answer had before was wrong or led nowhere: then two replicas are to say.
+        pub careful: bool = false,
     }
 }
 
@@ -274,6 +280,8 @@ positional! {
         pub status: Status,
         /// One for each device, newest first.
         pub found: Vec<Found>,
+        /// Who says that there is nobody, signed; with 404 only.
+        pub denials: Vec<Denial> = Vec::new(),
     }
 }
 
@@ -508,6 +516,8 @@ positional! {
         pub id: u64,
         /// The key of the name in the index.
         pub key: IndexKey,
+        /// The asker's number, for a negative answer; zero if none is wanted signed.
+        pub nonce: u64 = 0,
     }
 }
 
@@ -636,6 +646,154 @@ positional! {
     pub struct Expel {
         /// Who was shut out.
         pub node: ShortId,
+    }
+}
+
+positional! {
+    /// A device's keys for letters. From the device to its home, and on to the mailboxes.
+    pub struct MailKeys {
+        /// Where the user's records stand.
+        pub key: IndexKey,
+        /// The keys, as the device signed them.
+        pub keys: DeviceKeys,
+    }
+}
+
+positional! {
+    /// Asks for the keys of a user's devices. From a peer to its home, and on to a mailbox.
+    pub struct MailKeysWanted {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// Where the user's records stand.
+        pub key: IndexKey,
+        /// Devices with which the asker has a ratchet already: no key for one use is spent on them.
+        pub known: Vec<NodeId>,
+    }
+}
+
+positional! {
+    /// The answer to [`MailKeysWanted`].
+    pub struct MailKeysReply {
+        /// As in the question.
+        pub id: u64,
+        /// 200, 404 if no device has published keys, 504 if no mailbox could be asked.
+        pub status: Status,
+        /// Each device's, with at most one key for one use.
+        pub devices: Vec<DeviceKeys>,
+    }
+}
+
+positional! {
+    /// Leaves a letter in the mailbox. From a peer to its home.
+    pub struct Deposit {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// The letter.
+        pub letter: SealedLetter,
+    }
+}
+
+positional! {
+    /// The answer to [`Deposit`].
+    pub struct DepositReply {
+        /// As in the question.
+        pub id: u64,
+        /// 202 once it is durable at as many replicas as are wanted, or why not.
+        pub status: Status,
+        /// Replicas on whose disks it is.
+        pub copies: u8,
+    }
+}
+
+positional! {
+    /// A letter for a replica of a mailbox. From the sender's home, or from another replica.
+    pub struct KeepLetter {
+        /// Repeated in the answer.
+        pub id: u64,
+        /// Which sender, blinded by its home.
+        pub tag: u64,
+        /// The letter.
+        pub letter: SealedLetter,
+    }
+}
+
+positional! {
+    /// The answer to [`KeepLetter`].
+    pub struct LetterKept {
+        /// As in the question.
+        pub id: u64,
+        /// 202 once it is durable, or why not.
+        pub status: Status,
+    }
+}
+
+positional! {
+    /// A device asks for its letters. From the device to its home, and on to all mailboxes.
+    pub struct FetchLetters {
+        /// Where the user's records stand.
+        pub key: IndexKey,
+        /// The device.
+        pub device: NodeId,
+    }
+}
+
+positional! {
+    /// Letters of a device, in their order. From a mailbox to the device's home, and on to it.
+    pub struct Letters {
+        /// The mailbox.
+        pub replica: NodeId,
+        /// The device.
+        pub device: NodeId,
+        /// As many as fit.
+        pub letters: Vec<SealedLetter>,
+        /// Whether there are more behind them.
+        pub more: bool,
+    }
+}
+
+positional! {
+    /// A device has these letters on its disk. From the device to its home, and on to all mailboxes.
+    pub struct LettersTaken {
+        /// Where the user's records stand.
+        pub key: IndexKey,
+        /// The device.
+        pub device: NodeId,
+        /// Which.
+        pub ids: Vec<MessageId>,
+        /// The device's signature over the ids.
+        pub signature: Signature,
+    }
+}
+
+positional! {
+    /// There are letters for a device. From a mailbox to the device's home, and on to it.
+    pub struct LettersWait {
+        /// The device.
+        pub device: NodeId,
+    }
+}
+
+positional! {
+    /// What a mailbox has of one user, for another replica of it.
+    pub struct MailboxHeld {
+        /// Where the user's records stand.
+        pub key: IndexKey,
+        /// Letters.
+        pub ids: Vec<MessageId>,
+        /// The newest keys of each device.
+        pub keys: Vec<DeviceKeys>,
+    }
+}
+
+positional! {
+    /// The answer to [`MailboxHeld`].
+    pub struct MailboxMissing {
+        /// Where the user's records stand.
+        pub key: IndexKey,
+        /// Letters that the answerer does not have: they are wanted.
+        pub wanted: Vec<MessageId>,
+        /// Letters that were fetched already: they can be forgotten.
+        pub taken: Vec<MessageId>,
     }
 }
 
@@ -785,4 +943,17 @@ messages! {
     71 Life "I live since then.";
     72 MembersKnown "Do we know the same supernodes?";
     73 MembersHeld "No: these are mine.";
+    90 MailKeys "A device's keys for letters.";
+    91 MailKeysWanted "A user's keys for letters?";
+    92 MailKeysReply "These.";
+    93 Deposit "A letter for the mailbox.";
+    94 DepositReply "It is there, or not.";
+    95 KeepLetter "A letter for a replica.";
+    96 LetterKept "It is on the disk, or not.";
+    97 FetchLetters "Letters for this device?";
+    98 Letters "These.";
+    99 LettersTaken "The device has them.";
+    100 LettersWait "There are letters.";
+    101 MailboxHeld "What a replica has.";
+    102 MailboxMissing "What another one lacks.";
 }

@@ -94,6 +94,9 @@ pub enum PacketError {
     /// More visited nodes than a packet may list, or in no known form.
     #[error("visited nodes in no known form")]
     Visited,
+    /// So long that forwarders have no room to note where it has been.
+    #[error("no room for the nodes that it may visit")]
+    NoRoom,
     /// More hops left than a packet may have.
     #[error("more than {HOP_LIMIT} hops left")]
     HopLimit,
@@ -169,6 +172,11 @@ impl Packet {
         }
         if frame[frame.len() - trailer..].chunks(VISIT_BYTES).any(|visit| visit[0] > EXHAUSTED) {
             return Err(PacketError::Visited);
+        }
+        // Whoever takes it in must be able to send it on: the next node ends the link over a frame
+        // that is too long, and the link would be an honest one.
+        if frame.len() + (VISITED_MAX - visited) * VISIT_BYTES > FRAME_BYTES_MAX {
+            return Err(PacketError::NoRoom);
         }
         if frame[HOPS_LEFT] > HOP_LIMIT {
             return Err(PacketError::HopLimit);

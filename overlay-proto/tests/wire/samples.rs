@@ -1,6 +1,8 @@
 //! One value of every message, made of fixed keys and times, so that its bytes never change.
 
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
+use overlay_proto::denial::Denial;
+use overlay_proto::encoding::Blob;
 use overlay_proto::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
@@ -8,12 +10,15 @@ use overlay_proto::identity::{
     Revocation, RevocationList, Revoker, Role, SecretKey, Subject, Ticket, Validity,
 };
 use overlay_proto::location::{LocationRecord, index_key};
+use overlay_proto::mail::{
+    DeviceKeys, LetterReceipts, MailKey, PublicKeys, ReceiptEntry, SealedLetter,
+};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::time::{Span, WallTime};
 use overlay_proto::wire::end_to_end::{
-    Binding, DeviceRenewal, DeviceRenewed, Echo, EchoReply, HopReport, Moved, Receipt,
-    ReturnAddress, Text,
+    Binding, DeviceRenewal, DeviceRenewed, Echo, EchoReply, HopReport, LetterFor, LettersGot,
+    Moved, Receipt, ReturnAddress, Text,
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
@@ -185,11 +190,16 @@ fn peer_messages() -> Vec<Message> {
         Assign { coordinates: coordinates(), contacts: vec![slot_contact()] }.into(),
         Report { slots: vec![slot], neighbours: vec![coordinates()] }.into(),
         Publish { record: record() }.into(),
-        Lookup { id: 77, name: name("bob") }.into(),
+        Lookup { id: 77, name: name("bob"), nonce: 0x0bad_cafe, careful: true }.into(),
         LookupReply {
             id: 77,
             status: Status::OK,
             found: vec![Found { record: record(), age_ms: 1_200, lease_ms: 58_800 }],
+            denials: vec![Denial {
+                by: supernode().into(),
+                at_ms: 1_800_000_000_000,
+                signature: signature(Domain::Denial, 2),
+            }],
         }
         .into(),
         Standbys { standbys: vec![contact(8)] }.into(),
@@ -224,7 +234,7 @@ fn scaffold_messages() -> Vec<Message> {
         .into(),
         Members { members: vec![member()] }.into(),
         StoreLocation { record: record() }.into(),
-        Locate { id: 78, key: IndexKey(0x0123_4567_89ab_cdef) }.into(),
+        Locate { id: 78, key: IndexKey(0x0123_4567_89ab_cdef), nonce: 0x0bad_cafe }.into(),
         Splice { id: 79, joiner: contact(4), exclude: vec![node(6).short()] }.into(),
         SpliceReply { id: 79, status: Status::OK, ends: vec![peer_contact(6), peer_contact(7)] }
             .into(),
@@ -316,7 +326,7 @@ fn identity_messages() -> Vec<Message> {
 
 /// Every message in full, in the order of the numbers.
 pub(crate) fn messages() -> Vec<Message> {
-    [peer_messages(), scaffold_messages(), identity_messages()].concat()
+    [peer_messages(), scaffold_messages(), identity_messages(), mail_messages()].concat()
 }
 
 /// Every payload in full, in the order of the numbers.
@@ -343,8 +353,11 @@ pub(crate) fn payloads() -> Vec<Payload> {
         Payload::Moved(Moved { record: record() }),
         Payload::DeviceRenewal(DeviceRenewal { chain: chain().into(), back: back() }),
         Payload::DeviceRenewed(DeviceRenewed { device: certificate(3, Role::Device, 4, None) }),
-        Payload::Binding(Binding { record: record(), asks: true }),
     ]
+    .into_iter()
+    .chain(mail_payloads())
+    .chain([Payload::Binding(Binding { record: record(), asks: true })])
+    .collect()
 }
 
 /// A packet that has been forwarded, escalated and stuck, so that every part of it is there.
@@ -358,4 +371,62 @@ pub(crate) fn packet() -> Packet {
     assert!(packet.visit(node(7).short()) && packet.visit(node(8).short()));
     let _ = packet.step_back();
     packet
+}
+
+fn mail_keys() -> DeviceKeys {
+    let keys = PublicKeys {
+        identity: MailKey([1; 32]),
+        envelope: MailKey([2; 32]),
+        fallback: MailKey([3; 32]),
+        one_time: vec![MailKey([4; 32])],
+    };
+    DeviceKeys::sign(&key(4), &StrictVerifier, chain().into(), NOW.0, keys)
+}
+
+fn sealed_letter() -> SealedLetter {
+    SealedLetter {
+        key: index_key(realm(), &name("alice")),
+        to: node(4),
+        id: MessageId([7; 16]),
+        order: NOW.0,
+        expires_ms: NOW.0 + 1_000,
+        bytes: Blob(vec![9; 256]),
+    }
+}
+
+fn mail_messages() -> Vec<Message> {
+    let (key, device) = (index_key(realm(), &name("alice")), node(4));
+    let ids = vec![MessageId([7; 16])];
+    vec![
+        MailKeys { key, keys: mail_keys() }.into(),
+        MailKeysWanted { id: 1, key, known: vec![node(6)] }.into(),
+        MailKeysReply { id: 1, status: Status::OK, devices: vec![mail_keys()] }.into(),
+        Deposit { id: 2, letter: sealed_letter() }.into(),
+        DepositReply { id: 2, status: Status::ACCEPTED, copies: 2 }.into(),
+        KeepLetter { id: 3, tag: u64::MAX, letter: sealed_letter() }.into(),
+        LetterKept { id: 3, status: Status::ACCEPTED }.into(),
+        FetchLetters { key, device }.into(),
+        Letters { replica: node(5), device, letters: vec![sealed_letter()], more: true }.into(),
+        LettersTaken {
+            key,
+            device,
+            ids: ids.clone(),
+            signature: signature(Domain::LettersTaken, 4),
+        }
+        .into(),
+        LettersWait { device }.into(),
+        MailboxHeld { key, ids: ids.clone(), keys: vec![mail_keys()] }.into(),
+        MailboxMissing { key, wanted: ids.clone(), taken: ids }.into(),
+    ]
+}
+
+fn mail_payloads() -> Vec<Payload> {
+    let entries = vec![ReceiptEntry { copy: MessageId([7; 16]), status: Status::OK }];
+    let receipts = LetterReceipts::sign(&key(4), &StrictVerifier, node(6), entries);
+    let letter = sealed_letter();
+    let (id, expires_ms, bytes) = (letter.id, letter.expires_ms, letter.bytes);
+    vec![
+        Payload::LetterFor(LetterFor { id, expires_ms, bytes }),
+        Payload::LettersGot(LettersGot { receipts }),
+    ]
 }

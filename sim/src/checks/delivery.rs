@@ -105,6 +105,7 @@ impl Delivery {
                 }
             }
             Seen::Event(_) | Seen::Passed(_) | Seen::AskedIn => {}
+            Seen::Shown(_) | Seen::Ended(..) => {}
         }
     }
 

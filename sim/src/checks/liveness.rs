@@ -77,6 +77,7 @@ impl Liveness {
                 self.logins.extend(asked.map(|asked| at.since(asked)));
             }
             Seen::Event(_) | Seen::Passed(_) | Seen::AskedIn => {}
+            Seen::Shown(_) | Seen::Ended(..) => {}
         }
     }
 
@@ -89,13 +90,16 @@ impl Liveness {
                 }
             }
             (Some(Asked::Lookup), Reply::Located { elapsed, .. }) => self.lookups.push(*elapsed),
-            (Some(Asked::Send(_)), _) | (Some(Asked::Register), Reply::Registered { .. }) => {}
+            (Some(Asked::Send(_) | Asked::Write(_)), _)
+            | (Some(Asked::Register), Reply::Registered { .. }) => {}
             (Some(Asked::Login), Reply::Failed { status })
                 if self.stormy && PUT_OFF.contains(status) =>
             {
                 self.waiting.insert(host);
             }
-            (Some(Asked::Logout | Asked::Revoke), Reply::Done) | (Some(Asked::Seek), _) => {}
+            (Some(Asked::Logout | Asked::Revoke), Reply::Done) => {}
+            // Judged by checks of their own.
+            (Some(Asked::Seek | Asked::Consult(_)), _) => {}
             // What it was about when it was told to leave is over.
             (Some(Asked::Login | Asked::Lookup | Asked::Register), Reply::Failed { .. })
                 if self.leaving.contains(&host) => {}

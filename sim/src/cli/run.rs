@@ -40,6 +40,9 @@ pub(super) struct Run {
     /// The same seed gives the same run.
     #[arg(long)]
     seed: Option<u64>,
+    /// Messages that wait, of the steps that have any, in as much more time.
+    #[arg(long)]
+    letters: Option<usize>,
     /// Write the figures to this file, as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -60,6 +63,7 @@ impl Run {
             near: self.near,
             trees: self.trees,
             seed: self.seed,
+            letters: self.letters,
         };
         let scenario = Scenario::load(&self.scenario, &change)?;
         let stop = Arc::new(AtomicBool::new(false));

@@ -133,6 +133,8 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Adversaries { share, rate, for_secs, under, .. } => {
             with(under, vec![for_secs, share, rate])
         }
+        Step::Clock { share, for_secs, under, .. }
+        | Step::LyingIndex { share, for_secs, under, .. } => with(under, vec![for_secs, share]),
         Step::Flood(flood) => with(&mut flood.under, vec![&mut flood.times, &mut flood.for_secs]),
         Step::Outage(outage) => {
             with(&mut outage.under, vec![&mut outage.supernodes, &mut outage.users])
@@ -140,6 +142,9 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Revoke(revoke) => {
             let more = vec![&mut revoke.over_secs, &mut revoke.share, &mut revoke.cut_off];
             with(&mut revoke.under, more)
+        }
+        Step::Mail(letters) => {
+            vec![&mut letters.over_secs, &mut letters.away, &mut letters.lose, &mut letters.loss]
         }
         Step::CrashSupernodes { under, .. } | Step::Restart { under } => with(under, Vec::new()),
     }

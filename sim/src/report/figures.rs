@@ -93,6 +93,15 @@ pub struct Figures {
     /// From the question where a user is to the answer: median.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lookup_ms_p50: Option<f64>,
+    /// Look-ups of users on line while some supernodes lied about the index.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consulted: Option<u64>,
+    /// Those of them that found who was meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consulted_found: Option<u64>,
+    /// Those that were answered with signed words that there is no such user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consulted_hidden: Option<u64>,
     /// Users whom the registrar has shut out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked: Option<usize>,
@@ -112,6 +121,39 @@ pub struct Figures {
     /// The same: 99th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shut_out_healed_ms_p99: Option<f64>,
+    /// Messages that wait, of those whose writers were told that they are durable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_written: Option<usize>,
+    /// Of them: delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_delivered: Option<usize>,
+    /// Of them: expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_expired: Option<usize>,
+    /// Of them: returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_returned: Option<usize>,
+    /// Why these were returned: each code with its count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_returned_why: Option<String>,
+    /// Of them: without an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_open: Option<usize>,
+    /// Of them: said to be delivered, and never shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_lost: Option<usize>,
+    /// Times that one was shown again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_duplicates: Option<u64>,
+    /// Times that one was shown after a later one of its sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_out_of_order: Option<u64>,
+    /// From the writing to the showing: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_ms_p99: Option<f64>,
     /// Simulated seconds; in a real network, as `wall_seconds`.
     pub sim_seconds: f64,
     /// Seconds that the run took.

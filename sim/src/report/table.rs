@@ -57,8 +57,23 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     row("repair", ms(f.repair_ms_p50), p99(f.repair_ms_p99));
     let sought = f.revoked_sought.map_or(note(), |v| format!("looked for {v} times"));
     row("revoked", f.revoked.map(|v| v.to_string()), sought);
+    let hidden = f.consulted_hidden.map_or(note(), |v| format!("{v} were told: no such user"));
+    let found = f.consulted_found.zip(f.consulted).map(|(found, of)| format!("{found} of {of}"));
+    row("found while supernodes lie", found, hidden);
     row("shut out after", ms(f.shut_out_ms_p50), p99(f.shut_out_ms_p99));
     row("the same from a heal", ms(f.shut_out_healed_ms_p50), p99(f.shut_out_healed_ms_p99));
+    let count = |v: Option<usize>| v.unwrap_or(0);
+    let ends = f.mail_written.map_or(note(), |written| {
+        let (expired, returned) = (count(f.mail_expired), count(f.mail_returned));
+        format!("of {written}; {expired} expired, {returned} returned, {} open", count(f.mail_open))
+    });
+    row("mail delivered", f.mail_delivered.map(|v| v.to_string()), ends);
+    let wrong = f.mail_lost.map_or(note(), |lost| {
+        let (again, late) = (f.mail_duplicates.unwrap_or(0), f.mail_out_of_order.unwrap_or(0));
+        format!("{lost} lost, {again} shown again, {late} out of order")
+    });
+    row("mail shown after", ms(f.mail_ms_p50), p99(f.mail_ms_p99));
+    row("mail gone wrong", f.mail_lost.map(|v| v.to_string()), wrong);
     let fresh = f.labels_fresh_seconds.map(|secs| format!("{secs:.1} s"));
     row("labels fresh again after", fresh, note());
     storm_rows(f, &mut row);

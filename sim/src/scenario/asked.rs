@@ -19,6 +19,10 @@ pub enum Asked {
     Revoke,
     /// To look somebody up who is out.
     Seek,
+    /// To look the user of this number up while some supernodes lie.
+    Consult(u32),
+    /// To write the letter of this number.
+    Write(u32),
 }
 
 impl Asked {
@@ -32,6 +36,8 @@ impl Asked {
             Asked::Logout => (5, 0),
             Asked::Revoke => (6, 0),
             Asked::Seek => (7, 0),
+            Asked::Consult(user) => (8, user),
+            Asked::Write(letter) => (9, letter),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -46,6 +52,8 @@ impl Asked {
             5 => Some(Asked::Logout),
             6 => Some(Asked::Revoke),
             7 => Some(Asked::Seek),
+            8 => Some(Asked::Consult(id.0 as u32)),
+            9 => Some(Asked::Write(id.0 as u32)),
             _ => None,
         }
     }
@@ -65,6 +73,8 @@ mod tests {
             Asked::Logout,
             Asked::Revoke,
             Asked::Seek,
+            Asked::Consult(9),
+            Asked::Write(70_000),
         ];
         for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));

@@ -17,6 +17,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("flood", include_str!("../../scenarios/flood.toml")),
     ("outage2007", include_str!("../../scenarios/outage2007.toml")),
     ("outage2010", include_str!("../../scenarios/outage2010.toml")),
+    ("mail", include_str!("../../scenarios/mail.toml")),
     ("revoke", include_str!("../../scenarios/revoke.toml")),
 ];
 
@@ -35,6 +36,8 @@ pub struct Change {
     pub trees: Option<usize>,
     /// The seed.
     pub seed: Option<u64>,
+    /// Messages that wait, of each step that has any; the time for them grows alike.
+    pub letters: Option<usize>,
 }
 
 /// Why a scenario cannot be played. Nothing has run when this is returned.
@@ -160,6 +163,11 @@ impl Scenario {
         population.near = change.near.unwrap_or(population.near);
         population.trees = change.trees.or(population.trees);
         self.seed = change.seed.unwrap_or(self.seed);
+        for step in &mut self.step {
+            if let (Step::Mail(letters), Some(count)) = (step.get_mut(), change.letters) {
+                letters.scale(count);
+            }
+        }
     }
 }
 

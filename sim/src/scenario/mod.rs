@@ -1,13 +1,14 @@
 //! Scenarios: what happens to a world, from a TOML file or built in.
 
 mod agree;
-pub mod asked;
+pub(crate) mod asked;
 mod churn;
 pub mod file;
 mod flood;
 mod limits;
 mod lives;
 pub mod load;
+mod mail;
 pub mod play;
 pub mod population;
 mod processes;
@@ -23,6 +24,7 @@ mod watch;
 pub use file::{Scenario, trees_by_size};
 pub use flood::Flood;
 pub use load::{Change, ScenarioError};
+pub use mail::Letters;
 pub use play::{Outcome, Progress, play};
 pub use revoke::Revocations;
 pub use step::{Step, Under};

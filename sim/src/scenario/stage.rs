@@ -5,14 +5,15 @@ use super::file::{Scenario, span};
 use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
-    Degree, Delivery, Era, Findings, Hops, Liveness, Presence, Promise, ShutOut, Standing, Storm,
+    Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Presence, Promise, ShutOut,
+    Standing, Storm,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
 use crate::world::{MemoVerifier, Realm, Sighting, World};
 use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::Command;
-use overlay_proto::time::Time;
+use overlay_proto::time::{Span, Time};
 use overlay_proto::{Config, Node};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -56,6 +57,7 @@ pub(super) struct Stage<'a> {
     pub(super) hops: Hops,
     pub(super) promise: Promise,
     pub(super) presence: Presence,
+    pub(super) index: Index,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
     pub(super) storm: Storm,
@@ -64,6 +66,7 @@ pub(super) struct Stage<'a> {
     /// The supernodes that each user's device remembers, by their numbers.
     pub(super) caches: Vec<Vec<u16>>,
     pub(super) shut_out: ShutOut,
+    pub(super) mail: Mail,
     /// When the last that were cut off from a revocation were back.
     pub(super) healed: Option<Time>,
     /// What the script itself found wrong.
@@ -121,6 +124,10 @@ impl<'a> Stage<'a> {
             logins_per_second: scenario.supernode.logins_per_second,
             login_ramp: span(scenario.supernode.login_ramp_secs),
             verifier: verifier.clone(),
+            mail: scenario.writes(),
+            mail_fetch: Span::secs(60),
+            mail_again: Span::secs(30),
+            mail_gap: Span::secs(1_800),
             #[cfg(feature = "seeded-bugs")]
             seeded_bug: scenario.seeded_bug,
             ..Config::default()
@@ -138,12 +145,14 @@ impl<'a> Stage<'a> {
             hops: Hops::default(),
             promise: Promise::default(),
             presence: Presence::default(),
+            index: Index::default(),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
             storm: Storm::default(),
             flooded: None,
             caches: vec![Vec::new(); spec.peers],
             shut_out: ShutOut::default(),
+            mail: Mail::default(),
             healed: None,
             findings: Findings::default(),
             verifier,

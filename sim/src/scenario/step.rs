@@ -1,9 +1,10 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
 use super::flood::Flood;
+use super::mail::Letters;
 use super::revoke::Revocations;
 use super::storm::Outage;
-use crate::world::{Crash, Mischief};
+use crate::world::{Crash, Falsehood, Mischief};
 use serde::{Deserialize, Serialize};
 
 /// One step: a table with one of these keys.
@@ -137,6 +138,35 @@ pub enum Step {
         #[serde(default)]
         under: Under,
     },
+    /// Some supernodes lie about who is where. Nobody may be shown as another; nobody may be said
+    /// not to exist while only one of them lies.
+    LyingIndex {
+        /// Share of the live supernodes, 0 to 1; at least one.
+        share: f64,
+        /// `hide` (they sign that there is no such user), `forge` (they show somebody else) or
+        /// `roll_back` (they show the oldest record that they have seen).
+        how: Falsehood,
+        /// Look-ups meanwhile, by random users of random others.
+        lookups: usize,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
+    /// The wall clocks of some peers and as great a share of the supernodes are set wrong, and set
+    /// right again at the end. Sessions go on: only certificates are held against the clock.
+    Clock {
+        /// Share of the live peers and of the live supernodes, 0 to 1.
+        share: f64,
+        /// Seconds by which they are set forward; back, if negative.
+        shift_secs: f64,
+        /// Seconds that it lasts.
+        for_secs: f64,
+        /// What is asked meanwhile and afterwards.
+        #[serde(default)]
+        under: Under,
+    },
     /// Random supernodes end at once.
     CrashSupernodes {
         /// How many; one is left in any case.
@@ -151,6 +181,9 @@ pub enum Step {
     Flood(Flood),
     /// Supernodes end, users crash and come back, and all want to log in at once.
     Outage(Outage),
+    /// Users write messages that wait for their recipients, while these come and go, mailboxes crash
+    /// and frames are lost. Each must be shown once, in order, and each sender told.
+    Mail(Letters),
     /// The registrar shuts users out, who must be gone everywhere within the deadline.
     Revoke(Revocations),
     /// All supernodes and users that are down start again: the supernodes at their old addresses.
@@ -307,6 +340,7 @@ impl Step {
             Step::Flood(flood) => flood.check(),
             Step::Outage(outage) => outage.check(),
             Step::Revoke(revoke) => revoke.check(),
+            Step::Mail(letters) => letters.check(),
             Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
             fault => fault.check_fault(),
         }
@@ -345,6 +379,15 @@ impl Step {
             Step::Adversaries { share: part, rate, for_secs, under, .. } => {
                 share("share", part)?;
                 share("rate", rate)?;
+                (for_secs, under)
+            }
+            Step::LyingIndex { share: part, for_secs, under, .. } => {
+                share("share", part)?;
+                (for_secs, under)
+            }
+            Step::Clock { share: part, shift_secs, for_secs, under } => {
+                share("share", part)?;
+                natural("shift_secs", shift_secs.abs())?;
                 (for_secs, under)
             }
             _ => return Ok(()),

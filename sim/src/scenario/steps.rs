@@ -45,6 +45,7 @@ impl Stage<'_> {
         match *step {
             Step::Churn(ref churn) => self.churn(churn),
             Step::Revoke(ref revoke) => self.revoke(revoke),
+            Step::Mail(ref letters) => self.mail(letters),
             Step::CrashSupernodes { count, how, under } => {
                 self.crash_supernodes(count, how, &under)
             }

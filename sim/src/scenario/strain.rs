@@ -1,10 +1,12 @@
 //! The network fails for a while, or supernodes do, and heals; everybody goes on talking.
 
+use super::asked::Asked;
 use super::file::span;
 use super::stage::{Interrupted, Stage};
 use super::step::{Step, Under};
 use crate::checks::Era;
 use crate::world::{Ailment, Crash, Weather};
+use overlay_proto::io::Command;
 use overlay_proto::time::{Span, Time};
 use rand::RngExt;
 use std::cmp::Reverse;
@@ -17,6 +19,9 @@ const NOTICED_SECS: f64 = 15.0;
 /// Supernodes that were apart dial each other again within this. Until then each side honestly says
 /// that those on the other are off line.
 const MEET: Span = Span::secs(5);
+
+/// Look-ups have their answers by then: three tries of five seconds each, and some.
+const ANSWERED: Span = Span::secs(20);
 
 impl Stage<'_> {
     /// One fault, from its first moment until all is whole after it.
@@ -74,9 +79,50 @@ impl Stage<'_> {
                 self.suspects.clear();
                 ("adversaries", under)
             }
+            Step::Clock { share, shift_secs, for_secs, under } => {
+                let end = self.begin("clock", for_secs);
+                let hosts = self.draw_hosts(share, true);
+                let shift = (1e3 * shift_secs) as i64;
+                hosts.iter().for_each(|host| self.world.set_clock(*host, shift));
+                self.talk_until(end, &under)?;
+                hosts.iter().for_each(|host| self.world.set_clock(*host, 0));
+                ("clock", under)
+            }
+            Step::LyingIndex { share, how, lookups, for_secs, under } => {
+                let end = self.begin("lying_index", for_secs);
+                let live = self.live_supernodes();
+                let count = ((share * live.len() as f64).round() as usize).clamp(1, live.len());
+                let liars: Vec<_> = self.draw(count, live);
+                let liars = liars.into_iter().map(|liar| self.supernode_hosts[liar].clone());
+                self.world.deceive(liars.collect(), how);
+                self.index.may_hide = count > 1;
+                self.consult(lookups, end)?;
+                self.world.recant();
+                ("lying_index", under)
+            }
             _ => return Ok(()),
         };
         self.settle_after(name, &under.talk(), span(under.limit_secs))
+    }
+
+    /// Random users look up random others until `end`, and wait for the answers.
+    fn consult(&mut self, lookups: usize, end: Time) -> Result<(), Interrupted> {
+        let live = self.live_users();
+        let over = end.since(self.now());
+        for at in self.times(lookups, over) {
+            self.wait(at)?;
+            if live.len() < 2 {
+                break;
+            }
+            let from = self.dice.random_range(0..live.len());
+            let whom = (from + self.dice.random_range(1..live.len())) % live.len();
+            let (from, whom) = (live[from], live[whom]);
+            let name = self.population.name(whom).clone();
+            let id = Asked::Consult(whom as u32).id();
+            self.world.command(self.population.host(from), id, Command::Lookup { name });
+            self.look();
+        }
+        self.wait(self.now() + ANSWERED)
     }
 
     pub(super) fn begin(&mut self, name: &'static str, for_secs: f64) -> Time {

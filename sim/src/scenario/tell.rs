@@ -17,11 +17,14 @@ impl Stage<'_> {
         findings.extend(self.hops.verdict());
         findings.extend(self.promise.verdict());
         findings.extend(self.presence.verdict());
+        findings.extend(self.index.verdict());
         findings.extend(self.shut_out.verdict());
+        findings.extend(self.mail.findings());
         if figures.partial {
             return findings;
         }
         findings.extend(&self.storm.verdict(&self.series));
+        findings.extend(&self.mail.verdict(now));
         let bars = &self.scenario.bars;
         findings.extend(&self.delivery.verdict(now, bars.delivered_before_repair));
         findings.extend(&self.liveness.verdict(&self.standing, now));
@@ -59,6 +62,7 @@ impl Stage<'_> {
         self.tell_of_waits(&mut figures);
         self.tell_of_storm(&mut figures);
         self.tell_of_outcasts(&mut figures);
+        self.mail.tell(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
     }
@@ -160,6 +164,10 @@ impl Stage<'_> {
     }
 
     fn tell_of_outcasts(&self, figures: &mut Figures) {
+        if let Some((asked, found, hidden)) = self.index.counts() {
+            figures.consulted = Some(asked);
+            (figures.consulted_found, figures.consulted_hidden) = (Some(found), Some(hidden));
+        }
         let Some(healed) = self.healed else { return };
         let (reached, beyond) = self.shut_out.waits(healed);
         let (reached, beyond) = (Sample::millis(&reached), Sample::millis(&beyond));

@@ -94,7 +94,9 @@ impl Stage<'_> {
         self.liveness.see(sighting);
         self.hops.see(sighting);
         self.presence.see(sighting, &self.population);
+        self.index.see(sighting, &self.population);
         self.shut_out.see(sighting, &self.population);
+        self.mail.see(sighting, &self.population);
         let world = &self.world;
         self.storm.see(sighting, &self.population, |host| world.is_alive(host));
         if let Some(node) = world.machine(sighting.host) {

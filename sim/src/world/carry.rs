@@ -57,6 +57,10 @@ impl<M: Machine> World<M> {
                 let stored = Happening::Stored { host, id, answer: Box::new(answer) };
                 self.queue.push(self.now + self.transport.disk, stored);
             }
+            Output::Vault { id, request } => {
+                let vaulted = Happening::Vaulted { host, id, request: Box::new(request) };
+                self.queue.push(self.now + self.transport.disk, vaulted);
+            }
             Output::Reply { id, reply } => self.saw(host, Seen::Reply(id, reply)),
             // Sessions are the driver's; nobody here has one.
             Output::Datagram(_) => {}
@@ -133,6 +137,8 @@ impl<M: Machine> World<M> {
             return self.tally.lost(frame.len());
         }
         let to = self.links.id(other);
+        self.liars.overhear(self.links.host(other), &frame);
+        let frame = self.liars.bend(host, frame);
         if !self.adversaries.is_one(host) {
             return self.post(other, frame.len(), Happening::Frame { link: to, frame });
         }

@@ -7,7 +7,9 @@ mod adversary;
 mod carry;
 mod crash;
 mod disk;
+mod drawers;
 mod faults;
+mod liars;
 mod links;
 mod memo;
 mod passage;
@@ -20,6 +22,7 @@ mod work;
 pub use adversary::Mischief;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
+pub use liars::Falsehood;
 pub use memo::{Checks, MemoVerifier};
 pub use passage::Passage;
 pub use realm::Realm;
@@ -29,13 +32,17 @@ pub use work::Work;
 use crate::net::Places;
 use adversary::Adversaries;
 use disk::Disk;
+use drawers::Drawers;
 use faults::Faults;
+use liars::IndexLiars;
 use links::{End, EndAt, Links};
 use overlay_proto::Node;
-use overlay_proto::id::{CommandId, DialId, LinkId, NodeId, UserKey};
+use overlay_proto::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
 use overlay_proto::io::{Command, Deadline, Event, Input, Output, Reply};
+use overlay_proto::mail::{ShownLetter, VaultRequest};
 use overlay_proto::name::Name;
-use overlay_proto::time::{Span, Time};
+use overlay_proto::status::Status;
+use overlay_proto::time::{Span, Time, WallTime};
 use overlay_proto::wire::TransportAddress;
 use queue::{Happening, Queue};
 use trace::Trace;
@@ -110,6 +117,10 @@ pub enum Seen {
     Passed(Box<Passage>),
     /// It has asked a supernode for a session.
     AskedIn,
+    /// A letter is durably in front of its application.
+    Shown(Box<ShownLetter>),
+    /// A message of its own has ended for good.
+    Ended(MessageId, Status),
 }
 
 /// Whether a host runs, and if not, how it ended.
@@ -146,10 +157,12 @@ pub struct World<M> {
     places: Places,
     transport: Transport,
     disk: Disk,
+    drawers: Drawers,
     tally: Tally,
     trace: Trace,
     faults: Faults,
     adversaries: Adversaries,
+    liars: IndexLiars,
     workshop: Workshop,
     sightings: Vec<Sighting>,
 }
@@ -170,10 +183,12 @@ impl<M: Machine> World<M> {
             places,
             transport,
             disk: Disk::starting_at(realm::FIRST_STORE_SERIAL),
+            drawers: Drawers::default(),
             tally: Tally::default(),
             trace: Trace::new(),
             faults: Faults::default(),
             adversaries: Adversaries::default(),
+            liars: IndexLiars::default(),
             workshop: Workshop::default(),
             sightings: Vec::new(),
         }
@@ -218,6 +233,9 @@ impl<M: Machine> World<M> {
             wake: Time::NEVER,
             successor: None,
         });
+        if let Some(kept) = self.drawers.kept(node) {
+            self.give(host, kind::RECORDS, &node.0, Input::Records(kept));
+        }
         self.give(host, kind::LISTENING, &node.0, Input::Listening(vec![address]));
         host
     }
@@ -250,6 +268,13 @@ impl<M: Machine> World<M> {
     /// Gives a host a command; a dead one is not listening.
     pub fn command(&mut self, host: u32, id: CommandId, command: Command) {
         self.give(host, kind::COMMAND, &id.0.to_le_bytes(), Input::Command { id, command });
+    }
+
+    /// A host's wall clock is set: it shows as much more than the true time, or less.
+    pub fn set_clock(&mut self, host: u32, shift_ms: i64) {
+        let true_ms = realm::WALL_AT_START.plus(self.now.since(Time(0))).0;
+        let wall = WallTime(true_ms.saturating_add_signed(shift_ms));
+        self.give(host, kind::CLOCK, &wall.0.to_le_bytes(), Input::WallClock(wall));
     }
 
     /// Whether hosts have told anything since it was last taken.
@@ -312,9 +337,37 @@ impl<M: Machine> World<M> {
                 let (bytes, answer) = (id.0.to_le_bytes(), *answer);
                 self.give(host, kind::STORED, &bytes, Input::Stored { id, answer });
             }
+            Happening::Vaulted { host, id, request } => self.vaulted(host, id, *request),
             Happening::Wake { host } => self.wake(host),
             Happening::CoreFree { host } => self.work_on(host),
         }
+    }
+
+    /// What a host wanted kept is on its disk now, unless it has ended meanwhile: nobody was told.
+    fn vaulted(&mut self, host: u32, id: StoreId, request: VaultRequest) {
+        if !self.is_alive(host) {
+            return;
+        }
+        let node = self.hosts[host as usize].node;
+        let (answer, told) = self.drawers.answer(node, request);
+        for letter in told.shown {
+            self.saw(host, Seen::Shown(Box::new(letter)));
+        }
+        for (id, status) in told.ended {
+            self.saw(host, Seen::Ended(id, status));
+        }
+        self.give(host, kind::VAULTED, &id.0.to_le_bytes(), Input::Vaulted { id, answer });
+    }
+
+    /// A host's letters and ratchets are those of an earlier moment, as after a restored backup, or
+    /// that moment is now.
+    pub fn back_up_letters(&mut self, node: NodeId) {
+        self.drawers.back_up(node);
+    }
+
+    /// See [`World::back_up_letters`].
+    pub fn restore_letters(&mut self, node: NodeId) {
+        self.drawers.restore(node);
     }
 
     fn arrive(&mut self, link: LinkId, frame: Vec<u8>) {
@@ -416,6 +469,9 @@ mod kind {
     pub(super) const DIAL_FAILED: u8 = 6;
     pub(super) const STORED: u8 = 7;
     pub(super) const TICK: u8 = 8;
+    pub(super) const CLOCK: u8 = 9;
+    pub(super) const RECORDS: u8 = 10;
+    pub(super) const VAULTED: u8 = 11;
 }
 
 #[cfg(test)]

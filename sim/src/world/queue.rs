@@ -6,6 +6,7 @@
 
 use overlay_proto::id::{DialId, LinkId, StoreId};
 use overlay_proto::io::StoreAnswer;
+use overlay_proto::mail::VaultRequest;
 use overlay_proto::time::Time;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -28,6 +29,8 @@ pub(super) enum Happening {
     Down { link: LinkId },
     /// The store answers.
     Stored { host: u32, id: StoreId, answer: Box<StoreAnswer> },
+    /// The keeper of letters has its request on the disk, and answers.
+    Vaulted { host: u32, id: StoreId, request: Box<VaultRequest> },
     /// A node wants to be woken.
     Wake { host: u32 },
     /// The core of a working host is free.

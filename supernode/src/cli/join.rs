@@ -46,6 +46,7 @@ pub(super) async fn join(folder: &Folder, args: &JoinArgs, out: &Output) -> Resu
         hosts: invitation.supernodes.clone(),
         listen: place,
         store: None,
+        keeper: None,
     })
     .await?;
     let enroll = handle.command(Command::Enroll { ticket });

@@ -9,6 +9,7 @@ use overlay_node::api::{ApiEvent, Feed, pump, serve};
 use overlay_node::cli::{Ending, Failure, Output, end_of_input, short};
 use overlay_node::data::{Folder, Loaded};
 use overlay_node::driver::{self, Options, Store};
+use overlay_node::mail::LetterKeeper;
 use overlay_node::settings;
 use overlay_proto::identity::Identity;
 use overlay_proto::status::Status;
@@ -26,6 +27,8 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     if let Some(store) = &store {
         lists.extend(store.revocations().await.map_err(|error| store::of_store(&error))?);
     }
+    let (letters, kept) = LetterKeeper::open(folder, identity.node()).await?;
+    let letters = Arc::new(letters);
     let identity = Arc::new(identity);
     let store_health = StoreHealth::default();
     let handle = driver::start(Options {
@@ -36,9 +39,11 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         store: store.clone().map(|store| {
             Arc::new(WatchedStore::new(store, store_health.clone())) as Arc<dyn Store>
         }),
+        keeper: Some(letters.clone()),
     })
     .await?;
     handle.recall(lists, Vec::new()).await;
+    handle.recall_letters(kept).await;
     // Before anybody is told that it listens: who wants to be watched shall not run unwatched.
     let watch = Watch { handle: handle.clone(), store: store_health };
     let watched = watched_at(args.metrics, watch).await?;
@@ -81,6 +86,9 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     // The driver has let go of it; what was promised is synced already.
     if let Some(store) = store.and_then(Arc::into_inner) {
         store.close().await;
+    }
+    if let Some(letters) = Arc::into_inner(letters) {
+        letters.close().await;
     }
     done
 }

@@ -26,6 +26,7 @@ fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         hosts,
         listen: Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, announce: Vec::new() },
         store: None,
+        keeper: None,
     }
 }
 
@@ -228,7 +229,7 @@ fn no_two_metrics_are_mixed_up() {
             "logins_redirected": next(), "logins_challenged": next(), "recent_attempts": next(), "recent_clients": next(),
             "registered": next(), "slots_spliced": next(), "slots_paired": next(),
             "relinked": next(), "swapped": next(), "places_issued": next(),
-            "lookups_answered": next(),
+            "lookups_answered": next(), "replicas_asked": next(),
         },
     }))
     .expect("a view");

@@ -56,6 +56,7 @@ pub(crate) fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         hosts,
         listen: loopback(),
         store: None,
+        keeper: None,
     }
 }
 

@@ -1,0 +1,235 @@
+//! Sessions over three forwarders against a chain of bare TCP connections of the same length, in one
+//! run: `cargo bench -p overlay-tests --bench sessions`. With `--json` one object at the end.
+//!
+//! Each node, and each link of the chain, runs on a thread of its own, all on loopback. Both carry the
+//! same: messages of 200 bytes, one bulk stream, and a question with its answer at a time.
+
+use overlay_node::session::{Access, Service, Stream};
+use overlay_proto::wire::Class;
+use overlay_tests::ring::{Member, Ring, Thread};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+
+const FORWARDERS: usize = 3;
+const MESSAGE_BYTES: usize = 200;
+const MESSAGES: usize = 500_000;
+const BULK_BYTES: usize = 512 * 1024 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
+const QUESTIONS: usize = 2_000;
+/// Between two questions of a call.
+const CALL_PACE: Duration = Duration::from_millis(5);
+
+/// What was measured of one of the two.
+#[derive(Debug, Default, serde::Serialize)]
+struct Figures {
+    messages_per_second: f64,
+    bulk_mb_per_second: f64,
+    forwarder_cpu_seconds_per_gb: f64,
+    round_trip_p50_us: f64,
+    round_trip_p99_us: f64,
+    round_trip_p99_us_under_bulk: f64,
+}
+
+fn main() {
+    let json = std::env::args().any(|argument| argument == "--json");
+    let bare = bare();
+    let ours = ours();
+    if json {
+        let both = serde_json::json!({ "bare": bare, "sessions": ours });
+        println!("{both}");
+        return;
+    }
+    let line = |what: &str, bare: f64, ours: f64| {
+        println!("{what:44} {bare:12.1} {ours:12.1} {:8.3}", ours / bare);
+    };
+    println!("{:44} {:>12} {:>12} {:>8}", "over 3 forwarders", "bare TCP", "sessions", "ratio");
+    line("messages of 200 bytes a second", bare.messages_per_second, ours.messages_per_second);
+    line("bulk, MB/s", bare.bulk_mb_per_second, ours.bulk_mb_per_second);
+    line(
+        "CPU of one forwarder, ms/GB",
+        1e3 * bare.forwarder_cpu_seconds_per_gb,
+        1e3 * ours.forwarder_cpu_seconds_per_gb,
+    );
+    line("round trip p50, us", bare.round_trip_p50_us, ours.round_trip_p50_us);
+    line("round trip p99, us", bare.round_trip_p99_us, ours.round_trip_p99_us);
+    line(
+        "round trip p99 under bulk, us",
+        bare.round_trip_p99_us_under_bulk,
+        ours.round_trip_p99_us_under_bulk,
+    );
+}
+
+/// Reads everything and says at the end how much that was; answers what begins with a `q`.
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut buffer = vec![0; CHUNK_BYTES];
+    if stream.read_exact(&mut buffer[..1]).await.is_err() {
+        return;
+    }
+    if buffer[0] == b'q' {
+        while stream.read_exact(&mut buffer[..MESSAGE_BYTES]).await.is_ok() {
+            if stream.write_all(&buffer[..MESSAGE_BYTES]).await.is_err() {
+                return;
+            }
+            let _ = stream.flush().await;
+        }
+        return;
+    }
+    let mut count = 0_u64;
+    while let Ok(taken) = stream.read(&mut buffer).await
+        && taken > 0
+    {
+        count += taken as u64;
+    }
+    let _ = stream.write_u64(count).await;
+    let _ = stream.shutdown().await;
+}
+
+/// Writes `count` pieces and returns the seconds until the other end has all.
+async fn pour(mut stream: impl AsyncRead + AsyncWrite + Unpin, piece: usize, count: usize) -> f64 {
+    let piece = vec![b'x'; piece];
+    stream.write_all(b"p").await.expect("written");
+    let began = Instant::now();
+    for _ in 0..count {
+        stream.write_all(&piece).await.expect("written");
+    }
+    stream.shutdown().await.expect("shut down");
+    let came = stream.read_u64().await.expect("an answer");
+    assert_eq!(came, (piece.len() * count) as u64);
+    began.elapsed().as_secs_f64()
+}
+
+/// Asks one after the other; microseconds from each question to its answer, least first.
+async fn ask(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    count: usize,
+    pace: Duration,
+) -> Vec<f64> {
+    stream.write_all(b"q").await.expect("written");
+    let mut buffer = [b'x'; MESSAGE_BYTES];
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        if !pace.is_zero() {
+            tokio::time::sleep(pace).await;
+        }
+        let began = Instant::now();
+        stream.write_all(&buffer).await.expect("written");
+        stream.flush().await.expect("flushed");
+        stream.read_exact(&mut buffer).await.expect("answered");
+        times.push(began.elapsed().as_secs_f64() * 1e6);
+    }
+    times.sort_by(f64::total_cmp);
+    times
+}
+
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * q) as usize]
+}
+
+/// Both kinds are measured by the same questions, of whatever `open` gives.
+fn measure<S, F>(from: &Thread, between: &Thread, open: impl Fn(Class) -> F) -> Figures
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = S> + Send + 'static,
+{
+    let mut figures = Figures::default();
+    let stream = open(Class::RealTime);
+    let times = from.run(async { ask(stream.await, QUESTIONS, Duration::ZERO).await });
+    figures.round_trip_p50_us = quantile(&times, 0.5);
+    figures.round_trip_p99_us = quantile(&times, 0.99);
+
+    let stream = open(Class::Message);
+    let seconds = from.run(async { pour(stream.await, MESSAGE_BYTES, MESSAGES).await });
+    figures.messages_per_second = MESSAGES as f64 / seconds;
+
+    let (bulk, call) = (open(Class::Bulk), open(Class::RealTime));
+    let used = between.cpu();
+    let pieces = BULK_BYTES / CHUNK_BYTES;
+    let seconds = from.run(async move { pour(bulk.await, CHUNK_BYTES, pieces).await });
+    figures.bulk_mb_per_second = BULK_BYTES as f64 / 1e6 / seconds;
+    figures.forwarder_cpu_seconds_per_gb = (between.cpu() - used) / (BULK_BYTES as f64 / 1e9);
+
+    let bulk = open(Class::Bulk);
+    let times = from.run(async move {
+        let pouring = tokio::spawn(async move { pour(bulk.await, CHUNK_BYTES, 1 << 30).await });
+        let times = ask(call.await, QUESTIONS / 4, CALL_PACE).await;
+        pouring.abort();
+        times
+    });
+    figures.round_trip_p99_us_under_bulk = quantile(&times, 0.99);
+    figures
+}
+
+fn ours() -> Figures {
+    let ring = Ring::start(2 * (FORWARDERS as u8 + 1));
+    let (from, to, between) = ring.apart(FORWARDERS);
+    let service: Service = "bench".parse().expect("a name");
+    let (sessions, served) = (to.sessions.clone(), service.clone());
+    to.thread.run(async move {
+        let mut listener = sessions.listen(served, Access::Everyone).expect("free");
+        tokio::spawn(async move {
+            while let Some(incoming) = listener.next().await {
+                tokio::spawn(async move {
+                    if let Ok(stream) = incoming.accept().await {
+                        serve(stream).await;
+                    }
+                });
+            }
+        });
+    });
+    let open = |class| opened(from, to, service.clone(), class);
+    measure(&from.thread, &between[0].thread, open)
+}
+
+fn opened(
+    from: &Member,
+    to: &Member,
+    service: Service,
+    class: Class,
+) -> impl Future<Output = Stream> + Send + 'static {
+    let (sessions, name) = (from.sessions.clone(), to.name.clone());
+    async move { sessions.open(&name, &service, class).await.expect("opened") }
+}
+
+/// A chain of TCP connections: each link reads and writes what comes, and nothing else.
+fn bare() -> Figures {
+    let end = Thread::start("tcp-end");
+    let mut next = end.run(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                connection.set_nodelay(true).expect("set");
+                tokio::spawn(serve(connection));
+            }
+        });
+        address
+    });
+    let mut last = end;
+    for number in 0..FORWARDERS {
+        let thread = Thread::start(&format!("tcp-{number}"));
+        next = thread.run(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("bound");
+            tokio::spawn(async move {
+                while let Ok((mut connection, _)) = listener.accept().await {
+                    connection.set_nodelay(true).expect("set");
+                    tokio::spawn(async move {
+                        let mut on = TcpStream::connect(next).await.expect("connected");
+                        on.set_nodelay(true).expect("set");
+                        let _ = copy_bidirectional(&mut connection, &mut on).await;
+                    });
+                }
+            });
+            address
+        });
+        last = thread;
+    }
+    let from = Thread::start("tcp-from");
+    let open = |_| async move {
+        let connection = TcpStream::connect(next).await.expect("connected");
+        connection.set_nodelay(true).expect("set");
+        connection
+    };
+    measure(&from, &last, open)
+}

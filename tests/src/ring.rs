@@ -1,0 +1,206 @@
+//! A ring of peers in this process, each on a thread of its own, so that what each costs can be told
+//! apart. The way between two that stand opposite leads over all between them.
+
+use overlay_node::driver::{self, Handle, Listen, Options};
+use overlay_node::session::Sessions;
+use overlay_proto::Config;
+use overlay_proto::id::RealmId;
+use overlay_proto::identity::{
+    Certificate, Contact, DeviceChain, Identity, RegistrarKeys, Role, SecretKey, SupernodeKeys,
+    UserKeys, Validity,
+};
+use overlay_proto::io::{Command, Reply};
+use overlay_proto::name::Name;
+use overlay_proto::time::Span;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::Duration;
+use tokio::runtime;
+
+const LIFE: Span = Span::secs(24 * 3_600);
+/// Each in the ring has one on either side.
+const DEGREE: usize = 2;
+
+/// A thread with a runtime of its own.
+#[derive(Debug, Clone)]
+pub struct Thread {
+    /// What runs there.
+    pub runtime: runtime::Handle,
+    /// The system's number of it.
+    id: u64,
+}
+
+impl Thread {
+    /// Starts one. It ends with the process.
+    ///
+    /// # Panics
+    /// If the system gives no thread.
+    pub fn start(name: &str) -> Thread {
+        let (started, thread) = mpsc::channel();
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let runtime = runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.expect("the system gives a runtime");
+                // The link of /proc/thread-self names process and thread.
+                let own = std::fs::read_link("/proc/thread-self").expect("a proc file system");
+                let id = own.file_name().and_then(|id| id.to_str()?.parse().ok());
+                let id = id.expect("the number of a thread");
+                let told = started.send(Thread { runtime: runtime.handle().clone(), id });
+                told.expect("somebody waits for it");
+                runtime.block_on(std::future::pending::<()>());
+            })
+            .expect("the system gives a thread");
+        thread.recv().expect("it has just started")
+    }
+
+    /// The processor time that it has used, in seconds.
+    ///
+    /// # Panics
+    /// Without a proc file system.
+    pub fn cpu(&self) -> f64 {
+        let path = format!("/proc/self/task/{}/schedstat", self.id);
+        let stat = std::fs::read_to_string(path).expect("a proc file system");
+        let nanos: u64 = stat.split(' ').next().and_then(|n| n.parse().ok()).expect("a number");
+        nanos as f64 / 1e9
+    }
+
+    /// Runs `work` there and waits for it.
+    ///
+    /// # Panics
+    /// If it does.
+    pub fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+        let (done, outcome) = mpsc::channel();
+        self.runtime.spawn(async move {
+            let _ = done.send(work.await);
+        });
+        outcome.recv().expect("the work did not panic")
+    }
+}
+
+/// One peer of the ring.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Where it runs.
+    pub thread: Thread,
+    /// The node.
+    pub handle: Handle,
+    /// Its sessions.
+    pub sessions: Sessions,
+    /// Its user.
+    pub name: Name,
+}
+
+/// The ring.
+#[derive(Debug)]
+pub struct Ring {
+    _supernode: Handle,
+    /// All in it.
+    pub members: Vec<Member>,
+}
+
+fn key(kind: u8, n: u8) -> SecretKey {
+    SecretKey::from_bytes([[kind, n]; 16].concat().try_into().expect("32 bytes"))
+}
+
+fn realm() -> RealmId {
+    RealmId(key(0, 0).public())
+}
+
+fn issue(issuer: &SecretKey, role: Role, subject: &SecretKey, name: Option<Name>) -> Certificate {
+    let validity = Validity::starting(driver::wall(), LIFE);
+    Certificate::issue(issuer, realm(), role, subject.public(), name, 1, validity)
+}
+
+fn registrar() -> RegistrarKeys {
+    let certificate = issue(&key(0, 0), Role::Registrar, &key(1, 0), None);
+    RegistrarKeys { key: key(1, 0), certificate }
+}
+
+fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
+    Options {
+        identity: Arc::new(identity),
+        config: Arc::new(Config { degree: DEGREE, direct: false, ..Config::default() }),
+        hosts,
+        listen: Listen { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, announce: Vec::new() },
+        store: None,
+        keeper: None,
+    }
+}
+
+fn supernode() -> Options {
+    let device = key(2, 0);
+    let certificate = issue(&key(0, 0), Role::Supernode, &device, None).into();
+    let keys = SupernodeKeys { certificate, registrar: Some(registrar()), root: None };
+    options(Identity { realm: realm(), device, user: None, supernode: Some(keys) }, Vec::new())
+}
+
+fn user(n: u8, name: &Name, hosts: Vec<Contact>) -> Options {
+    let (user, device) = (key(3, n), key(4, n));
+    let chain = DeviceChain {
+        registrar: registrar().certificate,
+        user: issue(&registrar().key, Role::User, &user, Some(name.clone())),
+        device: issue(&user, Role::Device, &device, None),
+    };
+    let keys = UserKeys { key: user.into(), chain: Some(chain.into()) };
+    options(Identity { realm: realm(), device, user: Some(keys), supernode: None }, hosts)
+}
+
+impl Ring {
+    /// A ring of `count` peers, all in place.
+    ///
+    /// # Panics
+    /// If it does not come about.
+    pub fn start(count: u8) -> Ring {
+        let home = Thread::start("supernode");
+        let supernode = home.run(driver::start(supernode())).expect("a free port");
+        let hosts = vec![Contact { node: supernode.id(), addresses: supernode.addresses() }];
+        let members: Vec<Member> = (0..count).map(|n| member(n, hosts.clone())).collect();
+        let whole = |member: &Member| {
+            let handle = member.handle.clone();
+            let view = member.thread.run(async move { handle.peer_view().await });
+            view.is_some_and(|view| view.neighbours == DEGREE && view.labels == view.trees)
+        };
+        while !members.iter().all(whole) {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ring { _supernode: supernode, members }
+    }
+
+    /// Two members with `forwarders` others on the shortest way between them, and those others.
+    ///
+    /// # Panics
+    /// If the ring is too small.
+    pub fn apart(&self, forwarders: usize) -> (&Member, &Member, Vec<&Member>) {
+        let from = &self.members[0];
+        for to in &self.members[1..] {
+            let (handle, name) = (from.handle.clone(), to.name.clone());
+            let trace =
+                from.thread.run(async move { handle.command(Command::Trace { to: name }).await });
+            let Reply::Traced { hops, arrived: true } = trace else { continue };
+            if hops.len() == forwarders + 1 {
+                let between = |member: &&Member| {
+                    hops[..forwarders].iter().any(|hop| hop.node == member.handle.id())
+                };
+                return (from, to, self.members.iter().filter(between).collect());
+            }
+        }
+        panic!("nobody is {forwarders} forwarders away");
+    }
+}
+
+fn member(n: u8, hosts: Vec<Contact>) -> Member {
+    let name = Name::new(&format!("u{n}")).expect("a name");
+    let thread = Thread::start(name.as_str());
+    let options = user(n, &name, hosts);
+    let (handle, sessions) = thread.run(async move {
+        let device = options.identity.device.clone();
+        let handle = driver::start(options).await.expect("a free port");
+        let reply = handle.command(Command::Login).await;
+        assert!(matches!(reply, Reply::LoggedIn { .. }), "{reply:?}");
+        let sessions = Sessions::start(&handle, &device).expect("TLS").expect("the first");
+        (handle, sessions)
+    });
+    Member { thread, handle, sessions, name }
+}
