@@ -22,7 +22,7 @@ use overlay_proto::wire::end_to_end::{
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
-use overlay_proto::wire::{Blob, Class, Message, Packet, Payload, TransportAddress};
+use overlay_proto::wire::{Class, Message, Packet, Payload, TransportAddress};
 use std::sync::Arc;
 
 /// The moment of every sample.
