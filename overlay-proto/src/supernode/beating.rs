@@ -13,6 +13,7 @@ use crate::status::Status;
 use crate::time::Span;
 use crate::wire::Message;
 use crate::wire::message::{Heartbeat, RootClaim};
+use rand_chacha::ChaCha8Rng;
 use std::ops::Bound;
 
 /// Members told in a second. A load that is a minute old, as at 2,000 members, still says where there
@@ -22,8 +23,10 @@ const EACH_SECOND: usize = 32;
 const ROUNDS_MISSED: u64 = 3;
 
 /// What heartbeats have said so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Beat {
+    /// With whom lists are compared.
+    pub(super) dice: ChaCha8Rng,
     /// Rounds through all members so far.
     rounds: u64,
     /// Who was told last.
@@ -38,6 +41,12 @@ struct Told {
     roots: Vec<RootClaim>,
     /// The newest number of each list of revocations.
     lists: Vec<u64>,
+}
+
+impl Beat {
+    pub fn new(dice: ChaCha8Rng) -> Beat {
+        Beat { dice, rounds: 0, last: None, told: Told::default() }
+    }
 }
 
 impl Supernode {

@@ -149,7 +149,7 @@ mod tests {
         let mut net = Net::new();
         let supers: Vec<NodeId> = (0..2).map(|n| net.add(realm.supernode(n))).collect();
         net.run(Span::secs(5));
-        let users = net.log_in(&mut realm, 0..16);
+        let users = net.log_in(&mut realm, 0..12);
         let newcomer = net.add(realm.newcomer(60));
         let name = |n: u8| Name::new(&format!("u{n}")).expect("valid");
         let register = Command::Register { name: name(60), code: None };
@@ -182,13 +182,14 @@ mod tests {
         let sum = |of: &dyn Fn(&CountersView) -> u64| -> u64 {
             views.iter().map(|view| of(&view.counters)).sum()
         };
-        assert!(sum(&|c| c.logins_admitted) >= 16 && sum(&|c| c.logins_standby) >= 16);
+        assert!(sum(&|c| c.logins_admitted) >= 12 && sum(&|c| c.logins_standby) >= 12);
         let expired = RefusalsView { status: Status::EXPIRED, count: 1 };
         assert_eq!(sum(&|c| u64::from(c.logins_refused.contains(&expired))), 1);
         assert_eq!((sum(&|c| c.registered), sum(&|c| c.lookups_answered)), (1, 3));
-        assert!(sum(&|c| c.places_issued) >= 16 && sum(&|c| c.slots_paired) > 0);
-        assert!(sum(&|c| c.slots_spliced) > 0 && sum(&|c| c.relinked) > 0);
-        assert_eq!(views.iter().map(|view| view.standby_links).sum::<usize>(), 16);
+        assert!(sum(&|c| c.places_issued) >= 12 && sum(&|c| c.slots_paired) > 0);
+        let moved = (sum(&|c| c.slots_spliced), sum(&|c| c.relinked));
+        assert!(moved.0 > 0 && moved.1 > 0, "{moved:?}");
+        assert_eq!(views.iter().map(|view| view.standby_links).sum::<usize>(), 12);
     }
 
     #[test]

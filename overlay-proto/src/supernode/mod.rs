@@ -29,6 +29,8 @@ mod revocation;
 mod revoker;
 mod same_list;
 mod scaffold;
+#[cfg(test)]
+mod scaffold_tests;
 mod splice;
 mod swapping;
 mod swim;
@@ -54,7 +56,6 @@ use finding::Find;
 use mailboxes::Mailboxes;
 use members::Members;
 use mixing::Mixing;
-use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use registry::Pending;
 use relay::Relays;
@@ -110,6 +111,16 @@ pub(crate) struct Supernode {
     wake_at: Time,
 }
 
+/// Streams of dice beside the node's own: drawing from one changes none of the others.
+const SWIM_DICE: u64 = 1;
+const BEAT_DICE: u64 = 2;
+
+fn dice(cx: &Context, stream: u64) -> ChaCha8Rng {
+    let mut dice = cx.rng.clone();
+    dice.set_stream(stream);
+    dice
+}
+
 impl Supernode {
     pub fn new(cx: &mut Context, seeds: &[Contact]) -> Supernode {
         if let Some(keys) = cx.identity.supernode.clone() {
@@ -130,11 +141,11 @@ impl Supernode {
             unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
-            beat: Beat::default(),
+            beat: Beat::new(dice(cx, BEAT_DICE)),
             allowance: Allowance::new(cx.now),
             own_addresses: Vec::new(),
             own_seq: cx.wall().0,
-            swim: Swim::new(cx.me, cx.wall().0, ChaCha8Rng::from_rng(&mut cx.rng), &cx.config),
+            swim: Swim::new(cx.me, cx.wall().0, dice(cx, SWIM_DICE), &cx.config),
             trees: Trees::default(),
             directory: Directory::default(),
             finds: BTreeMap::new(),

@@ -13,6 +13,7 @@ use crate::id::{LinkId, NodeId};
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::wire::message::{MemberHeld, MemberRecord, Members, MembersHeld, MembersKnown};
+use rand::RngExt;
 use std::collections::BTreeMap;
 
 /// Entries of such pages told in a second, on average and at once: two whole lists of the longest.
@@ -94,9 +95,9 @@ impl Supernode {
     /// Compares lists with one member.
     pub(super) fn compare_with_one(&mut self, cx: &mut Context) {
         let links = self.members.links();
-        let at = cx.random_below(links.len());
-        if let Some((_, link)) = links.get(at) {
-            self.tell_known(cx, &[*link]);
+        if !links.is_empty() {
+            let at = self.beat.dice.random_range(0..links.len());
+            self.tell_known(cx, &[links[at].1]);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
 use overlay_proto::denial::Denial;
+use overlay_proto::encoding::Blob;
 use overlay_proto::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
@@ -21,7 +22,7 @@ use overlay_proto::wire::end_to_end::{
 };
 use overlay_proto::wire::message::*;
 use overlay_proto::wire::packet::Destination;
-use overlay_proto::wire::{Blob, Class, Message, Packet, Payload, TransportAddress};
+use overlay_proto::wire::{Class, Message, Packet, Payload, TransportAddress};
 use std::sync::Arc;
 
 /// The moment of every sample.
