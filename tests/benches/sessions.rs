@@ -33,7 +33,9 @@ struct Figures {
 
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
+    eprintln!("a chain of TCP connections");
     let bare = bare();
+    eprintln!("a ring of peers");
     let ours = ours();
     if json {
         let both = serde_json::json!({ "bare": bare, "sessions": ours });
@@ -133,15 +135,18 @@ where
     F: Future<Output = S> + Send + 'static,
 {
     let mut figures = Figures::default();
+    eprintln!("  one question after the other");
     let stream = open(Class::RealTime);
     let times = from.run(async { ask(stream.await, QUESTIONS, Duration::ZERO).await });
     figures.round_trip_p50_us = quantile(&times, 0.5);
     figures.round_trip_p99_us = quantile(&times, 0.99);
 
+    eprintln!("  messages");
     let stream = open(Class::Message);
     let seconds = from.run(async { pour(stream.await, MESSAGE_BYTES, MESSAGES).await });
     figures.messages_per_second = MESSAGES as f64 / seconds;
 
+    eprintln!("  bulk");
     let (bulk, call) = (open(Class::Bulk), open(Class::RealTime));
     let used = between.cpu();
     let pieces = BULK_BYTES / CHUNK_BYTES;
@@ -149,6 +154,7 @@ where
     figures.bulk_mb_per_second = BULK_BYTES as f64 / 1e6 / seconds;
     figures.forwarder_cpu_seconds_per_gb = (between.cpu() - used) / (BULK_BYTES as f64 / 1e9);
 
+    eprintln!("  questions beside bulk");
     let bulk = open(Class::Bulk);
     let times = from.run(async move {
         let pouring = tokio::spawn(async move { pour(bulk.await, CHUNK_BYTES, 1 << 30).await });

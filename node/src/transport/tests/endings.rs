@@ -13,11 +13,11 @@ async fn hanging_up_sends_what_is_queued() {
     // the writer is done; and more than the windows of a stream.
     for (kind, frames) in KINDS.into_iter().flat_map(|kind| [(kind, 40), (kind, 200)]) {
         let ((mut one, up), (mut other, up_there)) = linked(kind).await;
-        for n in 0..frames {
+        for n in 2..frames {
             up.send(Class::Message, vec![n; 5_000]);
         }
         up.outbox.close();
-        for n in 0..frames {
+        for n in 2..frames {
             assert_eq!(other.frame().await, (up_there.link, vec![n; 5_000]), "{kind:?}");
         }
         assert_eq!(other.down().await, up_there.link);
