@@ -15,10 +15,12 @@ use overlay_proto::time::Span;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime;
 
 const LIFE: Span = Span::secs(24 * 3_600);
+/// One ring is whole within a few seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Each in the ring has one on either side.
 const DEGREE: usize = 2;
 
@@ -151,8 +153,17 @@ impl Ring {
     /// A ring of `count` peers, all in place.
     ///
     /// # Panics
-    /// If it does not come about.
+    /// If nodes do not start.
     pub fn start(count: u8) -> Ring {
+        // With two links each, chance may make two rings of them: then once more.
+        loop {
+            if let Some(ring) = Ring::attempt(count) {
+                return ring;
+            }
+        }
+    }
+
+    fn attempt(count: u8) -> Option<Ring> {
         let home = Thread::start("supernode");
         let supernode = home.run(driver::start(supernode())).expect("a free port");
         let hosts = vec![Contact { node: supernode.id(), addresses: supernode.addresses() }];
@@ -162,10 +173,17 @@ impl Ring {
             let view = member.thread.run(async move { handle.peer_view().await });
             view.is_some_and(|view| view.neighbours == DEGREE && view.labels == view.trees)
         };
+        let began = Instant::now();
         while !members.iter().all(whole) {
+            if began.elapsed() > PATIENCE {
+                for member in members {
+                    member.thread.run(async move { member.handle.shutdown().await });
+                }
+                return None;
+            }
             std::thread::sleep(Duration::from_millis(100));
         }
-        Ring { _supernode: supernode, members }
+        Some(Ring { _supernode: supernode, members })
     }
 
     /// Two members with `forwarders` others on the shortest way between them, and those others.
