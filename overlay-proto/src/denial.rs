@@ -86,8 +86,8 @@ impl Denial {
         } else {
             chain::check_supernode(&self.by, verifier, realm, signer, now)?;
         }
-        let tagged = Domain::Denial.tagged(&self.signed_bytes(question));
-        match verifier.verify(&signer.0, &tagged, &self.signature) {
+        let text = self.signed_bytes(question);
+        match Domain::Denial.is_signed(verifier, &signer.0, &text, &self.signature) {
             true => Ok(signer),
             false => Err(DenialError::WrongSignature),
         }

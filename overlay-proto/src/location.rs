@@ -91,8 +91,8 @@ impl LocationRecord {
         }
         let node = self.node();
         let member = self.chain.check(verifier, realm, node, now)?;
-        let tagged = Domain::Location.tagged(&self.signed_bytes());
-        match verifier.verify(&node.0, &tagged, &self.signature) {
+        let text = self.signed_bytes();
+        match Domain::Location.is_signed(verifier, &node.0, &text, &self.signature) {
             true => Ok(member),
             false => Err(LocationError::WrongSignature),
         }

@@ -84,8 +84,10 @@ impl Coordinates {
         if self.slots.len() > DEGREE_MAX {
             return Err(CoordinatesError::TooManySlots);
         }
-        let tagged = Domain::Coordinates.tagged(&self.signed_bytes());
-        match seeded!(PlaceUnchecked) || verifier.verify(&self.home.0, &tagged, &self.signature) {
+        let text = self.signed_bytes();
+        let is_signed =
+            Domain::Coordinates.is_signed(verifier, &self.home.0, &text, &self.signature);
+        match seeded!(PlaceUnchecked) || is_signed {
             true => Ok(()),
             false => Err(CoordinatesError::WrongSignature),
         }

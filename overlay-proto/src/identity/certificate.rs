@@ -178,8 +178,8 @@ impl Certificate {
         if now.0 / 1_000 >= self.not_after {
             return Err(CertificateError::Expired);
         }
-        let tagged = Domain::Certificate.tagged(&self.signed_bytes());
-        if !verifier.verify(issuer, &tagged, &self.signature) {
+        let text = self.signed_bytes();
+        if !Domain::Certificate.is_signed(verifier, issuer, &text, &self.signature) {
             return Err(CertificateError::WrongSignature);
         }
         Ok(())

@@ -143,7 +143,7 @@ impl Ticket {
             return Err(Status::EXPIRED);
         }
         let text = Ticket::signed_bytes(realm, self.serial, self.not_after);
-        match verifier.verify(&realm.0, &Domain::Ticket.tagged(&text), &self.signature) {
+        match Domain::Ticket.is_signed(verifier, &realm.0, &text, &self.signature) {
             true => Ok(()),
             false => Err(Status::UNPROVEN),
         }

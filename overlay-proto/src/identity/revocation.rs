@@ -269,8 +269,8 @@ impl RevocationList {
         if digest(entries) != head.digest {
             return Err(RevocationError::WrongDigest);
         }
-        let tagged = Domain::Revocations.tagged(&head.signed_bytes());
-        match verifier.verify(&head.signer().0, &tagged, &head.signature) {
+        let (signer, text) = (head.signer().0, head.signed_bytes());
+        match Domain::Revocations.is_signed(verifier, &signer, &text, &head.signature) {
             true => Ok(()),
             false => Err(RevocationError::WrongSignature),
         }
@@ -304,7 +304,7 @@ impl DeviceRevocation {
         let member =
             self.chain.check(verifier, realm, node, now).map_err(|error| error.status())?;
         let text = DeviceRevocation::signed_bytes(&self.chain, self.at);
-        match verifier.verify(&member.user.0, &Domain::Revoke.tagged(&text), &self.signature) {
+        match Domain::Revoke.is_signed(verifier, &member.user.0, &text, &self.signature) {
             true => Ok((member.user, node)),
             false => Err(Status::UNPROVEN),
         }

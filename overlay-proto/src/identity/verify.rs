@@ -80,6 +80,18 @@ impl Domain {
     pub fn tagged(self, text: &[u8]) -> Vec<u8> {
         [self.tag(), text].concat()
     }
+
+    /// Whether the owner of `key` has signed `text` for this purpose: what
+    /// [`SecretKey::sign`](super::SecretKey::sign) makes.
+    pub fn is_signed(
+        self,
+        verifier: &dyn Verify,
+        key: &[u8; 32],
+        text: &[u8],
+        signature: &Signature,
+    ) -> bool {
+        verifier.verify(key, &self.tagged(text), signature)
+    }
 }
 
 /// The check of one signature over a tagged text.

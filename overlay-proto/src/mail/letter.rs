@@ -164,8 +164,8 @@ impl Letter {
         let earliest = now.0.saturating_sub(MAIL_LIFE_MAX.as_millis());
         let as_of = WallTime(self.sent_ms.clamp(earliest, now.0));
         let member = self.from.check(verifier, realm, node, as_of).map_err(|e| e.status())?;
-        let tagged = Domain::Letter.tagged(&self.signed_bytes());
-        match verifier.verify(&node.0, &tagged, &self.signature) {
+        let text = self.signed_bytes();
+        match Domain::Letter.is_signed(verifier, &node.0, &text, &self.signature) {
             true => Ok(member),
             false => Err(Status::UNPROVEN),
         }
@@ -203,9 +203,9 @@ impl LetterReceipts {
 
     /// Whether `device` has signed this for `sender`.
     pub fn is_by(&self, verifier: &dyn Verify, device: NodeId, sender: NodeId) -> bool {
-        let tagged = Domain::LetterReceipt.tagged(&receipts_signed(sender, &self.entries));
+        let text = receipts_signed(sender, &self.entries);
         self.entries.len() <= RECEIPTS_PER_MESSAGE
-            && verifier.verify(&device.0, &tagged, &self.signature)
+            && Domain::LetterReceipt.is_signed(verifier, &device.0, &text, &self.signature)
     }
 }
 

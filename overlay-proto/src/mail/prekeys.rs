@@ -84,9 +84,9 @@ impl DeviceKeys {
         let member = self.chain.check(verifier, realm, node, now).map_err(|e| e.status())?;
         let is_signed =
             |key: &MailKey| self.hashes.0.chunks(HASH_BYTES).any(|signed| signed == hash(key));
-        let tagged = Domain::MailKeys.tagged(&self.signed_bytes());
+        let text = self.signed_bytes();
         let whole = self.one_time.iter().all(is_signed)
-            && verifier.verify(&node.0, &tagged, &self.signature);
+            && Domain::MailKeys.is_signed(verifier, &node.0, &text, &self.signature);
         if whole { Ok(member) } else { Err(Status::UNPROVEN) }
     }
 

@@ -158,9 +158,9 @@ impl Peer {
             return;
         };
         let signed = text_signed(cx.me, text.id, text.sent_ms, &text.text);
-        let tagged = Domain::Message.tagged(&signed);
+        let key = &member.node.0;
         if text.text.len() > TEXT_BYTES_MAX
-            || !cx.verifier().verify(&member.node.0, &tagged, &text.signature)
+            || !Domain::Message.is_signed(cx.verifier(), key, &signed, &text.signature)
         {
             return;
         }
@@ -198,9 +198,9 @@ impl Peer {
     pub(super) fn on_receipt(&mut self, cx: &mut Context, arrival: Arrival, receipt: &Receipt) {
         let Some(outgoing) = self.delivery.outgoing.get(&receipt.id) else { return };
         let signed = receipt_signed(cx.me, receipt.id, receipt.hops, receipt.escalated);
-        let tagged = Domain::Receipt.tagged(&signed);
+        let key = &arrival.source.0;
         let genuine = outgoing.sent_to == Some(arrival.source)
-            && cx.verifier().verify(&arrival.source.0, &tagged, &receipt.signature);
+            && Domain::Receipt.is_signed(cx.verifier(), key, &signed, &receipt.signature);
         if !genuine {
             return;
         }

@@ -1,6 +1,5 @@
 //! Who becomes a peer of this supernode: what costs nothing to see first, then the proof.
 
-mod bucket;
 mod budgets;
 mod cookie;
 pub(crate) mod gate;
@@ -281,8 +280,7 @@ fn prove(cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Result<Memb
     if cx.revoked.bars(&login.chain) {
         return Err(Status::REVOKED);
     }
-    let tagged = Domain::Login.tagged(&greeted.transcript);
-    match cx.verifier().verify(&node.0, &tagged, &login.proof) {
+    match Domain::Login.is_signed(cx.verifier(), &node.0, &greeted.transcript, &login.proof) {
         true => Ok(member),
         false => Err(Status::UNPROVEN),
     }

@@ -3,6 +3,7 @@
 mod admission;
 mod asking;
 mod beating;
+mod bucket;
 #[cfg(any(test, feature = "fuzzing"))]
 mod census;
 mod child;
@@ -47,6 +48,7 @@ use crate::wire::message::Standbys;
 use crate::wire::{Message, TransportAddress};
 use admission::gate::Gate;
 use beating::Beat;
+use bucket::Bucket;
 use children::Children;
 use counters::Counters;
 use damping::Damping;
@@ -61,7 +63,6 @@ use registry::Pending;
 use relay::Relays;
 use revocation::Spread;
 use revoker::Desk;
-use same_list::Allowance;
 use splice::Request;
 use std::collections::{BTreeMap, BTreeSet};
 use swim::Swim;
@@ -92,7 +93,8 @@ pub(crate) struct Supernode {
     swim: Swim,
     beat: Beat,
     /// What may be told of lists of members.
-    allowance: Allowance,
+    /// Entries of member lists that may still be told.
+    pages: Bucket,
     own_addresses: Vec<TransportAddress>,
     /// The number of our own record.
     own_seq: u64,
@@ -142,7 +144,7 @@ impl Supernode {
             warm: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
             beat: Beat::new(dice(cx, BEAT_DICE)),
-            allowance: Allowance::new(cx.now),
+            pages: Bucket::full(same_list::ENTRIES, cx.now),
             own_addresses: Vec::new(),
             own_seq: cx.wall().0,
             swim: Swim::new(cx.me, cx.wall().0, dice(cx, SWIM_DICE), &cx.config),

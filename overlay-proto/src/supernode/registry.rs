@@ -56,8 +56,8 @@ impl Supernode {
         }
         let greeted = cx.links.greeted(link).ok_or(Status::MALFORMED)?;
         let text = proof::registration(&greeted.transcript, &register.name, &register.user.0);
-        let tagged = Domain::Register.tagged(&text);
-        match cx.verifier().verify(&register.user.0, &tagged, &register.proof) {
+        let user = &register.user.0;
+        match Domain::Register.is_signed(cx.verifier(), user, &text, &register.proof) {
             true => Ok(()),
             false => Err(Status::UNPROVEN),
         }

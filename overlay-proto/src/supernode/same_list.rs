@@ -7,44 +7,22 @@
 //! for replicated database maintenance", 1987).
 
 use super::Supernode;
+use super::bucket::Rate;
 use crate::config::{ADDRESSES_MAX, MEMBERS_MAX, MEMBERS_PER_MESSAGE, MEMBERS_PER_PAGE};
 use crate::context::Context;
 use crate::id::{LinkId, NodeId};
 use crate::status::Status;
-use crate::time::{Span, Time};
+use crate::time::Time;
 use crate::wire::message::{MemberHeld, MemberRecord, Members, MembersHeld, MembersKnown};
 use rand::RngExt;
 use std::collections::BTreeMap;
 
 /// Entries of such pages told in a second, on average and at once: two whole lists of the longest.
 /// All start-ups of a realm together may ask for no more.
-const ENTRIES_PER_SECOND: u64 = 2 * MEMBERS_MAX as u64;
-
-/// How many more entries may be told.
-#[derive(Debug)]
-pub(crate) struct Allowance {
-    entries: u64,
-    at: Time,
-}
-
-impl Allowance {
-    pub fn new(now: Time) -> Allowance {
-        Allowance { entries: ENTRIES_PER_SECOND, at: now }
-    }
-
-    /// Takes `entries`, if there are so many.
-    fn take(&mut self, entries: usize, now: Time) -> bool {
-        let Span(micros) = now.since(self.at);
-        let more = micros.saturating_mul(ENTRIES_PER_SECOND) / 1_000_000;
-        if more > 0 {
-            self.entries = self.entries.saturating_add(more).min(ENTRIES_PER_SECOND);
-            self.at = now;
-        }
-        let left = self.entries.checked_sub(entries as u64);
-        self.entries = left.unwrap_or(self.entries);
-        left.is_some()
-    }
-}
+pub(super) const ENTRIES: Rate = {
+    let lists = 2 * MEMBERS_MAX as u32;
+    Rate { per_second: lists, burst: lists }
+};
 
 impl Supernode {
     /// Our own record: with a newer number whenever it says something else.
@@ -107,8 +85,7 @@ impl Supernode {
         link: LinkId,
         known: &MembersKnown,
     ) {
-        let agree = self.checksum(cx) == (known.count, known.sum);
-        if agree || !self.allowance.take(self.members.known.len() + 1, cx.now) {
+        if self.checksum(cx) == (known.count, known.sum) || !self.may_tell_all(cx.now) {
             return;
         }
         // Also of those that do not count here: of them nothing new is to be learnt.
@@ -125,6 +102,17 @@ impl Supernode {
             cx.send(link, MembersHeld { after, until: end, entries: page.to_vec() });
             after = end;
         }
+    }
+
+    /// Whether one more whole list may be told now; if so, it is reckoned.
+    fn may_tell_all(&mut self, now: Time) -> bool {
+        let entries = u32::try_from(self.members.known.len() + 1).unwrap_or(u32::MAX);
+        self.pages.fill(ENTRIES, now);
+        let may = self.pages.has(entries.into());
+        if may {
+            self.pages.take(ENTRIES, entries);
+        }
+        may
     }
 
     /// A member says which records it has, from one node id to another: it gets those that it lacks

@@ -1,8 +1,8 @@
 //! What each address and each key may ask for: a bucket each, in a table that cannot grow.
 
-use super::bucket::{Bucket, Rate};
 use crate::config::BUDGETS_MAX;
 use crate::id::NodeId;
+use crate::supernode::bucket::{Bucket, Rate};
 use crate::time::{Span, Time};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,6 @@
 //! once it is half empty, and who only wants a standby has to wait until nobody else does. The line
 //! is one moment in time: when the next one's turn is. The peer carries its place in a cookie.
 
-use super::bucket::{Bucket, Rate};
 use super::budgets::{Budgets, key_of};
 use super::cookie::{Cookies, Place};
 use super::sketch::Sketch;
@@ -14,6 +13,7 @@ use crate::context::Context;
 use crate::id::{Cookie, NodeId};
 use crate::remote::Remote;
 use crate::status::Status;
+use crate::supernode::bucket::{Bucket, Rate};
 use crate::time::{Span, Time};
 use rand::Rng;
 use std::collections::BTreeMap;

@@ -194,6 +194,6 @@ pub(super) fn write(cx: &mut Context, batch: Batch) -> StoreId {
 
 /// Whether the device has signed this.
 pub(super) fn is_signed(cx: &Context, taken: &LettersTaken) -> bool {
-    let tagged = Domain::LettersTaken.tagged(&taken_signed(&taken.ids));
-    cx.verifier().verify(&taken.device.0, &tagged, &taken.signature)
+    let text = taken_signed(&taken.ids);
+    Domain::LettersTaken.is_signed(cx.verifier(), &taken.device.0, &text, &taken.signature)
 }
