@@ -190,6 +190,25 @@ impl Outbox {
         }
     }
 
+    /// The copy that is being left in the mailbox under this question, and its device.
+    pub fn left_by(&self, question: u64) -> Option<(MessageId, NodeId)> {
+        self.leaving().find(|(.., asked)| *asked == question).map(|(id, device, _)| (id, device))
+    }
+
+    /// Whether a mailbox is being asked to take a copy for `device`.
+    pub fn is_leaving_for(&self, device: NodeId) -> bool {
+        self.leaving().any(|(_, to, _)| to == device)
+    }
+
+    /// Letters of which a copy is being left in the mailbox: its device, and the question.
+    fn leaving(&self) -> impl Iterator<Item = (MessageId, NodeId, u64)> + '_ {
+        self.by_copy.values().filter_map(|(id, device)| {
+            let stage = self.letters.get(id)?.copies.get(device)?.stage;
+            let Stage::Leaving(Some(question)) = stage else { return None };
+            Some((*id, *device, question))
+        })
+    }
+
     /// Takes a letter's copy for `device` away.
     pub fn remove_copy(&mut self, letter: MessageId, device: NodeId) -> Option<Copy> {
         let copy = self.letters.get_mut(&letter)?.copies.remove(&device)?;

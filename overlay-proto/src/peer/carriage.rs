@@ -5,7 +5,6 @@
 
 use super::Peer;
 use super::locate::{Errand, Waiter};
-use super::routing::Route;
 use crate::config::DATAGRAM_BYTES_MAX;
 use crate::context::Context;
 use crate::id::NodeId;
@@ -45,7 +44,7 @@ impl Peer {
             }
             None => {
                 let route = known.hearing.route(now);
-                self.send_packet_by(cx, packet, route)
+                self.set_out(cx, packet, route)
             }
         };
         if let Some(known) = self.correspondents.known.get_mut(&to) {
@@ -53,20 +52,6 @@ impl Peer {
             known.hearing.sent(now, first_hop);
         }
         self.consider_direct(cx, to);
-    }
-
-    fn send_packet_by(
-        &mut self,
-        cx: &mut Context,
-        mut packet: Packet,
-        route: Route,
-    ) -> Option<crate::id::ShortId> {
-        if let Route::Avoiding(node) = route
-            && packet.visit(node)
-        {
-            packet.step_back();
-        }
-        self.route(cx, None, packet)
     }
 
     /// Nothing comes back: by another way, and perhaps to another place.

@@ -117,11 +117,11 @@ impl Peer {
 
     /// Whether a link serves as a direct one.
     pub(super) fn is_direct(&self, link: LinkId) -> bool {
-        self.correspondents.known.values().any(|known| known.direct.link() == Some(link))
+        self.direct_end(link).is_some()
     }
 
     /// The correspondent at the other end of a direct link.
-    pub(super) fn direct_end(&self, link: LinkId) -> Option<NodeId> {
+    fn direct_end(&self, link: LinkId) -> Option<NodeId> {
         let mut known = self.correspondents.known.iter();
         known.find(|(_, known)| known.direct.link() == Some(link)).map(|(node, _)| *node)
     }

@@ -34,7 +34,16 @@ impl Peer {
         route: Route,
     ) -> Option<ShortId> {
         let Ok(bytes) = payload.encode() else { return None };
-        let mut packet = Packet::new(class, cx.me, to, &bytes);
+        self.set_out(cx, Packet::new(class, cx.me, to, &bytes), route)
+    }
+
+    /// Sends a packet of our own. Returns the first hop, if it went hop by hop.
+    pub(super) fn set_out(
+        &mut self,
+        cx: &mut Context,
+        mut packet: Packet,
+        route: Route,
+    ) -> Option<ShortId> {
         match route {
             Route::Hops => {}
             Route::Avoiding(node) => {

@@ -266,14 +266,9 @@ impl Peer {
     fn leave_copy(&mut self, cx: &mut Context, name: &Name, id: MessageId, device: NodeId) -> Time {
         let Some(home) = self.session.online() else { return Time::NEVER };
         let patience = cx.config.patience;
-        let asking = self.post.outbox.by_copy.values().filter(|(letter, node)| {
-            let copy = self.post.outbox.letters.get(letter).and_then(|l| l.copies.get(node));
-            *node == device
-                && copy.is_some_and(|copy| matches!(copy.stage, Stage::Leaving(Some(_))))
-        });
-        let is_asking = asking.count() > 0;
         let Some(thread) = self.post.outbox.threads.get(name) else { return Time::NEVER };
-        let (pause_until, refusals) = (thread.pause_until, thread.refusals);
+        let pause_until = thread.pause_until;
+        let another_asks = thread.refusals > 0 && self.post.outbox.is_leaving_for(device);
         let key = index_key(cx.identity.realm, name);
         let Some(letter) = self.post.outbox.letters.get_mut(&id) else { return Time::NEVER };
         let expires_ms = letter.record.expires_ms;
@@ -291,7 +286,7 @@ impl Peer {
             copy.again_at = pause_until.min(cx.now + LOOK_WHILE_PAUSED);
             return copy.again_at;
         }
-        if refusals > 0 && is_asking {
+        if another_asks {
             // One tries for all, until it is let in.
             copy.again_at = cx.now + patience;
             return copy.again_at;
@@ -321,12 +316,7 @@ impl Peer {
         if self.session.online() != Some(link) || self.receipts_left(&answer) {
             return;
         }
-        let asked = |copy: &Copy| copy.stage == Stage::Leaving(Some(answer.id));
-        let outbox = &self.post.outbox;
-        let found = outbox.by_copy.values().find(|(letter, device)| {
-            outbox.letters.get(letter).and_then(|l| l.copies.get(device)).is_some_and(asked)
-        });
-        let Some((id, device)) = found.copied() else { return };
+        let Some((id, device)) = self.post.outbox.left_by(answer.id) else { return };
         let again = cx.config.mail_again;
         let Some(letter) = self.post.outbox.letters.get_mut(&id) else { return };
         let (name, message) = (letter.record.to.clone(), letter.record.message);
