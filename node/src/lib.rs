@@ -6,6 +6,7 @@ pub mod contacts;
 pub mod data;
 pub mod driver;
 pub mod mail;
+mod prefixed;
 pub mod session;
 pub mod settings;
 pub mod telemetry;

@@ -1,6 +1,5 @@
 //! The address book, in `contacts.json`.
 
-use super::write::{Replace, write};
 use super::{DataError, Folder};
 use crate::contacts::Book;
 
@@ -34,10 +33,8 @@ impl Folder {
     /// # Errors
     /// [`DataError::NoAccess`].
     pub fn keep_book(&self, book: &Book) -> Result<(), DataError> {
-        let path = self.file(FILE);
         let bytes = serde_json::to_vec_pretty(book).expect("texts are JSON");
-        write(&path, &bytes, Replace::Allowed)
-            .map_err(|source| DataError::NoAccess { path, source })
+        self.replace(FILE, &bytes)
     }
 }
 

@@ -1,7 +1,6 @@
 //! What a user's device keeps of the others that it has let in, in `devices.cbor`.
 
 use super::keys::read_private;
-use super::write::{Replace, write};
 use super::{DataError, Folder};
 use overlay_proto::io::DeviceEntry;
 
@@ -31,10 +30,8 @@ impl Folder {
     /// # Errors
     /// [`DataError::NoAccess`].
     pub fn keep_devices(&self, devices: &[DeviceEntry]) -> Result<(), DataError> {
-        let path = self.file(FILE);
         let mut bytes = Vec::new();
         ciborium::into_writer(devices, &mut bytes).expect("writing to memory does not fail");
-        write(&path, &bytes, Replace::Allowed)
-            .map_err(|source| DataError::NoAccess { path, source })
+        self.replace(FILE, &bytes)
     }
 }

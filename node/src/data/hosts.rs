@@ -1,6 +1,5 @@
 //! The host cache: supernodes that were reachable last time, in `hosts.json`.
 
-use super::write::{Replace, write};
 use super::{DataError, Folder};
 use overlay_proto::config::{ADDRESSES_MAX, HOSTS_MAX};
 use overlay_proto::id::NodeId;
@@ -46,15 +45,13 @@ impl Folder {
     /// # Errors
     /// [`DataError::NoAccess`].
     pub fn keep_hosts(&self, hosts: &[Contact]) -> Result<(), DataError> {
-        let path = self.file(FILE);
         let host = |contact: &Contact| Host {
             node: contact.node.to_string(),
             addresses: contact.addresses.clone(),
         };
         let hosts: Vec<Host> = hosts.iter().take(HOSTS_MAX).map(host).collect();
         let bytes = serde_json::to_vec_pretty(&hosts).expect("texts are JSON");
-        write(&path, &bytes, Replace::Allowed)
-            .map_err(|source| DataError::NoAccess { path, source })
+        self.replace(FILE, &bytes)
     }
 }
 

@@ -4,7 +4,6 @@
 //! nobody has joined yet.
 
 use super::keys::read_private;
-use super::write::{Replace, write};
 use super::{DataError, Folder, KeyKind};
 use overlay_proto::id::{NodeId, RealmId, UserKey};
 use overlay_proto::identity::chain::check_supernode;
@@ -85,11 +84,9 @@ impl Folder {
     /// # Errors
     /// [`DataError::NoAccess`].
     pub fn keep(&self, kept: &Kept) -> Result<(), DataError> {
-        let path = self.file(FILE);
         let mut bytes = Vec::new();
         ciborium::into_writer(kept, &mut bytes).expect("writing to memory does not fail");
-        write(&path, &bytes, Replace::Allowed)
-            .map_err(|source| DataError::NoAccess { path, source })
+        self.replace(FILE, &bytes)
     }
 
     /// Keeps renewed certificates in place of those before. Durable when this returns.

@@ -154,6 +154,13 @@ impl Folder {
         self.path.join(name)
     }
 
+    /// Puts `bytes` in place of what the file had. Durable when this returns.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), DataError> {
+        let path = self.file(name);
+        write::write(&path, bytes, write::Replace::Allowed)
+            .map_err(|source| DataError::NoAccess { path, source })
+    }
+
     /// Where the running node is spoken to.
     pub fn socket(&self) -> PathBuf {
         self.file("control.sock")

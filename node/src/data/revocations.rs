@@ -2,7 +2,6 @@
 //! from the first moment after a start, with nobody to ask.
 
 use super::keys::read_private;
-use super::write::{Replace, write};
 use super::{DataError, Folder};
 use overlay_proto::config::{REVOCATIONS_MAX, REVOKERS_MAX};
 use overlay_proto::identity::RevocationList;
@@ -34,10 +33,8 @@ impl Folder {
     /// # Errors
     /// [`DataError::NoAccess`].
     pub fn keep_revocations(&self, lists: &[Arc<RevocationList>]) -> Result<(), DataError> {
-        let path = self.file(FILE);
         let mut bytes = Vec::new();
         ciborium::into_writer(lists, &mut bytes).expect("writing to memory does not fail");
-        write(&path, &bytes, Replace::Allowed)
-            .map_err(|source| DataError::NoAccess { path, source })
+        self.replace(FILE, &bytes)
     }
 }

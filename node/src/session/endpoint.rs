@@ -75,6 +75,7 @@ impl Endpoints {
         let tls = Tls::new(device)?;
         let directory = Arc::new(Mutex::new(Directory::default()));
         let Port { outbound, inbound } = port;
+        let crypto: Arc<dyn quinn::crypto::ServerConfig> = Arc::new(tls.server()?);
         let mut endpoints = HashMap::new();
         for (class, inbound) in Class::ALL.into_iter().zip(inbound) {
             if !CLASSES.contains(&class) {
@@ -82,7 +83,7 @@ impl Endpoints {
             }
             let socket =
                 OverlaySocket::new(class, me, Arc::clone(&directory), outbound.clone(), inbound);
-            let mut server = quinn::ServerConfig::with_crypto(Arc::new(tls.server()?));
+            let mut server = quinn::ServerConfig::with_crypto(Arc::clone(&crypto));
             server.transport_config(settings::transport(class));
             // The core's binding has proven the address already, and it never changes.
             server.migration(false);
@@ -168,9 +169,8 @@ impl Endpoints {
         session
     }
 
-    /// Ends sessions that nobody has used for a while and forgets those that are over. Returns how
-    /// many there are.
-    pub(super) fn tidy(&self) -> usize {
+    /// Ends sessions that nobody has used for a while and forgets those that are over.
+    pub(super) fn tidy(&self) {
         let mut sessions = locked(&self.sessions);
         sessions.retain(|_, session| {
             if session.is_unused() {
@@ -178,7 +178,6 @@ impl Endpoints {
             }
             session.connection.close_reason().is_none()
         });
-        sessions.len()
     }
 
     /// Ends all sessions, and waits until the other ends have been told.

@@ -1,6 +1,6 @@
 //! Why there is no session, or no stream.
 
-use super::opening::OpeningError;
+use crate::prefixed::PrefixedError;
 use overlay_proto::status::Status;
 
 /// What happened to a stream or a session, with the status code that says it to programs.
@@ -41,8 +41,8 @@ impl SessionError {
     }
 }
 
-impl From<OpeningError> for SessionError {
-    fn from(error: OpeningError) -> SessionError {
+impl From<PrefixedError> for SessionError {
+    fn from(error: PrefixedError) -> SessionError {
         SessionError::broken(error)
     }
 }

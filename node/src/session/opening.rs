@@ -7,16 +7,15 @@
 //!
 //! What follows belongs to the service.
 
+use crate::prefixed::{self, PrefixedError};
 use overlay_proto::status::Status;
 use quinn::{RecvStream, SendStream};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Longest opening or answer, in bytes.
-const BYTES_MAX: usize = 512;
+/// Longest sentence of an answer, in bytes; what is longer is cut.
+const SENTENCE_BYTES_MAX: usize = 496;
 /// Longest name of a service, in bytes.
 pub const SERVICE_BYTES_MAX: usize = 64;
 
@@ -66,29 +65,15 @@ pub(super) struct Opening {
     pub(super) deadline: Option<Duration>,
 }
 
-/// Why a stream did not begin.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum OpeningError {
-    /// Its bytes are no opening or no answer.
-    #[error("malformed")]
-    Malformed,
-    /// The stream broke.
-    #[error("{0}")]
-    Read(#[from] quinn::ReadExactError),
-    /// The stream broke.
-    #[error("{0}")]
-    Write(#[from] quinn::WriteError),
-}
-
 impl Opening {
-    pub(super) async fn send(&self, stream: &mut SendStream) -> Result<(), OpeningError> {
+    pub(super) async fn send(&self, stream: &mut SendStream) -> Result<(), PrefixedError> {
         let millis = self.deadline.map_or(0, |deadline| deadline.as_millis() as u64);
-        send(stream, &(self.service.as_str(), millis)).await
+        prefixed::write(stream, &(self.service.as_str(), millis)).await
     }
 
-    pub(super) async fn receive(stream: &mut RecvStream) -> Result<Opening, OpeningError> {
-        let (service, millis): (String, u64) = receive(stream).await?;
-        let service = service.parse().map_err(|_| OpeningError::Malformed)?;
+    pub(super) async fn receive(stream: &mut RecvStream) -> Result<Opening, PrefixedError> {
+        let (service, millis): (String, u64) = prefixed::read(stream).await?;
+        let service = service.parse().map_err(|_| PrefixedError::Malformed)?;
         let deadline = (millis > 0).then(|| Duration::from_millis(millis));
         Ok(Opening { service, deadline })
     }
@@ -98,39 +83,17 @@ pub(super) async fn send_answer(
     stream: &mut SendStream,
     status: Status,
     sentence: &str,
-) -> Result<(), OpeningError> {
-    let room = BYTES_MAX - 16;
-    let end = (0..=sentence.len().min(room)).rev().find(|end| sentence.is_char_boundary(*end));
-    send(stream, &(status, &sentence[..end.unwrap_or(0)])).await
+) -> Result<(), PrefixedError> {
+    let end = (0..=sentence.len().min(SENTENCE_BYTES_MAX))
+        .rev()
+        .find(|end| sentence.is_char_boundary(*end));
+    prefixed::write(stream, &(status, &sentence[..end.unwrap_or(0)])).await
 }
 
 pub(super) async fn receive_answer(
     stream: &mut RecvStream,
-) -> Result<(Status, String), OpeningError> {
-    receive(stream).await
-}
-
-async fn send(stream: &mut SendStream, said: &impl Serialize) -> Result<(), OpeningError> {
-    let mut bytes = vec![0, 0];
-    ciborium::into_writer(said, &mut bytes).map_err(|_| OpeningError::Malformed)?;
-    let length = bytes.len() - 2;
-    if length > BYTES_MAX {
-        return Err(OpeningError::Malformed);
-    }
-    bytes[..2].copy_from_slice(&(length as u16).to_be_bytes());
-    Ok(stream.write_all(&bytes).await?)
-}
-
-async fn receive<T: DeserializeOwned>(stream: &mut RecvStream) -> Result<T, OpeningError> {
-    let mut length = [0; 2];
-    stream.read_exact(&mut length).await?;
-    let length = usize::from(u16::from_be_bytes(length));
-    if length > BYTES_MAX {
-        return Err(OpeningError::Malformed);
-    }
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).await?;
-    ciborium::from_reader(&bytes[..]).map_err(|_| OpeningError::Malformed)
+) -> Result<(Status, String), PrefixedError> {
+    prefixed::read(stream).await
 }
 
 #[cfg(test)]

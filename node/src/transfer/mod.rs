@@ -21,6 +21,7 @@ mod tests;
 pub use receive::{Received, receive};
 pub use send::{Sent, send};
 
+use crate::prefixed::PrefixedError;
 use overlay_proto::status::Status;
 use std::io;
 use std::path::PathBuf;
@@ -62,6 +63,15 @@ pub enum TransferError {
     /// The other side does not speak as it should.
     #[error("the other side's message could not be read: update both sides")]
     Malformed,
+}
+
+impl From<PrefixedError> for TransferError {
+    fn from(error: PrefixedError) -> TransferError {
+        match error {
+            PrefixedError::Malformed => TransferError::Malformed,
+            PrefixedError::Broken(error) => TransferError::Broken(error),
+        }
+    }
 }
 
 impl TransferError {

@@ -1,8 +1,9 @@
 //! The receiver's side.
 
 use super::TransferError;
-use super::message::{GoOn, Offer, Outcome, read, write};
+use super::message::{GoOn, Offer, Outcome};
 use super::partial::Partial;
+use crate::prefixed::{read, write};
 use overlay_proto::status::Status;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

@@ -1,7 +1,8 @@
 //! The sender's side.
 
 use super::TransferError;
-use super::message::{GoOn, Offer, Outcome, read, write};
+use super::message::{GoOn, Offer, Outcome};
+use crate::prefixed::{read, write};
 use overlay_proto::status::Status;
 use std::io::SeekFrom;
 use std::path::{Path, PathBuf};

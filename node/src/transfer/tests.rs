@@ -1,7 +1,8 @@
 //! Transfers over a pipe: whole, broken off, changed, refused.
 
-use super::message::{Offer, read, write};
+use super::message::Offer;
 use super::*;
+use crate::prefixed::{read, write};
 use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
