@@ -33,15 +33,10 @@ impl Realm {
     pub fn start_with(supernodes: usize, flags: &[&str]) -> Realm {
         let dir = TempDir::new().expect("a place for temporary files");
         let mut realm = Realm { dir, supernodes: Vec::new() };
-        for number in 0..supernodes {
-            let name = format!("s{number}");
-            let made = match number {
-                0 => realm.supernode(&name, &[&["init"], flags].concat()),
-                _ => realm.supernode(&name, &["join", &realm.invitation(&["--supernode"])]),
-            };
-            made.json();
-            let running = realm.run_supernode(number, LISTEN);
-            realm.supernodes.push(running);
+        realm.supernode("s0", &[&["init"], flags].concat()).json();
+        realm.supernodes.push(realm.run_supernode(0, LISTEN));
+        for _ in 1..supernodes {
+            realm.add_supernode();
         }
         for number in 0..supernodes {
             eventually("supernodes that know each other", || {
@@ -49,6 +44,17 @@ impl Realm {
             });
         }
         realm
+    }
+
+    /// Adds and runs one more supernode, as the operator of the first one would.
+    ///
+    /// # Panics
+    /// If it is not taken in.
+    pub fn add_supernode(&mut self) {
+        let number = self.supernodes.len();
+        let ticket = self.invitation(&["--supernode"]);
+        self.supernode(&format!("s{number}"), &["join", &ticket]).json();
+        self.supernodes.push(self.run_supernode(number, LISTEN));
     }
 
     fn members(&self, number: usize) -> usize {
