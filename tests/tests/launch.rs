@@ -58,6 +58,22 @@ fn a_small_network_lives_through_a_crash() {
     eventually("no process left", || processes_of(&at).is_empty().then_some(()));
 }
 
+#[test]
+fn all_come_back_after_every_supernode_has_died() {
+    let dir = TempDir::new().expect("a place for temporary files");
+    let json = dir.path().join("figures.json");
+    let file = json.to_str().expect("plain");
+    let words = ["launch", "--storm", "--supernodes", "2", "--peers", "12", "--messages", "20"];
+    let done = run("sim", &[&words[..], &["--json", file]].concat());
+    assert_eq!(done.code, Some(0), "{}", done.err);
+    assert!(done.err.contains("logged in"), "the curve is drawn: {}", done.err);
+    let text = std::fs::read_to_string(json).expect("written");
+    let figures: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(figures["storm_secs_to_100"].as_f64() > Some(0.0), "{text}");
+    assert_eq!(figures["storm_supernodes_lost"], 0);
+    assert_eq!(figures["messages_delivered"], 60);
+}
+
 fn launch_at(at: &Path) -> Running {
     let at_text = at.to_str().expect("plain");
     let words = ["launch", "--supernodes", "1", "--peers", "6", "--dir", at_text];

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use overlay_sim::launch::population::{Population, folder};
 use overlay_sim::launch::{Options, Outcome, Role, launch};
-use overlay_sim::report::table;
+use overlay_sim::report::{curve, table};
 use owo_colors::OwoColorize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,6 +43,9 @@ pub(super) struct Launch {
     /// Write the figures to this file, as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Kill every supernode at once and start them again, so that all peers log in anew.
+    #[arg(long)]
+    storm: bool,
     /// Leave the network running after the run, until Ctrl-C.
     #[arg(long)]
     keep: bool,
@@ -74,6 +77,7 @@ impl Launch {
             seed: self.seed,
             parallel: self.parallel,
             keep: self.keep,
+            storm: self.storm,
             dir: self.dir.clone(),
         };
         let signals = Signals::listen().context("no signal can be waited for")?;
@@ -91,6 +95,9 @@ impl Launch {
         json::write(self.json.as_deref(), &outcome.figures)?;
         if !self.keep || outcome.interrupted {
             anstream::eprintln!("{}", table::summary(&outcome.figures));
+        }
+        if let Some(begun) = outcome.storm_began() {
+            anstream::eprintln!("{}", curve::curve(&outcome.storm, begun));
         }
         show_findings(&outcome);
         Ok(self.verdict(&outcome))
@@ -110,7 +117,7 @@ impl Launch {
             anstream::eprintln!("{}", format!("{count} findings, seed {}", self.seed).red());
             return ExitCode::FAILURE;
         }
-        if self.supernodes == 1 {
+        if self.supernodes == 1 && !self.storm {
             anstream::eprintln!("the only supernode was not killed: it is the whole scaffold");
         }
         let f = &outcome.figures;

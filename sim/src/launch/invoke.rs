@@ -20,6 +20,11 @@ fn listen() -> [OsString; 2] {
     ["--listen".into(), LISTEN.into()]
 }
 
+/// Where a node listens that was at this port before.
+fn listen_again(port: u16) -> [OsString; 2] {
+    ["--listen".into(), format!("127.0.0.1:{port}").into()]
+}
+
 /// `supernode init`.
 pub(super) fn init(data: &Path) -> Vec<OsString> {
     words(["init"], data)
@@ -37,10 +42,12 @@ pub(super) fn invite(data: &Path, to_scaffold: bool) -> Vec<OsString> {
     all
 }
 
-/// `supernode run`. The shape of the topology is the supernodes' to tell.
-pub(super) fn run_supernode(data: &Path, options: &Options) -> Vec<OsString> {
+/// `supernode run`, at `port` if it was there before. The shape of the topology is the supernodes'
+/// to tell.
+pub(super) fn run_supernode(data: &Path, options: &Options, port: Option<u16>) -> Vec<OsString> {
     let (degree, trees) = (options.degree.to_string(), options.trees.to_string());
-    let mut all = run_peer(data);
+    let mut all = words(["run", "--exit-with-parent"], data);
+    all.extend(port.map_or_else(listen, listen_again));
     all.extend(["--degree".into(), degree.into(), "--trees".into(), trees.into()]);
     all
 }

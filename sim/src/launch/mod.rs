@@ -12,6 +12,7 @@ pub mod process;
 pub mod progress;
 mod run;
 mod stage;
+mod storm;
 mod verdict;
 mod watch;
 mod workload;

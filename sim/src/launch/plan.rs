@@ -35,6 +35,8 @@ pub struct Options {
     pub parallel: usize,
     /// Leave the network running until the user ends it.
     pub keep: bool,
+    /// Instead of killing some, kill every supernode at once and start them again.
+    pub storm: bool,
     /// Where the data folders and logs go; without it, a temporary directory.
     pub dir: Option<PathBuf>,
 }
@@ -76,11 +78,12 @@ impl Plan {
         let mut dice = ChaCha8Rng::seed_from_u64(options.seed);
         let everyone: Vec<usize> = (0..options.peers).collect();
         let supernode_victim = match options.supernodes {
-            0 | 1 => None,
-            many => Some(dice.random_range(1..many)),
+            many if many > 1 && !options.storm => Some(dice.random_range(1..many)),
+            _ => None,
         };
+        let victims = if options.storm { 0 } else { VICTIMS_MAX.min(options.peers / VICTIM_OF) };
         let mut peer_victims = Vec::new();
-        while peer_victims.len() < VICTIMS_MAX.min(options.peers / VICTIM_OF) {
+        while peer_victims.len() < victims {
             let victim = dice.random_range(0..options.peers);
             if !peer_victims.contains(&victim) {
                 peer_victims.push(victim);
@@ -145,6 +148,7 @@ mod tests {
             seed,
             parallel,
             keep: false,
+            storm: false,
             dir: None,
         }
     }
@@ -170,6 +174,8 @@ mod tests {
         let small = Plan::draw(&options(3, 1, 1));
         assert_eq!((small.supernode_victim, small.peer_victims.len()), (None, 0));
         assert_eq!(Plan::draw(&options(8, 2, 1)).supernode_victim, Some(1));
+        let storm = Plan::draw(&Options { storm: true, ..options(24, 3, 1) });
+        assert_eq!((storm.supernode_victim, storm.peer_victims.len()), (None, 0), "all die");
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl Births<'_> {
             let (process, mut feed) = self.nursery.start(
                 Role::Supernode,
                 &name,
-                &invoke::run_supernode(&data, self.options),
+                &invoke::run_supernode(&data, self.options, None),
             )?;
             let (_, node) = self.listening(&process, &mut feed).await?;
             supernodes.push(resident(name, node, &data, process));
@@ -174,6 +174,29 @@ impl Births<'_> {
             self.met(supernode).await?;
         }
         Ok(supernodes)
+    }
+
+    /// Starts supernodes again that have ended, each at its port of before, all at once.
+    ///
+    /// # Errors
+    /// [`BirthError`].
+    pub async fn again(
+        &self,
+        supernodes: &mut [Resident],
+        ports: &[u16],
+    ) -> Result<(), BirthError> {
+        let mut feeds = Vec::new();
+        for (supernode, port) in supernodes.iter_mut().zip(ports) {
+            let data = folder(self.dir, Role::Supernode, &supernode.name);
+            let run = invoke::run_supernode(&data, self.options, Some(*port));
+            let (process, feed) = self.nursery.start(Role::Supernode, &supernode.name, &run)?;
+            supernode.process = process;
+            feeds.push(feed);
+        }
+        for (supernode, feed) in supernodes.iter().zip(&mut feeds) {
+            self.listening(&supernode.process, feed).await?;
+        }
+        Ok(())
     }
 
     async fn met(&self, supernode: &Resident) -> Result<(), BirthError> {

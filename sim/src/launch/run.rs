@@ -7,7 +7,9 @@ use super::process::Nursery;
 use super::progress::Show;
 use super::stage::Stage;
 use super::verdict::{Finding, Seen};
+use crate::measure::Series;
 use crate::report::Figures;
+use overlay_proto::time::Time;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
@@ -44,6 +46,8 @@ pub enum LaunchError {
 pub struct Outcome {
     /// What was measured.
     pub figures: Figures,
+    /// The storm of log-ins, second by second; empty if there was none.
+    pub storm: Series,
     /// What is wrong; the run has passed if there is nothing.
     pub findings: Vec<Finding>,
     /// Where the logs of the processes concerned are, if anything is wrong.
@@ -53,6 +57,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// When the storm began, if there was one.
+    pub fn storm_began(&self) -> Option<Time> {
+        self.storm.moments().first().map(|moment| moment.at)
+    }
+
     /// Whether everything that should be delivered was, once, and all else was well.
     pub fn passed(&self) -> bool {
         !self.interrupted && self.findings.is_empty()
@@ -145,14 +154,15 @@ impl Run<'_> {
         };
         self.show.over("");
         self.seen.logins = population.peers.iter().filter_map(|peer| peer.login_ms).collect();
-        let stage = Stage { population, plan: &self.plan, options: self.options, show: self.show };
-        stage.play(&mut self.seen).await;
+        let (plan, options, show) = (&self.plan, self.options, self.show);
+        Stage { population, births, plan, options, show }.play(&mut self.seen).await;
     }
 
     fn outcome(&mut self, interrupted: bool) -> Outcome {
         let mut figures = self.seen.figures(self.options, &self.plan, self.began.elapsed());
         figures.partial = interrupted;
         let findings = std::mem::take(&mut self.seen.findings);
-        Outcome { figures, findings, logs: Vec::new(), interrupted }
+        let storm = self.seen.storm.take().map_or_else(Series::default, |storm| storm.series);
+        Outcome { figures, storm, findings, logs: Vec::new(), interrupted }
     }
 }

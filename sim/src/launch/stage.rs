@@ -2,8 +2,9 @@
 
 use super::delivery;
 use super::plan::{Errand, Options, Plan};
-use super::population::{Population, Resident};
+use super::population::{Births, Population, Resident};
 use super::progress::{Show, Silent};
+use super::storm::Storm;
 use super::verdict::Seen;
 use super::watch::{Watched, until_all_in_place};
 use super::workload::{Pace, Told, look_up_all, send_all};
@@ -12,7 +13,8 @@ use tokio::time::Instant;
 
 /// A living network and what it is to go through.
 pub(super) struct Stage<'a> {
-    pub population: &'a Population,
+    pub population: &'a mut Population,
+    pub births: Births<'a>,
     pub plan: &'a Plan,
     pub options: &'a Options,
     pub show: &'a dyn Show,
@@ -20,14 +22,18 @@ pub(super) struct Stage<'a> {
 
 impl Stage<'_> {
     /// Plays all phases; what is seen goes to `seen`.
-    pub async fn play(&self, seen: &mut Seen) {
+    pub async fn play(mut self, seen: &mut Seen) {
         let nobody = BTreeSet::new();
         seen.placed = self.watch("taking places", Instant::now(), &nobody, seen).await;
         self.look_up(seen).await;
         self.messages("messages before the crash", &self.plan.before, seen).await;
         delivery::settle(self.population, &self.plan.before).await;
         let mut victims = Vec::new();
-        if self.anything_to_kill() {
+        if self.options.storm {
+            self.storm(seen).await;
+            self.messages("messages after the storm", &self.plan.during, seen).await;
+            self.messages("messages", &self.plan.after, seen).await;
+        } else if self.anything_to_kill() {
             victims = self.crash(seen).await;
             self.messages("messages after repair", &self.plan.after, seen).await;
         } else {
@@ -119,6 +125,20 @@ impl Stage<'_> {
         seen.told.extend(told);
         seen.repaired = Some(watched);
         victims
+    }
+
+    /// Kills every supernode and starts them again; all peers log in anew.
+    async fn storm(&mut self, seen: &mut Seen) {
+        self.show.phase("every supernode dies and starts again", self.options.peers);
+        let began = Instant::now();
+        let storm = Storm::blow(self.population, &self.births, self.show).await;
+        self.show.over(&format!("{:.1} s", began.elapsed().as_secs_f64()));
+        for (who, what) in &storm.wrong {
+            seen.find(who, what.clone());
+        }
+        seen.storm = Some(storm);
+        let watched = self.watch("taking places again", began, &BTreeSet::new(), seen).await;
+        seen.repaired = Some(watched);
     }
 
     async fn repair(&self, began: Instant, affected: &BTreeSet<usize>) -> Watched {

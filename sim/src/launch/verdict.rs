@@ -2,6 +2,7 @@
 
 use super::delivery::Judgement;
 use super::plan::{Options, Plan};
+use super::storm::Storm;
 use super::watch::Watched;
 use super::workload::{LookedUp, Told};
 use crate::report::{Figures, Sample, moore};
@@ -33,6 +34,8 @@ pub(super) struct Seen {
     pub placed: Watched,
     /// After the crash; none if nothing was killed.
     pub repaired: Option<Watched>,
+    /// The storm of log-ins, if there was one.
+    pub storm: Option<Storm>,
     /// Packets handed to the scaffold, by node.
     pub escalated: BTreeMap<String, u64>,
     /// What else is wrong.
@@ -82,6 +85,9 @@ impl Seen {
             ..Figures::default()
         };
         self.count_messages(&mut figures);
+        if let Some(storm) = &self.storm {
+            storm.count(&mut figures);
+        }
         if repaired.is_some() {
             self.count_phases(&mut figures, plan);
         }
