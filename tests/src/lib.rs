@@ -4,6 +4,7 @@
 //! builds them; after `cargo test -p overlay-tests` alone they may be missing or old, so run
 //! `cargo build --workspace` before that.
 
+pub mod lan;
 pub mod probe;
 pub mod program;
 pub mod realm;

@@ -24,9 +24,22 @@ pub fn program(name: &str) -> PathBuf {
     })
 }
 
-/// A command of the program `name`, untouched by settings of whoever runs the tests.
-pub(crate) fn command<A: AsRef<OsStr>>(name: &str, arguments: &[A]) -> Command {
-    let mut command = Command::new(program(name));
+/// A command of the program `name` in a network namespace or, without one, where the test is;
+/// untouched by settings of whoever runs the tests.
+pub(crate) fn command<A: AsRef<OsStr>>(
+    namespace: Option<&str>,
+    name: &str,
+    arguments: &[A],
+) -> Command {
+    let mut command = match namespace {
+        None => Command::new(program(name)),
+        Some(namespace) => {
+            // It becomes the program: a signal to the process is one to the program.
+            let mut inside = Command::new("ip");
+            inside.args(["netns", "exec", namespace]).arg(program(name));
+            inside
+        }
+    };
     command.args(arguments);
     for (key, _) in std::env::vars_os() {
         let text = key.to_string_lossy();
@@ -77,7 +90,16 @@ impl Answer {
 /// # Panics
 /// If it does not end.
 pub fn run<A: AsRef<OsStr>>(name: &str, arguments: &[A]) -> Answer {
-    let mut child = command(name, arguments)
+    run_in(None, name, arguments)
+}
+
+/// The same in a network namespace.
+pub(crate) fn run_in<A: AsRef<OsStr>>(
+    namespace: Option<&str>,
+    name: &str,
+    arguments: &[A],
+) -> Answer {
+    let mut child = command(namespace, name, arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,6 +1,7 @@
 //! A realm on this machine for one test.
 
-use crate::program::{Answer, eventually, run};
+use crate::lan::Lan;
+use crate::program::{Answer, eventually, run_in};
 use crate::running::Running;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,10 @@ const LISTEN: &str = "127.0.0.1:0";
 #[derive(Debug)]
 pub struct Realm {
     dir: TempDir,
+    /// The machines on which the nodes run, if it is not just this one.
+    pub lan: Option<Lan>,
+    /// What every supernode is run with.
+    run_flags: Vec<String>,
     /// Supernodes; the first has the root and the registrar.
     pub supernodes: Vec<Running>,
 }
@@ -32,9 +37,10 @@ impl Realm {
     /// If it does not come to life.
     pub fn start_with(supernodes: usize, flags: &[&str]) -> Realm {
         let dir = TempDir::new().expect("a place for temporary files");
-        let mut realm = Realm { dir, supernodes: Vec::new() };
+        let mut realm = Realm { dir, lan: None, run_flags: Vec::new(), supernodes: Vec::new() };
         realm.supernode("s0", &[&["init"], flags].concat()).json();
-        realm.supernodes.push(realm.run_supernode(0, LISTEN));
+        let first = realm.run_supernode(0, &realm.listen("s0"));
+        realm.supernodes.push(first);
         for _ in 1..supernodes {
             realm.add_supernode();
         }
@@ -54,7 +60,24 @@ impl Realm {
         let number = self.supernodes.len();
         let ticket = self.invitation(&["--supernode"]);
         self.supernode(&format!("s{number}"), &["join", &ticket]).json();
-        self.supernodes.push(self.run_supernode(number, LISTEN));
+        let running = self.run_supernode(number, &self.listen(&format!("s{number}")));
+        self.supernodes.push(running);
+    }
+
+    /// A realm of one supernode, `s0`, on machines of their own for it and for those of `names`;
+    /// its peers have up to `degree` neighbours. `None` where no such machines can be made.
+    ///
+    /// # Panics
+    /// If it does not come to life.
+    pub fn start_on_machines(names: &[&str], degree: usize) -> Option<Realm> {
+        let lan = Some(Lan::new(&[&["s0"], names].concat())?);
+        let dir = TempDir::new().expect("a place for temporary files");
+        let run_flags = vec!["--degree".to_owned(), degree.to_string()];
+        let mut realm = Realm { dir, lan, run_flags, supernodes: Vec::new() };
+        realm.supernode("s0", &["init"]).json();
+        let first = realm.run_supernode(0, &realm.listen("s0"));
+        realm.supernodes.push(first);
+        Some(realm)
     }
 
     fn members(&self, number: usize) -> usize {
@@ -80,8 +103,11 @@ impl Realm {
     fn run_supernode(&self, number: usize, listen: &str) -> Running {
         let folder = self.folder(&format!("s{number}"));
         let data = folder.to_str().expect("plain");
-        let words = ["run", "--data", data, "--json", "--listen", listen, "--exit-with-parent"];
-        let mut running = Running::start("supernode", &words);
+        let mut words = vec!["run", "--data", data, "--json", "--listen", listen];
+        words.push("--exit-with-parent");
+        words.extend(self.run_flags.iter().map(String::as_str));
+        let namespace = self.namespace(&format!("s{number}"));
+        let mut running = Running::start_in(namespace, "supernode", &words);
         running.event("listening", |_| true);
         running
     }
@@ -103,7 +129,16 @@ impl Realm {
         if json {
             all.push("--json");
         }
-        run(program, &all)
+        run_in(self.namespace(name), program, &all)
+    }
+
+    fn namespace(&self, name: &str) -> Option<&str> {
+        self.lan.as_ref().map(|lan| lan.namespace(name))
+    }
+
+    /// Where the node `name` listens.
+    fn listen(&self, name: &str) -> String {
+        self.lan.as_ref().map_or_else(|| LISTEN.to_owned(), |lan| format!("{}:4001", lan.ip(name)))
     }
 
     /// `supernode WORDS --json` in the folder `name`.
@@ -138,8 +173,9 @@ impl Realm {
     pub fn run_peer(&self, name: &str) -> Running {
         let folder = self.folder(name);
         let data = folder.to_str().expect("plain");
-        let mut running =
-            Running::start("peer", &["run", "--data", data, "--json", "--listen", LISTEN]);
+        let listen = self.listen(name);
+        let words = ["run", "--data", data, "--json", "--listen", &listen];
+        let mut running = Running::start_in(self.namespace(name), "peer", &words);
         running.event("logged_in", |_| true);
         running
     }

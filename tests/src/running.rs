@@ -18,7 +18,16 @@ pub struct Running {
 impl Running {
     /// Starts the program `name`.
     pub fn start<A: AsRef<OsStr>>(name: &str, arguments: &[A]) -> Running {
-        let mut child = command(name, arguments)
+        Running::start_in(None, name, arguments)
+    }
+
+    /// The same in a network namespace.
+    pub(crate) fn start_in<A: AsRef<OsStr>>(
+        namespace: Option<&str>,
+        name: &str,
+        arguments: &[A],
+    ) -> Running {
+        let mut child = command(namespace, name, arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -164,11 +164,13 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::Refused { node, status } => {
             ApiEvent::Refused { node: node.to_string(), status: *status }
         }
+        Event::PathChanged { node, name, direct } => ApiEvent::PathChanged {
+            node: node.to_string(),
+            name: name.to_string(),
+            direct: *direct,
+        },
         // The first two go another way; the last is a matter of counters.
-        Event::Received(_)
-        | Event::HostsChanged(_)
-        | Event::Escalated { .. }
-        | Event::PathChanged { .. } => return None,
+        Event::Received(_) | Event::HostsChanged(_) | Event::Escalated { .. } => return None,
     })
 }
 

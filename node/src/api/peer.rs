@@ -21,7 +21,7 @@ use overlay_proto::config::TEXT_BYTES_MAX;
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
-use overlay_proto::view::NeighbourView;
+use overlay_proto::view::{CorrespondentView, NeighbourView};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -53,6 +53,7 @@ pub fn peer_routes(peer: Peer) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/neighbours", get(neighbours))
+        .route("/v1/correspondents", get(correspondents))
         .route("/v1/inbox", get(inbox))
         .route("/v1/messages", post(send))
         .route("/v1/users/{name}", get(lookup))
@@ -77,6 +78,10 @@ async fn status(State(peer): State<Peer>) -> Answer<PeerStatus> {
         inbox: peer.feed.texts(),
         peer: view,
     }))
+}
+
+async fn correspondents(State(peer): State<Peer>) -> Json<Vec<CorrespondentView>> {
+    Json(peer.handle.correspondent_views().await)
 }
 
 async fn neighbours(State(peer): State<Peer>) -> Json<Vec<NeighbourView>> {

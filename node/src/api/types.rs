@@ -292,6 +292,15 @@ pub enum ApiEvent {
         /// 200 if it was delivered, 419 if it expired, else why it was returned.
         status: Status,
     },
+    /// What is exchanged with a device of another user goes another way.
+    PathChanged {
+        /// The device's node id in hex.
+        node: String,
+        /// The user.
+        name: String,
+        /// Over a direct link, or hop by hop.
+        direct: bool,
+    },
     /// A neighbour's link is up.
     NeighbourUp {
         /// The neighbour's node id in hex.

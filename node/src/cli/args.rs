@@ -77,6 +77,9 @@ pub enum PeerCommand {
     /// Show the neighbours of the running peer
     #[command(visible_alias = "neighbors", after_help = "Example: peer neighbours")]
     Neighbours,
+    /// Show with whom this peer has sessions, and by which way
+    #[command(after_help = "Example: peer sessions")]
+    Sessions,
     /// Measure the way to a user and back
     #[command(after_help = "Example: peer ping bob")]
     Ping {

@@ -10,7 +10,7 @@ use crate::data::Folder;
 use hyper::Method;
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
-use overlay_proto::view::NeighbourView;
+use overlay_proto::view::{CorrespondentView, NeighbourView};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 
@@ -29,6 +29,10 @@ impl Asker {
 
     pub(super) async fn neighbours(&self) -> Result<Vec<NeighbourView>, Failure> {
         self.get("/v1/neighbours").await
+    }
+
+    pub(super) async fn correspondents(&self) -> Result<Vec<CorrespondentView>, Failure> {
+        self.get("/v1/correspondents").await
     }
 
     pub(super) async fn send(&self, to: &str, text: String) -> Result<Sent, Failure> {

@@ -10,7 +10,7 @@ use crate::api::{Device, InboxPage, Located, MailRequest, PeerStatus, Pong, Sent
 use crate::data::{Folder, INBOX_PAGE, InboxEntry};
 use crate::driver;
 use overlay_proto::time::WallTime;
-use overlay_proto::view::NeighbourView;
+use overlay_proto::view::{CorrespondentView, NeighbourView};
 use std::time::Duration;
 
 pub(super) async fn ask(
@@ -37,6 +37,10 @@ pub(super) async fn ask(
         PeerCommand::Neighbours => {
             let neighbours = peer.neighbours().await?;
             out.show(&neighbours, || neighbour_table(&neighbours));
+        }
+        PeerCommand::Sessions => {
+            let with = peer.correspondents().await?;
+            out.show(&with, || session_table(&with));
         }
         PeerCommand::Ping { name } => {
             let pong = peer.ping(&name).await?;
@@ -146,6 +150,23 @@ fn neighbour_table(neighbours: &[NeighbourView]) -> String {
             neighbour.rtt_ms.map_or("-".to_owned(), |ms| format!("{ms:.1} ms")),
             neighbour.neighbours.to_string(),
             printable(&neighbour.address),
+        ]);
+    }
+    shown.to_string()
+}
+
+fn session_table(with: &[CorrespondentView]) -> String {
+    if with.is_empty() {
+        return "no sessions of late".to_owned();
+    }
+    let mut shown = table(&["with", "device", "way", "rtt", "quiet"]);
+    for one in with {
+        shown.add_row([
+            printable(&one.name),
+            short(&one.node).to_owned(),
+            if one.direct { "direct".to_owned() } else { hops(one.hops) },
+            one.rtt_ms.map_or("-".to_owned(), |ms| format!("{ms:.1} ms")),
+            format!("{} s", one.quiet_secs),
         ]);
     }
     shown.to_string()

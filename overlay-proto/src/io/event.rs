@@ -80,6 +80,8 @@ pub enum Event {
     PathChanged {
         /// Which.
         node: NodeId,
+        /// Whose it is.
+        name: Name,
         /// Over a direct link, or hop by hop.
         direct: bool,
     },

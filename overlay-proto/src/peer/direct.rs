@@ -111,7 +111,7 @@ impl Peer {
         known.direct.state = State::Up { link };
         known.direct.failures = 0;
         let until = known.used + IDLE_MAX;
-        cx.event(Event::PathChanged { node, direct: true });
+        cx.event(Event::PathChanged { node, name: known.name.clone(), direct: true });
         self.wake_by(until);
     }
 
@@ -165,7 +165,7 @@ impl Peer {
     fn leave_direct(&mut self, cx: &mut Context, node: NodeId, wait: Span) {
         if let Some(known) = self.correspondents.known.get_mut(&node) {
             known.direct.state = State::None { not_before: cx.now + wait };
-            cx.event(Event::PathChanged { node, direct: false });
+            cx.event(Event::PathChanged { node, name: known.name.clone(), direct: false });
         }
     }
 
