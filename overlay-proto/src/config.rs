@@ -78,6 +78,10 @@ pub const REQUESTS_MAX: usize = 4_096;
 /// Requests for names that wait for a registrar's operator. Anybody can make one, so there is a cap;
 /// a person looks at no more.
 pub const REGISTRATIONS_WAITING_MAX: usize = 10_000;
+/// Life of a registrar's certificate. Every user's chain goes through it, so it must outlive the
+/// users' certificates (one year) several times over: the root key is needed to renew it, and the
+/// root is best kept off line.
+pub const REGISTRAR_LIFE: Span = Span::secs(10 * 365 * 24 * 3_600);
 /// Replicas of a location record (DESIGN, section 7).
 pub const LOCATION_REPLICAS: usize = 3;
 /// Entries of one list of revocations. Each ends with the certificate it speaks of, after a year:

@@ -5,7 +5,9 @@ mod event;
 pub use event::{Datagram, Event, ReceivedText};
 
 use crate::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
-use crate::identity::{Certificate, Contact, DeviceChain, DeviceCode, RevocationList, Ticket};
+use crate::identity::{
+    Certificate, Contact, DeviceChain, DeviceCode, RevocationList, SecretKey, Subject, Ticket,
+};
 use crate::mail::vault::RecordKey;
 use crate::mail::{VaultAnswer, VaultRequest};
 use crate::name::Name;
@@ -238,6 +240,8 @@ pub enum Command {
     Enroll {
         /// The permission.
         ticket: Ticket,
+        /// The key of the registrar that this node shall be, if the ticket permits that.
+        registrar: Option<Box<SecretKey>>,
     },
 }
 
@@ -324,6 +328,8 @@ pub enum Reply {
     Enrolled {
         /// For this node, as a supernode.
         certificate: Arc<Certificate>,
+        /// For its registrar's key, if it asked as one.
+        registrar: Option<Arc<Certificate>>,
         /// Supernodes to begin with.
         supernodes: Vec<Contact>,
     },
@@ -359,12 +365,14 @@ pub enum StoreRequest {
         /// The registration code shown.
         code: Option<String>,
     },
-    /// Use up a ticket, unless another node has used it.
+    /// Use up a ticket, unless another node, or another registrar's key, has used it.
     RedeemTicket {
         /// The ticket's number.
         serial: u64,
         /// Who used it.
         node: NodeId,
+        /// Of a registrar's ticket: the number of the registrar's certificate, and its key.
+        registrar: Option<(u64, Subject)>,
     },
     /// Who owns a name? Answer: [`StoreAnswer::Found`] or [`StoreAnswer::Missing`].
     FindUser {

@@ -13,6 +13,7 @@ mod damping;
 mod departure;
 mod directory;
 mod drain;
+mod enrolment;
 mod escalation;
 mod finding;
 mod labels;

@@ -1,25 +1,26 @@
-//! New users and new supernodes: certified once the store says that it is durable.
+//! New users: certified once the store says that it is durable.
 
 use super::Supernode;
+use super::enrolment::Candidate;
 use super::finding::Asker;
 use crate::config::{CODE_BYTES_MAX, REQUESTS_MAX};
 use crate::context::Context;
 use crate::denial::Question;
-use crate::id::{LinkId, NodeId, StoreId, UserKey};
+use crate::id::{LinkId, StoreId, UserKey};
 use crate::identity::proof;
 use crate::identity::{Certificate, Domain, Role, Validity};
 use crate::io::{Event, Output, StoreAnswer, StoreRequest};
 use crate::name::Name;
 use crate::status::Status;
-use crate::wire::message::{Enroll, EnrollReply, Register, RegisterReply, UserCertificates};
+use crate::wire::message::{Register, RegisterReply, UserCertificates};
 
 /// What waits for the store: a certificate, or an answer.
 #[derive(Debug)]
 pub(crate) enum Pending {
     /// A user's.
     User { link: LinkId, name: Name, user: UserKey },
-    /// A supernode's.
-    Supernode { link: LinkId, node: NodeId },
+    /// A supernode's, and perhaps a registrar's.
+    Supernode(Candidate),
     /// No certificate: somebody asks for a user of whom the index cannot say anything.
     Name { question: Question, asker: Asker },
 }
@@ -63,22 +64,7 @@ impl Supernode {
         }
     }
 
-    pub(super) fn on_enroll(&mut self, cx: &mut Context, link: LinkId, enroll: &Enroll) {
-        let Some(node) = cx.links.node_of(link) else { return };
-        let root = cx.identity.supernode.as_ref().is_some_and(|keys| keys.root.is_some());
-        let checked = match root {
-            true => enroll.ticket.check(cx.verifier(), cx.identity.realm, cx.wall()),
-            false => Err(Status::NOT_SERVED),
-        };
-        if let Err(status) = checked {
-            self.counters.refused += 1;
-            return cx.send(link, EnrollReply { status, certificate: None, members: Vec::new() });
-        }
-        let request = StoreRequest::RedeemTicket { serial: enroll.ticket.serial, node };
-        self.store(cx, request, Pending::Supernode { link, node });
-    }
-
-    fn store(&mut self, cx: &mut Context, request: StoreRequest, pending: Pending) {
+    pub(super) fn store(&mut self, cx: &mut Context, request: StoreRequest, pending: Pending) {
         let id = StoreId(cx.fresh_id());
         self.pending.insert(id, pending);
         cx.emit(Output::Store { id, request });
@@ -95,12 +81,7 @@ impl Supernode {
                     cx.send(link, reply);
                 }
             }
-            Some(Pending::Supernode { link, node }) => {
-                let reply = self.supernode_reply(cx, node, answer);
-                if cx.links.greeted(link).is_some() {
-                    cx.send(link, reply);
-                }
-            }
+            Some(Pending::Supernode(candidate)) => self.on_redeemed(cx, candidate, answer),
             Some(Pending::Name { question, asker }) => {
                 self.name_asked(cx, question, asker, answer);
             }
@@ -143,31 +124,9 @@ impl Supernode {
             redirect: Vec::new(),
         }
     }
-
-    fn supernode_reply(&mut self, cx: &Context, node: NodeId, answer: StoreAnswer) -> EnrollReply {
-        let root = cx.identity.supernode.as_ref().and_then(|keys| keys.root.clone());
-        let certificate = match (root, answer) {
-            (Some(root), StoreAnswer::Granted { serial }) => {
-                let validity = Validity::starting(cx.wall(), cx.config.certificate_life);
-                let realm = cx.identity.realm;
-                Some(Certificate::issue(
-                    &root,
-                    realm,
-                    Role::Supernode,
-                    node.0,
-                    None,
-                    serial,
-                    validity,
-                ))
-            }
-            _ => None,
-        };
-        let members = if certificate.is_some() { self.member_records(cx) } else { Vec::new() };
-        EnrollReply { status: status_of(answer, Status::FORBIDDEN), certificate, members }
-    }
 }
 
-fn status_of(answer: StoreAnswer, taken: Status) -> Status {
+pub(super) fn status_of(answer: StoreAnswer, taken: Status) -> Status {
     match answer {
         StoreAnswer::Granted { .. } => Status::OK,
         StoreAnswer::Taken => taken,

@@ -42,7 +42,7 @@ impl Disk {
                 let (owner, serial) = *self.names.entry(name).or_insert((user, next));
                 (owner == user).then_some(serial)
             }
-            StoreRequest::RedeemTicket { serial: ticket, node } => {
+            StoreRequest::RedeemTicket { serial: ticket, node, registrar: _ } => {
                 let (owner, serial) = *self.tickets.entry(ticket).or_insert((node, next));
                 (owner == node).then_some(serial)
             }
@@ -72,7 +72,11 @@ mod tests {
         assert_eq!(disk.answer(claim(1)), StoreAnswer::Granted { serial: 10 });
         assert_eq!(disk.answer(claim(1)), StoreAnswer::Granted { serial: 10 });
         assert_eq!(disk.answer(claim(2)), StoreAnswer::Taken);
-        let ticket = |node| StoreRequest::RedeemTicket { serial: 1, node: NodeId([node; 32]) };
+        let ticket = |node| StoreRequest::RedeemTicket {
+            serial: 1,
+            node: NodeId([node; 32]),
+            registrar: None,
+        };
         assert_eq!(disk.answer(ticket(1)), StoreAnswer::Granted { serial: 11 });
         assert_eq!(disk.answer(ticket(2)), StoreAnswer::Taken);
     }

@@ -5,6 +5,7 @@ use super::ledger::Ledger;
 use super::policy::Policy;
 use super::rows::{NameRow, Row, TicketRow};
 use overlay_proto::id::{NodeId, UserKey};
+use overlay_proto::identity::Subject;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
 
@@ -19,7 +20,9 @@ impl Ledger<'_> {
             StoreRequest::ClaimName { name, user, code } => {
                 self.claim(policy, name, *user, code.as_deref()).await
             }
-            StoreRequest::RedeemTicket { serial, node } => self.redeem(*serial, *node).await,
+            StoreRequest::RedeemTicket { serial, node, registrar } => {
+                self.redeem(*serial, *node, *registrar).await
+            }
             StoreRequest::FindUser { name } => self.find_user(name).await,
             StoreRequest::KeepRevocations { list } => self.keep_revocations(list).await,
             // A peer's own store keeps these.
@@ -92,24 +95,38 @@ impl Ledger<'_> {
         Ok(serial)
     }
 
-    async fn redeem(&mut self, serial: u64, node: NodeId) -> Result<StoreAnswer, sqlx::Error> {
+    /// A ticket's numbers are those of the certificates that it makes, and each is used up by one
+    /// key: that of the node, that of the registrar.
+    async fn redeem(
+        &mut self,
+        serial: u64,
+        node: NodeId,
+        registrar: Option<(u64, Subject)>,
+    ) -> Result<StoreAnswer, sqlx::Error> {
+        let mut uses = vec![(serial, node.0)];
+        uses.extend(registrar.map(|(serial, key)| (serial, key.0)));
+        let mut unused = Vec::new();
+        for (serial, key) in uses {
+            match self.used_by(serial).await? {
+                Some(row) if row.node == key => {}
+                Some(_) => return Ok(StoreAnswer::Taken),
+                None => unused.push((serial, key)),
+            }
+        }
+        for (serial, key) in unused {
+            let (serial, node) = (serial.cast_signed(), key.to_vec());
+            let row = TicketRow { serial, node, redeemed_at: self.now(), mark: 0 };
+            row.put(self.write()).await?;
+        }
+        Ok(StoreAnswer::Granted { serial })
+    }
+
+    async fn used_by(&mut self, serial: u64) -> Result<Option<TicketRow>, sqlx::Error> {
         let used: Option<TicketRow> =
             sqlx::query_as("SELECT serial, node, redeemed_at, mark FROM tickets WHERE serial = $1")
                 .bind(serial.cast_signed())
                 .fetch_optional(self.look())
                 .await?;
-        // A ticket makes one certificate, so its number serves for both.
-        let granted = StoreAnswer::Granted { serial };
-        match used.map(Row::sound).transpose()? {
-            Some(row) if row.node == node.0 => Ok(granted),
-            Some(_) => Ok(StoreAnswer::Taken),
-            None => {
-                let redeemed_at = self.now();
-                let node = node.0.to_vec();
-                let row = TicketRow { serial: serial.cast_signed(), node, redeemed_at, mark: 0 };
-                row.put(self.write()).await?;
-                Ok(granted)
-            }
-        }
+        used.map(Row::sound).transpose()
     }
 }

@@ -18,6 +18,16 @@ pub enum RegistrationPolicy {
     Approve,
 }
 
+impl fmt::Display for RegistrationPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RegistrationPolicy::Open => "open",
+            RegistrationPolicy::Code => "code",
+            RegistrationPolicy::Approve => "approve",
+        })
+    }
+}
+
 /// The settings of a registrar.
 #[derive(Clone, Default)]
 pub struct Registration {

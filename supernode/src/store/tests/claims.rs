@@ -1,7 +1,8 @@
 use super::ground::*;
 use crate::store::{DeskAnswer, DeskRequest, RegistrarStore, StoreError, User};
 use overlay_node::driver::Store;
-use overlay_proto::id::{RealmId, UserKey};
+use overlay_proto::id::{NodeId, RealmId, UserKey};
+use overlay_proto::identity::Subject;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
 use sqlx::Executor;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 on_both!(
     a_name_goes_to_one_key_and_keeps_its_serial,
     a_ticket_is_used_up_by_one_node,
+    a_registrars_ticket_is_used_up_by_one_node_and_one_key,
     everything_answered_is_there_after_reopening,
     ten_thousand_tries_of_two_registrars_give_no_name_to_two_keys,
     a_newer_schema_asks_for_an_update,
@@ -49,6 +51,27 @@ async fn a_ticket_is_used_up_by_one_node(ground: Ground) {
         assert_eq!(granted(&store, redeem(serial, 1)).await, serial);
         assert_eq!(store.submit(redeem(serial, 2)).await, StoreAnswer::Taken);
     }
+}
+
+async fn a_registrars_ticket_is_used_up_by_one_node_and_one_key(ground: Ground) {
+    let store = ground.open(open_policy()).await;
+    let redeem = |node, serial, key| StoreRequest::RedeemTicket {
+        serial: 7,
+        node: NodeId([node; 32]),
+        registrar: Some((serial, Subject([key; 32]))),
+    };
+    assert_eq!(granted(&store, redeem(1, 8, 2)).await, 7);
+    assert_eq!(granted(&store, redeem(1, 8, 2)).await, 7, "a lost answer is asked for again");
+    assert_eq!(store.submit(redeem(1, 8, 3)).await, StoreAnswer::Taken, "one key");
+    assert_eq!(store.submit(redeem(2, 8, 2)).await, StoreAnswer::Taken, "one node");
+    // What was refused has used nothing up.
+    assert_eq!(store.submit(redeem(2, 9, 3)).await, StoreAnswer::Taken);
+    let later = StoreRequest::RedeemTicket {
+        serial: 10,
+        node: NodeId([4; 32]),
+        registrar: Some((9, Subject([5; 32]))),
+    };
+    assert_eq!(granted(&store, later).await, 10);
 }
 
 async fn everything_answered_is_there_after_reopening(ground: Ground) {

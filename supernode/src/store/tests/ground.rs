@@ -35,7 +35,7 @@ pub(super) fn claim(text: &str, key: u8, code: Option<&str>) -> StoreRequest {
 }
 
 pub(super) fn redeem(serial: u64, node: u8) -> StoreRequest {
-    StoreRequest::RedeemTicket { serial, node: NodeId([node; 32]) }
+    StoreRequest::RedeemTicket { serial, node: NodeId([node; 32]), registrar: None }
 }
 
 pub(super) async fn granted(store: &RegistrarStore, request: StoreRequest) -> u64 {
