@@ -38,11 +38,7 @@ impl Realm {
         for _ in 1..supernodes {
             realm.add_supernode();
         }
-        for number in 0..supernodes {
-            eventually("supernodes that know each other", || {
-                (realm.members(number) + 1 == supernodes).then_some(())
-            });
-        }
+        realm.acquaint();
         realm
     }
 
@@ -51,10 +47,31 @@ impl Realm {
     /// # Panics
     /// If it is not taken in.
     pub fn add_supernode(&mut self) {
-        let number = self.supernodes.len();
         let ticket = self.invitation(&["--supernode"]);
-        self.supernode(&format!("s{number}"), &["join", &ticket]).json();
-        self.supernodes.push(self.run_supernode(number, LISTEN));
+        let folder = format!("s{}", self.supernodes.len());
+        self.supernode(&folder, &["join", &ticket]).json();
+        self.run_joined();
+    }
+
+    /// Runs the supernode that has joined in the next of the folders `s1`, `s2` and so on.
+    ///
+    /// # Panics
+    /// If it does not come to life.
+    pub fn run_joined(&mut self) {
+        self.supernodes.push(self.run_supernode(self.supernodes.len(), LISTEN));
+    }
+
+    /// Waits until all supernodes know each other.
+    ///
+    /// # Panics
+    /// If they never do.
+    pub fn acquaint(&self) {
+        let count = self.supernodes.len();
+        for number in 0..count {
+            eventually("supernodes that know each other", || {
+                (self.members(number) + 1 == count).then_some(())
+            });
+        }
     }
 
     fn members(&self, number: usize) -> usize {
