@@ -78,6 +78,8 @@ pub const REQUESTS_MAX: usize = 4_096;
 /// Requests for names that wait for a registrar's operator. Anybody can make one, so there is a cap;
 /// a person looks at no more.
 pub const REGISTRATIONS_WAITING_MAX: usize = 10_000;
+/// Of them, those from one address: a school class behind one router.
+pub const REGISTRATIONS_WAITING_PER_ADDRESS: usize = 32;
 /// Life of a registrar's certificate. Every user's chain goes through it, so it must outlive the
 /// users' certificates (one year) several times over: the root key is needed to renew it, and the
 /// root is best kept off line.

@@ -12,6 +12,7 @@ use crate::mail::vault::RecordKey;
 use crate::mail::{VaultAnswer, VaultRequest};
 use crate::name::Name;
 pub use crate::peer::devices::{CODE_LIFE, DeviceEntry};
+pub use crate::remote::Remote;
 use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::message::Found;
@@ -364,6 +365,8 @@ pub enum StoreRequest {
         user: UserKey,
         /// The registration code shown.
         code: Option<String>,
+        /// From where it was asked; none from this machine itself.
+        origin: Option<Remote>,
     },
     /// Use up a ticket, unless another node, or another registrar's key, has used it.
     RedeemTicket {

@@ -11,6 +11,7 @@ use crate::identity::proof;
 use crate::identity::{Certificate, Domain, Role, Validity};
 use crate::io::{Event, Output, StoreAnswer, StoreRequest};
 use crate::name::Name;
+use crate::remote::Remote;
 use crate::status::Status;
 use crate::wire::message::{Register, RegisterReply, UserCertificates};
 
@@ -27,7 +28,8 @@ pub(crate) enum Pending {
 
 impl Supernode {
     pub(super) fn on_register(&mut self, cx: &mut Context, link: LinkId, register: Register) {
-        if let Err(status) = self.may_register(cx, link, &register) {
+        let origin = cx.links.get(link).and_then(|known| Remote::of(&known.remote));
+        if let Err(status) = self.may_register(cx, link, origin, &register) {
             let redirect = match status {
                 Status::ASK_THERE => self.members.registrars(),
                 _ => Vec::new(),
@@ -36,11 +38,17 @@ impl Supernode {
             return cx.send(link, RegisterReply { status, certificates: None, redirect });
         }
         let Register { name, user, code, .. } = register;
-        let request = StoreRequest::ClaimName { name: name.clone(), user, code };
+        let request = StoreRequest::ClaimName { name: name.clone(), user, code, origin };
         self.store(cx, request, Pending::User { link, name, user });
     }
 
-    fn may_register(&self, cx: &Context, link: LinkId, register: &Register) -> Result<(), Status> {
+    fn may_register(
+        &mut self,
+        cx: &Context,
+        link: LinkId,
+        origin: Option<Remote>,
+        register: &Register,
+    ) -> Result<(), Status> {
         let registrar = cx.identity.supernode.as_ref().is_some_and(|keys| keys.registrar.is_some());
         if !registrar {
             let known = !self.members.registrars().is_empty();
@@ -49,6 +57,7 @@ impl Supernode {
         if register.code.as_ref().is_some_and(|code| code.len() > CODE_BYTES_MAX) {
             return Err(Status::TOO_LARGE);
         }
+        self.registrations.pass(cx, origin)?;
         if cx.revoked.bars_user(&register.user.0) {
             return Err(Status::REVOKED);
         }
@@ -60,7 +69,10 @@ impl Supernode {
         let user = &register.user.0;
         match Domain::Register.is_signed(cx.verifier(), user, &text, &register.proof) {
             true => Ok(()),
-            false => Err(Status::UNPROVEN),
+            false => {
+                self.registrations.blame(cx, origin);
+                Err(Status::UNPROVEN)
+            }
         }
     }
 

@@ -38,7 +38,7 @@ impl Disk {
             StoreRequest::KeepRevocations { .. }
             | StoreRequest::KeepChain { .. }
             | StoreRequest::KeepDevices { .. } => return StoreAnswer::Granted { serial: 0 },
-            StoreRequest::ClaimName { name, user, code: _ } => {
+            StoreRequest::ClaimName { name, user, .. } => {
                 let (owner, serial) = *self.names.entry(name).or_insert((user, next));
                 (owner == user).then_some(serial)
             }
@@ -68,6 +68,7 @@ mod tests {
             name: Name::new("alice").expect("canonical"),
             user: UserKey([user; 32]),
             code: None,
+            origin: None,
         };
         assert_eq!(disk.answer(claim(1)), StoreAnswer::Granted { serial: 10 });
         assert_eq!(disk.answer(claim(1)), StoreAnswer::Granted { serial: 10 });

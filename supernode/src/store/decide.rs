@@ -6,7 +6,7 @@ use super::policy::Policy;
 use super::rows::{NameRow, Row, TicketRow};
 use overlay_proto::id::{NodeId, UserKey};
 use overlay_proto::identity::Subject;
-use overlay_proto::io::{StoreAnswer, StoreRequest};
+use overlay_proto::io::{Remote, StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
 
 impl Ledger<'_> {
@@ -17,8 +17,8 @@ impl Ledger<'_> {
         request: &StoreRequest,
     ) -> Result<StoreAnswer, sqlx::Error> {
         match request {
-            StoreRequest::ClaimName { name, user, code } => {
-                self.claim(policy, name, *user, code.as_deref()).await
+            StoreRequest::ClaimName { name, user, code, origin } => {
+                self.claim(policy, name, *user, code.as_deref(), *origin).await
             }
             StoreRequest::RedeemTicket { serial, node, registrar } => {
                 self.redeem(*serial, *node, *registrar).await
@@ -38,6 +38,7 @@ impl Ledger<'_> {
         name: &Name,
         user: UserKey,
         code: Option<&str>,
+        origin: Option<Remote>,
     ) -> Result<StoreAnswer, sqlx::Error> {
         match self.owner(name).await? {
             // The owner was let in once: renewal and a lost answer need no code.
@@ -51,7 +52,7 @@ impl Ledger<'_> {
         if self.looks_taken(name).await? {
             return Ok(StoreAnswer::Taken);
         }
-        if let Some(answer) = self.refusal(policy, name, user, code).await? {
+        if let Some(answer) = self.refusal(policy, name, user, code, origin).await? {
             return Ok(answer);
         }
         let serial = self.give(name, &user.0).await?;

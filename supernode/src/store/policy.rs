@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use overlay_proto::id::UserKey;
-use overlay_proto::io::StoreAnswer;
+use overlay_proto::io::{Remote, StoreAnswer};
 use overlay_proto::name::Name;
 use std::fmt;
 
@@ -74,6 +74,7 @@ impl Ledger<'_> {
         name: &Name,
         user: UserKey,
         code: Option<&str>,
+        origin: Option<Remote>,
     ) -> Result<Option<StoreAnswer>, sqlx::Error> {
         if policy.kind == RegistrationPolicy::Open {
             return Ok(None);
@@ -86,7 +87,7 @@ impl Ledger<'_> {
             return Ok(None);
         }
         match policy.kind {
-            RegistrationPolicy::Approve => self.ask_operator(name, user).await.map(Some),
+            RegistrationPolicy::Approve => self.ask_operator(name, user, origin).await.map(Some),
             _ => Ok(Some(StoreAnswer::WrongCode)),
         }
     }

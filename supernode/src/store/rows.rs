@@ -73,6 +73,8 @@ pub(super) struct RequestRow {
     pub(super) user_key: Vec<u8>,
     pub(super) asked_at: Millis,
     pub(super) denied: i64,
+    /// From where it was asked; empty if that is not known.
+    pub(super) origin: Vec<u8>,
     pub(super) mark: i64,
 }
 
@@ -177,16 +179,16 @@ impl Row for CodeRow {
 
 impl Row for RequestRow {
     const TABLE: &'static str = "requests";
-    const ALL: &'static str =
-        "SELECT name, user_key, asked_at, denied, mark FROM requests ORDER BY asked_at, name";
+    const ALL: &'static str = "SELECT name, user_key, asked_at, denied, origin, mark FROM requests ORDER BY asked_at, name";
 
     fn mark(&self) -> i64 {
-        Mark::of(Self::TABLE)
+        let mark = Mark::of(Self::TABLE)
             .bytes(self.name.as_bytes())
             .bytes(&self.user_key)
             .number(self.asked_at)
-            .number(self.denied)
-            .done()
+            .number(self.denied);
+        // Rows from before there was this column have their checksum without it.
+        if self.origin.is_empty() { mark.done() } else { mark.bytes(&self.origin).done() }
     }
 
     fn carried(&self) -> i64 {
@@ -195,13 +197,14 @@ impl Row for RequestRow {
 
     fn put<'c>(&self, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> {
         let put = sqlx::query(
-            "INSERT INTO requests (name, user_key, asked_at, denied, mark)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO requests (name, user_key, asked_at, denied, origin, mark)
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(self.name.clone())
         .bind(self.user_key.clone())
         .bind(self.asked_at)
         .bind(self.denied)
+        .bind(self.origin.clone())
         .bind(self.mark());
         put.execute(connection).map_ok(drop).boxed()
     }
