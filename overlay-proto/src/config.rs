@@ -93,6 +93,9 @@ pub const REVOCATIONS_MAX: usize = 10_000;
 pub const REVOCATIONS_PER_MESSAGE: usize = 400;
 /// Signers of such lists: the root and the registrars of a realm.
 pub const REVOKERS_MAX: usize = 8;
+/// Registrars of a realm that were certified by tickets: beside them there are the root and the first
+/// registrar, and each of them may sign a list.
+pub const FURTHER_REGISTRARS_MAX: usize = REVOKERS_MAX - 2;
 /// Hops that a trace probes.
 pub const TRACE_HOPS_MAX: u8 = 24;
 

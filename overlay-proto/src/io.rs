@@ -374,8 +374,14 @@ pub enum StoreRequest {
         serial: u64,
         /// Who used it.
         node: NodeId,
-        /// Of a registrar's ticket: the number of the registrar's certificate, and its key.
-        registrar: Option<(u64, Subject)>,
+        /// Of a registrar's ticket: the registrar's key. A node has one at most.
+        registrar: Option<Subject>,
+    },
+    /// Who has used a ticket as this node? Answer: [`StoreAnswer::Enrolled`] or
+    /// [`StoreAnswer::Missing`].
+    FindSupernode {
+        /// The node.
+        node: NodeId,
     },
     /// Who owns a name? Answer: [`StoreAnswer::Found`] or [`StoreAnswer::Missing`].
     FindUser {
@@ -407,6 +413,11 @@ pub enum StoreAnswer {
     Granted {
         /// The certificate's serial number.
         serial: u64,
+    },
+    /// The node is a supernode by a ticket.
+    Enrolled {
+        /// The registrar's key that was certified with it.
+        registrar: Option<Subject>,
     },
     /// The name's owner.
     Found {

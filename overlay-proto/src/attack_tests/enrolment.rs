@@ -87,7 +87,7 @@ fn a_ticket_gives_the_role_that_it_names_and_no_other() {
     assert_eq!(door.enroll(link, Enroll { ticket: full, registrar: Some(good) }), None);
     let subject = Subject(registrar.public());
     let node = NodeId(device.public());
-    let redeem = StoreRequest::RedeemTicket { serial: 800, node, registrar: Some((900, subject)) };
+    let redeem = StoreRequest::RedeemTicket { serial: 800, node, registrar: Some(subject) };
     assert_eq!(door.asked.last().map(|(_, request)| request), Some(&redeem));
     let reply = door.store_answers(link, StoreAnswer::Granted { serial: 800 }).expect("answered");
     let realm = keys.realm.id();

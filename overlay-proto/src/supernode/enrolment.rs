@@ -26,7 +26,8 @@ impl Supernode {
         match self.may_enroll(cx, link, node, enroll) {
             Ok(registrar) => {
                 let serial = enroll.ticket.serial;
-                let request = StoreRequest::RedeemTicket { serial, node, registrar };
+                let key = registrar.map(|(_, key)| key);
+                let request = StoreRequest::RedeemTicket { serial, node, registrar: key };
                 let candidate = Candidate { link, node, registrar };
                 self.store(cx, request, Pending::Supernode(candidate));
             }

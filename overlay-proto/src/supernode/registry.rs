@@ -145,9 +145,10 @@ pub(super) fn status_of(answer: StoreAnswer, taken: Status) -> Status {
         StoreAnswer::WrongCode | StoreAnswer::Denied => Status::FORBIDDEN,
         StoreAnswer::Waiting => Status::ACCEPTED,
         StoreAnswer::Full => Status::TOO_MANY,
-        StoreAnswer::Failed | StoreAnswer::Found { .. } | StoreAnswer::Missing => {
-            Status::STORE_FAILED
-        }
+        StoreAnswer::Failed
+        | StoreAnswer::Found { .. }
+        | StoreAnswer::Enrolled { .. }
+        | StoreAnswer::Missing => Status::STORE_FAILED,
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) struct Net {
     links: BTreeMap<LinkId, (NodeId, NodeId)>,
     cut: BTreeSet<NodeId>,
     claimed: BTreeMap<crate::name::Name, crate::id::UserKey>,
+    enrolled: BTreeMap<NodeId, Option<crate::identity::Subject>>,
     /// Chains, lists of devices and of revocations that nodes have had kept.
     pub kept: Vec<(NodeId, StoreRequest)>,
     next: u64,
@@ -95,6 +96,7 @@ impl Net {
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             claimed: BTreeMap::new(),
+            enrolled: BTreeMap::new(),
             kept: Vec::new(),
             next: 0,
         }
@@ -368,7 +370,14 @@ impl Net {
                     false => StoreAnswer::Taken,
                 }
             }
-            StoreRequest::RedeemTicket { .. } => StoreAnswer::Granted { serial: 2 },
+            StoreRequest::RedeemTicket { node, registrar, .. } => {
+                self.enrolled.insert(node, registrar);
+                StoreAnswer::Granted { serial: 2 }
+            }
+            StoreRequest::FindSupernode { node } => match self.enrolled.get(&node) {
+                Some(registrar) => StoreAnswer::Enrolled { registrar: *registrar },
+                None => StoreAnswer::Missing,
+            },
             StoreRequest::FindUser { name } => match self.claimed.get(&name) {
                 Some(user) => StoreAnswer::Found { serial: 1, user: *user },
                 None => StoreAnswer::Missing,

@@ -34,6 +34,8 @@ impl Disk {
                     None => StoreAnswer::Missing,
                 };
             }
+            // Supernodes of the set-up have had no tickets.
+            StoreRequest::FindSupernode { .. } => return StoreAnswer::Missing,
             // Nobody ever reads these back: a node that starts again asks the others.
             StoreRequest::KeepRevocations { .. }
             | StoreRequest::KeepChain { .. }

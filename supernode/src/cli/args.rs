@@ -83,7 +83,8 @@ pub struct RevokeArgs {
     /// The user, with all devices
     #[arg(required_unless_present = "node", conflicts_with = "node")]
     pub name: Option<String>,
-    /// One device or supernode by its node id, from `supernode peers --json` or `supernode status`
+    /// One device or supernode by its node id, from `supernode peers --json` or `supernode status`;
+    /// of a registrar the key goes out as well, and whom it has certified has to join again
     #[arg(long, value_name = "ID")]
     pub node: Option<String>,
 }

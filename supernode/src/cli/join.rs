@@ -9,6 +9,7 @@ use overlay_node::data::{Folder, Kept, KeyKind};
 use overlay_node::driver::{self, Options};
 use overlay_node::settings;
 use overlay_proto::Config;
+use overlay_proto::config::FURTHER_REGISTRARS_MAX;
 use overlay_proto::id::RegistryId;
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{Certificate, Contact, Identity, Invitation, SecretKey, Ticket};
@@ -190,6 +191,14 @@ fn refusal(status: Status) -> Failure {
         Status::NAME_TAKEN | Status::FORBIDDEN => {
             Failure::new(status, "the invitation has been used by another machine", AGAIN)
         }
+        Status::TOO_MANY => Failure::new(
+            status,
+            format!(
+                "the realm has {} registrars already, as many as it can have",
+                FURTHER_REGISTRARS_MAX + 1
+            ),
+            "join as a supernode without names: `supernode invite --supernode`",
+        ),
         Status::EXPIRED => Failure::new(
             status,
             "the invitation has expired, or this machine's clock is wrong",

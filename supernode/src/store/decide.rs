@@ -4,6 +4,7 @@
 use super::ledger::Ledger;
 use super::policy::Policy;
 use super::rows::{NameRow, Row, TicketRow};
+use overlay_proto::config::FURTHER_REGISTRARS_MAX;
 use overlay_proto::id::{NodeId, UserKey};
 use overlay_proto::identity::Subject;
 use overlay_proto::io::{Remote, StoreAnswer, StoreRequest};
@@ -23,6 +24,7 @@ impl Ledger<'_> {
             StoreRequest::RedeemTicket { serial, node, registrar } => {
                 self.redeem(*serial, *node, *registrar).await
             }
+            StoreRequest::FindSupernode { node } => self.find_supernode(*node).await,
             StoreRequest::FindUser { name } => self.find_user(name).await,
             StoreRequest::KeepRevocations { list } => self.keep_revocations(list).await,
             // A peer's own store keeps these.
@@ -96,38 +98,71 @@ impl Ledger<'_> {
         Ok(serial)
     }
 
-    /// A ticket's numbers are those of the certificates that it makes, and each is used up by one
-    /// key: that of the node, that of the registrar.
+    /// A ticket makes one certificate for one node, so its number serves for both; and one for one
+    /// registrar's key, of which a node never has a second.
     async fn redeem(
         &mut self,
         serial: u64,
         node: NodeId,
-        registrar: Option<(u64, Subject)>,
+        registrar: Option<Subject>,
     ) -> Result<StoreAnswer, sqlx::Error> {
-        let mut uses = vec![(serial, node.0)];
-        uses.extend(registrar.map(|(serial, key)| (serial, key.0)));
-        let mut unused = Vec::new();
-        for (serial, key) in uses {
-            match self.used_by(serial).await? {
-                Some(row) if row.node == key => {}
-                Some(_) => return Ok(StoreAnswer::Taken),
-                None => unused.push((serial, key)),
-            }
+        let registrar = registrar.map(|key| key.0.to_vec()).unwrap_or_default();
+        let granted = StoreAnswer::Granted { serial };
+        let used: Option<TicketRow> = sqlx::query_as(
+            "SELECT serial, node, redeemed_at, registrar, mark FROM tickets WHERE serial = $1",
+        )
+        .bind(serial.cast_signed())
+        .fetch_optional(self.look())
+        .await?;
+        match used.map(Row::sound).transpose()? {
+            Some(row) if row.node == node.0 && row.registrar == registrar => return Ok(granted),
+            Some(_) => return Ok(StoreAnswer::Taken),
+            None => {}
         }
-        for (serial, key) in unused {
-            let (serial, node) = (serial.cast_signed(), key.to_vec());
-            let row = TicketRow { serial, node, redeemed_at: self.now(), mark: 0 };
-            row.put(self.write()).await?;
+        let held = self.enrolled(node).await?.into_iter().map(|row| row.registrar);
+        let held = held.filter(|key| !key.is_empty());
+        if !registrar.is_empty() && held.into_iter().any(|key| key != registrar) {
+            return Ok(StoreAnswer::Taken);
         }
-        Ok(StoreAnswer::Granted { serial })
+        if !registrar.is_empty() && !self.has_room_for(&registrar).await? {
+            return Ok(StoreAnswer::Full);
+        }
+        let (serial, node, redeemed_at) = (serial.cast_signed(), node.0.to_vec(), self.now());
+        let row = TicketRow { serial, node, redeemed_at, registrar, mark: 0 };
+        row.put(self.write()).await?;
+        Ok(granted)
     }
 
-    async fn used_by(&mut self, serial: u64) -> Result<Option<TicketRow>, sqlx::Error> {
-        let used: Option<TicketRow> =
-            sqlx::query_as("SELECT serial, node, redeemed_at, mark FROM tickets WHERE serial = $1")
-                .bind(serial.cast_signed())
-                .fetch_optional(self.look())
-                .await?;
-        used.map(Row::sound).transpose()
+    /// Whether there are few enough registrars for this one to be another, or it is one of them.
+    async fn has_room_for(&mut self, registrar: &[u8]) -> Result<bool, sqlx::Error> {
+        let (others,): (i64,) = sqlx::query_as(
+            "SELECT count(DISTINCT registrar) FROM tickets
+             WHERE registrar <> $1 AND registrar <> $2",
+        )
+        .bind(Vec::<u8>::new())
+        .bind(registrar.to_vec())
+        .fetch_one(self.look())
+        .await?;
+        Ok(usize::try_from(others).is_ok_and(|others| others < FURTHER_REGISTRARS_MAX))
+    }
+
+    /// The tickets that a node has used.
+    async fn enrolled(&mut self, node: NodeId) -> Result<Vec<TicketRow>, sqlx::Error> {
+        let rows: Vec<TicketRow> = sqlx::query_as(
+            "SELECT serial, node, redeemed_at, registrar, mark FROM tickets WHERE node = $1",
+        )
+        .bind(node.0.to_vec())
+        .fetch_all(self.look())
+        .await?;
+        rows.into_iter().map(Row::sound).collect()
+    }
+
+    async fn find_supernode(&mut self, node: NodeId) -> Result<StoreAnswer, sqlx::Error> {
+        let rows = self.enrolled(node).await?;
+        if rows.is_empty() {
+            return Ok(StoreAnswer::Missing);
+        }
+        let key = rows.into_iter().find_map(|row| <[u8; 32]>::try_from(row.registrar).ok());
+        Ok(StoreAnswer::Enrolled { registrar: key.map(Subject) })
     }
 }

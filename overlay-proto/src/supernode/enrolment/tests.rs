@@ -2,9 +2,10 @@ use crate::Config;
 use crate::config::REGISTRAR_LIFE;
 use crate::id::{NodeId, RegistryId};
 use crate::identity::{
-    Contact, Identity, RegistrarGrant, RegistrarKeys, SecretKey, SupernodeKeys, Ticket, UserKeys,
+    Contact, Identity, RegistrarGrant, RegistrarKeys, Role, SecretKey, SupernodeKeys, Ticket,
+    UserKeys,
 };
-use crate::io::{Command, Reply};
+use crate::io::{Command, Outcast, Reply};
 use crate::status::Status;
 use crate::testing::{Net, Realm, WALL, address, user_name};
 use crate::time::Span;
@@ -116,4 +117,40 @@ fn a_registrars_certificate_is_believed_for_the_key_that_asked_only() {
     assert_eq!(net.ask(guest, ask(Some(51))), failed(Status::UNPROVEN));
     let plain = net.ask(guest, ask(None));
     assert!(matches!(plain, Reply::Enrolled { registrar: None, .. }), "{plain:?}");
+}
+
+#[test]
+fn a_registrar_that_is_shut_out_is_out_with_its_key_and_whom_it_has_certified() {
+    let (mut net, mut realm, root, [first, plain]) = world();
+    let second = enroll(&mut net, &mut realm, ticket(&root, 40, Some(41)), key(31));
+    net.kill(first);
+    net.run(Span::secs(20));
+    let user = net.add(realm.newcomer(5));
+    let register = || Command::Register { name: user_name(5), code: None };
+    let reply = net.ask(user, register());
+    assert!(matches!(reply, Reply::Registered { .. }), "by the second: {reply:?}");
+    assert!(matches!(net.ask(user, Command::Login), Reply::LoggedIn { .. }));
+    // The root's machine is back, and the second registrar's is in other hands.
+    let first = net.add(realm.supernode(0));
+    net.run(Span::secs(10));
+    let outcast = Outcast::Node(second);
+    assert_eq!(net.ask(first, Command::Revoke { outcast }), Reply::Done);
+    net.run(Span::secs(10));
+    for node in [first, plain] {
+        let lists = net.nodes[&node].revocations();
+        let mut roles: Vec<(Role, [u8; 32])> =
+            lists.iter().flat_map(|l| &l.entries).map(|e| (e.role, e.subject.0)).collect();
+        roles.sort_by_key(|(role, _)| *role as u8);
+        let out = [(Role::Registrar, key(31).public()), (Role::Supernode, second.0)];
+        assert_eq!(roles, out);
+    }
+    // Its own peers find no other home.
+    net.kill(second);
+    net.run(Span::secs(20));
+    assert_ne!(net.peer(user).state, "online", "nobody knows which of its users are true");
+    // The name is still the key's: another registrar certifies it again.
+    let reply = net.ask(user, register());
+    let Reply::Registered { chain } = reply else { panic!("{reply:?}") };
+    assert_ne!(chain.registrar.subject.0, key(31).public());
+    assert!(matches!(net.ask(user, Command::Login), Reply::LoggedIn { .. }));
 }
