@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::denial::Question;
 use crate::id::{LinkId, StoreId, UserKey};
 use crate::identity::proof;
-use crate::identity::{Certificate, Domain, Role, Validity};
+use crate::identity::{Certificate, Contact, Domain, Role, Validity};
 use crate::io::{Event, Output, StoreAnswer, StoreRequest};
 use crate::name::Name;
 use crate::remote::Remote;
@@ -30,10 +30,7 @@ impl Supernode {
     pub(super) fn on_register(&mut self, cx: &mut Context, link: LinkId, register: Register) {
         let origin = cx.links.get(link).and_then(|known| Remote::of(&known.remote));
         if let Err(status) = self.may_register(cx, link, origin, &register) {
-            let redirect = match status {
-                Status::ASK_THERE => self.members.registrars(),
-                _ => Vec::new(),
-            };
+            let redirect = self.other_registrars(status);
             self.counters.refused += 1;
             return cx.send(link, RegisterReply { status, certificates: None, redirect });
         }
@@ -130,10 +127,17 @@ impl Supernode {
         if certificates.is_none() && answer != StoreAnswer::Waiting {
             self.counters.refused += 1;
         }
-        RegisterReply {
-            status: status_of(answer, Status::NAME_TAKEN),
-            certificates,
-            redirect: Vec::new(),
+        let status = status_of(answer, Status::NAME_TAKEN);
+        RegisterReply { status, certificates, redirect: self.other_registrars(status) }
+    }
+
+    /// Where else to ask who was not served here, though another registrar may do it.
+    fn other_registrars(&self, status: Status) -> Vec<Contact> {
+        match status {
+            Status::ASK_THERE | Status::OVERLOADED | Status::STORE_FAILED => {
+                self.members.registrars()
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Net {
     pub liars: BTreeMap<NodeId, Lie>,
     /// Whether the registrar's store answers that it has failed.
     pub store_fails: bool,
+    /// Nodes whose way to the store is broken.
+    pub failing_stores: BTreeSet<NodeId>,
     /// How long the store takes, beside what everything takes.
     pub store_delay: Span,
     /// So many dials from now on lead to nothing.
@@ -86,6 +88,7 @@ impl Net {
             island: BTreeSet::new(),
             liars: BTreeMap::new(),
             store_fails: false,
+            failing_stores: BTreeSet::new(),
             store_delay: Span::ZERO,
             failing_dials: 0,
             tapped: false,
@@ -363,7 +366,7 @@ impl Net {
 
     fn store(&mut self, from: NodeId, request: StoreRequest) -> StoreAnswer {
         match request {
-            _ if self.store_fails => StoreAnswer::Failed,
+            _ if self.store_fails || self.failing_stores.contains(&from) => StoreAnswer::Failed,
             StoreRequest::ClaimName { name, user, .. } => {
                 match *self.claimed.entry(name).or_insert(user) == user {
                     true => StoreAnswer::Granted { serial: 1 },

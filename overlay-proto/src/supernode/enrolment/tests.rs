@@ -154,3 +154,17 @@ fn a_registrar_that_is_shut_out_is_out_with_its_key_and_whom_it_has_certified() 
     assert_ne!(chain.registrar.subject.0, key(31).public());
     assert!(matches!(net.ask(user, Command::Login), Reply::LoggedIn { .. }));
 }
+
+#[test]
+fn a_registrar_whose_store_fails_names_the_other() {
+    let (mut net, mut realm, root, [first, _]) = world();
+    enroll(&mut net, &mut realm, ticket(&root, 40, Some(41)), key(31));
+    net.failing_stores.insert(first);
+    // It has never heard of any other supernode.
+    let hosts = realm.hosts[..1].to_vec();
+    let identity = (*realm.newcomer(5).identity).clone();
+    let newcomer = net.add(realm.setup(identity, hosts, 5));
+    let reply = net.ask(newcomer, Command::Register { name: user_name(5), code: None });
+    let Reply::Registered { chain } = reply else { panic!("{reply:?}") };
+    assert_eq!(chain.registrar.subject.0, key(31).public());
+}

@@ -32,7 +32,7 @@ positional! {
         pub status: Status,
         /// The registrar's certificate and the new user certificate.
         pub certificates: Option<UserCertificates>,
-        /// Registrars to ask instead, with status 302.
+        /// Registrars to ask instead, with status 302, 503 and 507.
         pub redirect: Vec<Contact>,
     }
 }
