@@ -125,19 +125,12 @@ fn contact_of(realm: &Realm, folder: &str) -> Contact {
     text.parse::<Invitation>().expect("an invitation").supernodes[0].clone()
 }
 
-/// A realm with a registrar at `url`, and another one that has joined there.
-fn two_registrars(cluster: &Cluster, url: &str) -> Realm {
-    let mut realm = Realm::start_with(1, &["--store", url]);
+/// A realm made with these flags and a registrar at `url`, and another one that has joined there.
+fn two_registrars(url: &str, flags: &[&str]) -> Realm {
+    let mut realm = Realm::start_with(1, &[&["--store", url], flags].concat());
     let ticket = realm.invitation(&["--registrar"]);
-    // Another database of the same server: refused before the ticket is used up.
-    let other = database(cluster, "template1");
-    let refused = realm.supernode("s1", &["join", &ticket, "--store", &other]);
-    assert_eq!(refused.code, Some(3), "{refused:?}");
-    assert!(refused.out.contains("is not the one of this realm's registrars"), "{refused:?}");
     let joined = realm.supernode("s1", &["join", &ticket, "--store", url]).json();
     assert_eq!(joined["registrar"], true);
-    let refused = realm.supernode("s1", &["run", "--store", &other]);
-    assert_eq!(refused.code, Some(3), "{refused:?}");
     // A ticket makes one registrar.
     let again = realm.supernode("thief", &["join", &ticket, "--store", url]);
     assert_eq!(again.code, Some(3), "{again:?}");
@@ -148,11 +141,53 @@ fn two_registrars(cluster: &Cluster, url: &str) -> Realm {
 }
 
 #[test]
+fn a_registrar_takes_no_other_store_and_goes_out_with_its_key() {
+    let Some(cluster) = Cluster::get() else { return };
+    let (url, other) = (database(cluster, "template1"), database(cluster, "nowhere"));
+    await_server(&url);
+    let mut realm = two_registrars(&url, &["--registration", "approve"]);
+    let settings = std::fs::read_to_string(realm.folder("s1").join("config.toml"));
+    let settings = settings.expect("it has settings");
+    assert!(settings.contains("registration = \"approve\""), "taken over: {settings}");
+
+    // What one has noted the other one knows, and decides.
+    let invitation = realm.invitation(&[]);
+    assert_eq!(join(&realm, "alice", &invitation, "alice").code, Some(6));
+    realm.supernode("s1", &["approve", "alice"]).json();
+    join(&realm, "alice", &invitation, "alice").json();
+
+    // The second one's own key goes out with its machine, even while that is down.
+    let status = realm.supernode("s1", &["status"]).json();
+    let node = status["node"].as_str().expect("a node id").to_owned();
+    realm.supernodes[1].kill9();
+    let refused = realm.supernode("s1", &["run", "--store", "names.sqlite"]);
+    assert_eq!(refused.code, Some(3), "a file: {refused:?}");
+    assert!(!realm.folder("s1").join("names.sqlite").exists(), "it was made");
+    assert_ne!(realm.supernode("s1", &["run", "--store", &other]).code, Some(0));
+    realm.supernode("s0", &["revoke", "--node", &node]).json();
+    let lists = realm.supernode("s0", &["revocations"]).json();
+    let entries = lists.as_array().expect("lists").iter();
+    let entries = entries.flat_map(|list| list["entries"].as_array().expect("entries"));
+    let roles: Vec<&str> = entries.filter_map(|entry| entry["role"].as_str()).collect();
+    assert_eq!(roles, ["registrar", "supernode"]);
+}
+
+#[test]
 fn ten_thousand_tries_at_two_registrars_and_the_loss_of_one() {
     let Some(cluster) = Cluster::get() else { return };
     let url = database(cluster, "postgres");
     await_server(&url);
-    let mut realm = two_registrars(cluster, &url);
+    let mut realm = two_registrars(&url, &[]);
+    // Another database of the same server: refused before the ticket is used up.
+    let other = database(cluster, "template1");
+    let ticket = realm.invitation(&["--registrar"]);
+    let refused = realm.supernode("s2", &["join", &ticket, "--store", &other]);
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    let refused = refused.out;
+    // What is there is nothing at all, or the store of the other test.
+    let told = ["is not the one of this realm's registrars", "belongs to realm"];
+    assert!(told.iter().any(|told| refused.contains(told)), "{refused}");
+    assert!(!realm.folder("s2").exists(), "something was made");
     let registrars = [contact_of(&realm, "s0"), contact_of(&realm, "s1")];
     assert_ne!(registrars[0].node, registrars[1].node);
     let invitation = realm.invitation(&[]);
