@@ -78,6 +78,12 @@ pub const REQUESTS_MAX: usize = 4_096;
 /// Requests for names that wait for a registrar's operator. Anybody can make one, so there is a cap;
 /// a person looks at no more.
 pub const REGISTRATIONS_WAITING_MAX: usize = 10_000;
+/// Of them, those from one address: a school class behind one router.
+pub const REGISTRATIONS_WAITING_PER_ADDRESS: usize = 32;
+/// Life of a registrar's certificate. Every user's chain goes through it, so it must outlive the
+/// users' certificates (one year) several times over: the root key is needed to renew it, and the
+/// root is best kept off line.
+pub const REGISTRAR_LIFE: Span = Span::secs(10 * 365 * 24 * 3_600);
 /// Replicas of a location record (DESIGN, section 7).
 pub const LOCATION_REPLICAS: usize = 3;
 /// Entries of one list of revocations. Each ends with the certificate it speaks of, after a year:
@@ -87,6 +93,9 @@ pub const REVOCATIONS_MAX: usize = 10_000;
 pub const REVOCATIONS_PER_MESSAGE: usize = 400;
 /// Signers of such lists: the root and the registrars of a realm.
 pub const REVOKERS_MAX: usize = 8;
+/// Registrars of a realm that were certified by tickets: beside them there are the root and the first
+/// registrar, and each of them may sign a list.
+pub const FURTHER_REGISTRARS_MAX: usize = REVOKERS_MAX - 2;
 /// Hops that a trace probes.
 pub const TRACE_HOPS_MAX: u8 = 24;
 

@@ -19,6 +19,12 @@ fixed_bytes! {
 }
 
 fixed_bytes! {
+    /// The store of names that the registrars of a realm share, drawn at random when it was made:
+    /// registrars of one realm with two stores would give one name to two keys.
+    pub struct RegistryId([u8; 16]);
+}
+
+fixed_bytes! {
     /// The first eight bytes of a node id. Names a node among a peer's neighbours and in visited
     /// lists; the last hop always compares the whole [`NodeId`].
     pub struct ShortId([u8; 8]);
@@ -98,7 +104,7 @@ macro_rules! shown_as_hex {
     )*};
 }
 
-shown_as_hex!(NodeId, RealmId, UserKey, ShortId, MessageId, Nonce, Cookie);
+shown_as_hex!(NodeId, RealmId, UserKey, RegistryId, ShortId, MessageId, Nonce, Cookie);
 
 impl std::str::FromStr for NodeId {
     type Err = InvalidNodeId;

@@ -5,11 +5,14 @@ mod event;
 pub use event::{Datagram, Event, ReceivedText};
 
 use crate::id::{CommandId, DialId, LinkId, MessageId, NodeId, StoreId, UserKey};
-use crate::identity::{Certificate, Contact, DeviceChain, DeviceCode, RevocationList, Ticket};
+use crate::identity::{
+    Certificate, Contact, DeviceChain, DeviceCode, RevocationList, SecretKey, Subject, Ticket,
+};
 use crate::mail::vault::RecordKey;
 use crate::mail::{VaultAnswer, VaultRequest};
 use crate::name::Name;
 pub use crate::peer::devices::{CODE_LIFE, DeviceEntry};
+pub use crate::remote::Remote;
 use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::message::Found;
@@ -238,6 +241,8 @@ pub enum Command {
     Enroll {
         /// The permission.
         ticket: Ticket,
+        /// The key of the registrar that this node shall be, if the ticket permits that.
+        registrar: Option<Box<SecretKey>>,
     },
 }
 
@@ -324,6 +329,8 @@ pub enum Reply {
     Enrolled {
         /// For this node, as a supernode.
         certificate: Arc<Certificate>,
+        /// For its registrar's key, if it asked as one.
+        registrar: Option<Arc<Certificate>>,
         /// Supernodes to begin with.
         supernodes: Vec<Contact>,
     },
@@ -358,12 +365,22 @@ pub enum StoreRequest {
         user: UserKey,
         /// The registration code shown.
         code: Option<String>,
+        /// From where it was asked; none from this machine itself.
+        origin: Option<Remote>,
     },
-    /// Use up a ticket, unless another node has used it.
+    /// Use up a ticket, unless another node, or another registrar's key, has used it.
     RedeemTicket {
         /// The ticket's number.
         serial: u64,
         /// Who used it.
+        node: NodeId,
+        /// Of a registrar's ticket: the registrar's key. A node has one at most.
+        registrar: Option<Subject>,
+    },
+    /// Who has used a ticket as this node? Answer: [`StoreAnswer::Enrolled`] or
+    /// [`StoreAnswer::Missing`].
+    FindSupernode {
+        /// The node.
         node: NodeId,
     },
     /// Who owns a name? Answer: [`StoreAnswer::Found`] or [`StoreAnswer::Missing`].
@@ -396,6 +413,11 @@ pub enum StoreAnswer {
     Granted {
         /// The certificate's serial number.
         serial: u64,
+    },
+    /// The node is a supernode by a ticket.
+    Enrolled {
+        /// The registrar's key that was certified with it.
+        registrar: Option<Subject>,
     },
     /// The name's owner.
     Found {

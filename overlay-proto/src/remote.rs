@@ -9,8 +9,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// Not the IPv4 network around it: its neighbours are other customers. Of IPv6 a customer has at
 /// least a /64 (RFC 6177), so single addresses would cost an attacker nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Remote {
+pub enum Remote {
+    /// An IPv4 address.
     V4(Ipv4Addr),
+    /// The first 64 bits of an IPv6 address.
     V6(u64),
     /// The start of its hash.
     Other(u64),

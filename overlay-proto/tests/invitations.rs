@@ -12,7 +12,7 @@ fn invitation() -> Invitation {
         realm: realm(),
         supernodes: vec![contact(5), contact(8)],
         code: Some("sesame".to_owned()),
-        ticket: Some(Ticket::issue(&key(1), 1 << 40, NOW)),
+        ticket: Some(Ticket::issue(&key(1), 1 << 40, None, NOW)),
     }
 }
 

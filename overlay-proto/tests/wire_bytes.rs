@@ -220,6 +220,8 @@ fn appended(head: &[u8]) -> usize {
         [0x82, 19] => 1,       // LookupReply: denials
         [0x82, 0x18, 40] => 1, // Heartbeat: line_secs
         [0x82, 0x18, 43] => 1, // Locate: nonce
+        [0x82, 0x18, 51] => 1, // Enroll: registrar
+        [0x82, 0x18, 52] => 1, // EnrollReply: registrar
         _ => 0,
     }
 }

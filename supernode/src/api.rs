@@ -1,6 +1,6 @@
 //! The routes of a supernode, for its operator.
 
-use crate::cli::invitation::{self, Wish};
+use crate::cli::invitation::{self, Permission, Wish};
 use crate::revocations_api;
 pub use crate::revocations_api::{RevocationView, RevocationWish, RevocationsView};
 use crate::store::{DeskAnswer, DeskRequest, RegistrarStore};
@@ -106,9 +106,9 @@ async fn invite(
     State(admin): State<Admin>,
     wish: Result<Json<Wish>, JsonRejection>,
 ) -> Result<Json<Invited>, ApiError> {
-    let Json(mut wish) =
+    let Json(wish) =
         wish.map_err(|rejection| ApiError::new(Status::MALFORMED, rejection.body_text()))?;
-    wish.code = wish.code.or_else(|| admin.code.as_deref().map(str::to_owned));
+    let permission = permitted(&admin, wish).await?;
     let mut contacts =
         vec![Contact { node: admin.handle.id(), addresses: admin.handle.addresses() }];
     let members = admin.handle.supernode_view().await.map(|view| view.members).unwrap_or_default();
@@ -118,9 +118,27 @@ async fn invite(
         let addresses = addresses.collect::<Result<Vec<_>, _>>().ok()?;
         (node != admin.handle.id() && !addresses.is_empty()).then_some(Contact { node, addresses })
     }));
-    let invitation = invitation::make(&admin.identity, contacts, wish)
+    let invitation = invitation::make(&admin.identity, contacts, permission)
         .map_err(|failure| ApiError(failure.problem))?;
     Ok(Json(Invited { invitation }))
+}
+
+async fn permitted(admin: &Admin, wish: Wish) -> Result<Permission, ApiError> {
+    match wish {
+        Wish { registrar: true, .. } => {
+            invitation::root(&admin.identity).map_err(|failure| ApiError(failure.problem))?;
+            let store = admin.store.as_ref().and_then(Weak::upgrade).ok_or(Status::NOT_SERVED)?;
+            let registry = store.shared_registry().await;
+            let registry =
+                registry.map_err(|error| ApiError(crate::cli::of_store(&error).problem))?;
+            Ok(Permission::Registrar { registry })
+        }
+        Wish { supernode: true, .. } => Ok(Permission::Supernode),
+        Wish { code, .. } => {
+            let code = code.or_else(|| admin.code.as_deref().map(str::to_owned));
+            Ok(Permission::User { code })
+        }
+    }
 }
 
 async fn events(State(admin): State<Admin>) -> Response {

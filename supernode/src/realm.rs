@@ -1,18 +1,16 @@
 //! The making of a realm, and of tickets for its further supernodes.
 
-use overlay_proto::id::RealmId;
+use overlay_proto::config::REGISTRAR_LIFE;
+use overlay_proto::id::{RealmId, RegistryId};
 use overlay_proto::identity::{
-    Certificate, Identity, RegistrarKeys, Role, SecretKey, SupernodeKeys, Ticket, Validity,
+    Certificate, Identity, RegistrarGrant, RegistrarKeys, Role, SecretKey, SupernodeKeys, Ticket,
+    Validity,
 };
 use overlay_proto::time::{Span, WallTime};
 use rand::CryptoRng;
 
 /// A year of 365 days.
 const YEAR: Span = Span::secs(365 * 24 * 3_600);
-/// Life of a registrar's certificate. Every user's chain goes through it, so it must outlive the
-/// users' certificates (one year) several times over: the root key is needed to renew it, and the
-/// root is best kept off line.
-pub const REGISTRAR_LIFE: Span = Span::micros(10 * YEAR.0);
 /// Life of the first supernode's certificate, the machine that holds the root: no shorter than the
 /// registrar's, since a thief of that machine has the root anyway.
 pub const FIRST_SUPERNODE_LIFE: Span = Span::micros(10 * YEAR.0);
@@ -78,12 +76,21 @@ pub fn create(now: WallTime, rng: &mut impl CryptoRng) -> NewRealm {
 }
 
 /// A ticket with which one machine may become a supernode of `root`'s realm within `life` from
-/// `now`. Its number is drawn from `rng`, so tickets need no record until they are used.
-pub fn ticket(root: &SecretKey, now: WallTime, life: Span, rng: &mut impl CryptoRng) -> Ticket {
+/// `now`, and with a `registry` a registrar on that store. Its numbers are drawn from `rng`, so
+/// tickets need no record until they are used.
+pub fn ticket(
+    root: &SecretKey,
+    registry: Option<RegistryId>,
+    now: WallTime,
+    life: Span,
+    rng: &mut impl CryptoRng,
+) -> Ticket {
     // Two tickets of one number would be one ticket: at 63 random bits a thousand tickets meet
     // with a chance of one in 10^13.
-    let serial = (rng.next_u64() >> 1).max(TICKET_SERIAL_MIN);
-    Ticket::issue(root, serial, now.plus(life))
+    let mut number = || (rng.next_u64() >> 1).max(TICKET_SERIAL_MIN);
+    let serial = number();
+    let grant = registry.map(|registry| RegistrarGrant { serial: number(), registry });
+    Ticket::issue(root, serial, grant, now.plus(life))
 }
 
 #[cfg(test)]
@@ -169,13 +176,25 @@ mod tests {
     fn tickets_hold_for_their_life_in_their_realm() {
         let made = realm();
         let mut rng = ChaCha8Rng::from_seed([10; 32]);
-        let ticket = ticket(&made.root, NOW, TICKET_LIFE, &mut rng);
+        let ticket = ticket(&made.root, None, NOW, TICKET_LIFE, &mut rng);
         let check = |realm, now| ticket.check(&StrictVerifier, realm, now);
         assert_eq!(check(made.realm, NOW), Ok(()));
         assert_eq!(check(made.realm, NOW.plus(TICKET_LIFE)), Err(Status::EXPIRED));
         assert_eq!(check(RealmId([1; 32]), NOW), Err(Status::UNPROVEN));
-        let other = super::ticket(&made.root, NOW, TICKET_LIFE, &mut rng);
+        let other = super::ticket(&made.root, None, NOW, TICKET_LIFE, &mut rng);
         assert_ne!(ticket.serial, other.serial);
         assert!(ticket.serial >= TICKET_SERIAL_MIN && other.serial >= TICKET_SERIAL_MIN);
+    }
+
+    #[test]
+    fn a_registrars_ticket_names_its_store_and_has_two_numbers() {
+        let made = realm();
+        let mut rng = ChaCha8Rng::from_seed([11; 32]);
+        let registry = RegistryId([5; 16]);
+        let ticket = ticket(&made.root, Some(registry), NOW, TICKET_LIFE, &mut rng);
+        assert_eq!(ticket.check(&StrictVerifier, made.realm, NOW), Ok(()));
+        let grant = ticket.registrar.expect("for a registrar");
+        assert_eq!(grant.registry, registry);
+        assert!(grant.serial >= TICKET_SERIAL_MIN && grant.serial != ticket.serial);
     }
 }

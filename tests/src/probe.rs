@@ -120,7 +120,12 @@ pub fn lost(store: &Path, granted: &BTreeMap<u32, u64>) -> usize {
         let store = open(store).await;
         let mut lost = 0;
         for (&number, &serial) in granted {
-            let claim = |user| StoreRequest::ClaimName { name: name_of(number), user, code: None };
+            let claim = |user| StoreRequest::ClaimName {
+                name: name_of(number),
+                user,
+                code: None,
+                origin: None,
+            };
             let thief = store.submit(claim(UserKey([0xff; 32]))).await;
             let owner = store.submit(claim(key_of(number))).await;
             let whole = thief == StoreAnswer::Taken && owner == StoreAnswer::Granted { serial };

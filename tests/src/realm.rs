@@ -39,16 +39,11 @@ impl Realm {
         let dir = TempDir::new().expect("a place for temporary files");
         let mut realm = Realm { dir, lan: None, run_flags: Vec::new(), supernodes: Vec::new() };
         realm.supernode("s0", &[&["init"], flags].concat()).json();
-        let first = realm.run_supernode(0, &realm.listen("s0"));
-        realm.supernodes.push(first);
+        realm.run_joined();
         for _ in 1..supernodes {
             realm.add_supernode();
         }
-        for number in 0..supernodes {
-            eventually("supernodes that know each other", || {
-                (realm.members(number) + 1 == supernodes).then_some(())
-            });
-        }
+        realm.acquaint();
         realm
     }
 
@@ -57,9 +52,18 @@ impl Realm {
     /// # Panics
     /// If it is not taken in.
     pub fn add_supernode(&mut self) {
-        let number = self.supernodes.len();
         let ticket = self.invitation(&["--supernode"]);
-        self.supernode(&format!("s{number}"), &["join", &ticket]).json();
+        let folder = format!("s{}", self.supernodes.len());
+        self.supernode(&folder, &["join", &ticket]).json();
+        self.run_joined();
+    }
+
+    /// Runs the supernode that has joined in the next of the folders `s0`, `s1` and so on.
+    ///
+    /// # Panics
+    /// If it does not come to life.
+    pub fn run_joined(&mut self) {
+        let number = self.supernodes.len();
         let running = self.run_supernode(number, &self.listen(&format!("s{number}")));
         self.supernodes.push(running);
     }
@@ -75,9 +79,21 @@ impl Realm {
         let run_flags = vec!["--degree".to_owned(), degree.to_string()];
         let mut realm = Realm { dir, lan, run_flags, supernodes: Vec::new() };
         realm.supernode("s0", &["init"]).json();
-        let first = realm.run_supernode(0, &realm.listen("s0"));
-        realm.supernodes.push(first);
+        realm.run_joined();
         Some(realm)
+    }
+
+    /// Waits until all supernodes know each other.
+    ///
+    /// # Panics
+    /// If they never do.
+    pub fn acquaint(&self) {
+        let count = self.supernodes.len();
+        for number in 0..count {
+            eventually("supernodes that know each other", || {
+                (self.members(number) + 1 == count).then_some(())
+            });
+        }
     }
 
     fn members(&self, number: usize) -> usize {

@@ -31,7 +31,7 @@ const OFFLINE: &str = "offline";
 
 pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<(), Failure> {
     let mut ending = Ending::watch()?;
-    let Loaded { identity, contacts } = folder.load(driver::wall())?;
+    let Loaded { identity, contacts, .. } = folder.load(driver::wall())?;
     let _lock = folder.lock()?;
     let Some(name) = identity.chain().and_then(|chain| chain.claimed_name().cloned()) else {
         return Err(Failure::new(

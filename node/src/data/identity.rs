@@ -5,12 +5,12 @@
 
 use super::keys::read_private;
 use super::{DataError, Folder, KeyKind};
-use overlay_proto::id::{NodeId, RealmId, UserKey};
-use overlay_proto::identity::chain::check_supernode;
+use overlay_proto::id::{NodeId, RealmId, RegistryId, UserKey};
+use overlay_proto::identity::chain::{check_registrar, check_supernode};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
-    Certificate, CertificateError, Contact, DeviceChain, Identity, RegistrarKeys, Role,
-    SupernodeKeys, UserKeys, UserSecret,
+    Certificate, CertificateError, Contact, DeviceChain, Identity, RegistrarKeys, SupernodeKeys,
+    UserKeys, UserSecret,
 };
 use overlay_proto::time::WallTime;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ pub struct Kept {
     /// Whether the user's key is on another device, which has let this one in.
     #[serde(default)]
     pub key_elsewhere: bool,
+    /// The store that a further registrar shares with the first.
+    #[serde(default)]
+    pub registry: Option<RegistryId>,
 }
 
 /// An identity with its keys, checked and ready for a driver.
@@ -50,13 +53,16 @@ pub struct Loaded {
     pub identity: Identity,
     /// The supernodes named when this node joined.
     pub contacts: Vec<Contact>,
+    /// The store that a further registrar shares with the first.
+    pub registry: Option<RegistryId>,
 }
 
 impl Kept {
     /// Nothing but a realm.
     pub fn new(realm: RealmId, contacts: Vec<Contact>) -> Kept {
-        let (chain, supernode, registrar) = (None, None, None);
-        Kept { form: FORM, realm, chain, supernode, registrar, contacts, key_elsewhere: false }
+        let (chain, supernode, registrar, registry) = (None, None, None, None);
+        let (form, key_elsewhere) = (FORM, false);
+        Kept { form, realm, chain, supernode, registrar, contacts, key_elsewhere, registry }
     }
 }
 
@@ -154,7 +160,7 @@ impl Folder {
             None => None,
         };
         let identity = Identity { realm: kept.realm, device, user, supernode };
-        Ok(Loaded { identity, contacts: kept.contacts })
+        Ok(Loaded { identity, contacts: kept.contacts, registry: kept.registry })
     }
 
     fn registrar(
@@ -164,11 +170,8 @@ impl Folder {
         now: WallTime,
     ) -> Result<RegistrarKeys, DataError> {
         let key = self.key(KeyKind::Registrar)?;
-        let fits = match certificate.subject.0 == key.public() {
-            true => certificate.check(&StrictVerifier, realm, Role::Registrar, &realm.0, now),
-            false => Err(CertificateError::WrongSubject),
-        };
-        fits.map_err(|source| DataError::Certificate { path: self.file(FILE), source })?;
+        check_registrar(&certificate, &StrictVerifier, realm, &key.public(), now)
+            .map_err(|source| DataError::Certificate { path: self.file(FILE), source })?;
         Ok(RegistrarKeys { key, certificate })
     }
 }

@@ -1,5 +1,6 @@
 //! Who is not who they say they are: every attempt is counted, and none may succeed.
 
+mod enrolment;
 mod greeting;
 mod index;
 mod login;
@@ -8,9 +9,9 @@ mod texts;
 
 use crate::Node;
 use crate::config::{PROTOCOL_VERSION, PROTOCOL_VERSION_MIN};
-use crate::id::{LinkId, NodeId, Nonce};
+use crate::id::{LinkId, NodeId, Nonce, StoreId};
 use crate::identity::{Certificate, DeviceChain, Domain, Role, SecretKey, Validity};
-use crate::io::{Input, Output};
+use crate::io::{Input, Output, StoreRequest};
 use crate::links;
 use crate::name::Name;
 use crate::node::Setup;
@@ -35,6 +36,8 @@ struct Door {
     node: Node,
     now: Time,
     links: u64,
+    /// What the store was asked.
+    asked: Vec<(StoreId, StoreRequest)>,
 }
 
 /// A greeted link as the one who knocked sees it.
@@ -45,7 +48,7 @@ struct Knocked {
 
 impl Door {
     fn new(setup: Setup) -> Door {
-        Door { node: Node::new(setup, Time(0)), now: Time(0), links: 0 }
+        Door { node: Node::new(setup, Time(0)), now: Time(0), links: 0, asked: Vec::new() }
     }
 
     /// Gives an input and returns what is sent over `link`.
@@ -56,6 +59,7 @@ impl Door {
         while let Some(output) = self.node.poll_output() {
             match output {
                 Output::Send { link: to, frame, .. } if to == link => frames.push(frame),
+                Output::Store { id, request } => self.asked.push((id, request)),
                 _ => {}
             }
         }

@@ -75,3 +75,20 @@ pub fn check_supernode(
     }
     certificate.check(verifier, realm, Role::Supernode, &realm.0, now)
 }
+
+/// Checks that `certificate` makes the owner of `key` a registrar of `realm`.
+///
+/// # Errors
+/// The first check that fails.
+pub fn check_registrar(
+    certificate: &Certificate,
+    verifier: &dyn Verify,
+    realm: RealmId,
+    key: &[u8; 32],
+    now: WallTime,
+) -> Result<(), CertificateError> {
+    if certificate.subject.0 != *key {
+        return Err(CertificateError::WrongSubject);
+    }
+    certificate.check(verifier, realm, Role::Registrar, &realm.0, now)
+}

@@ -5,7 +5,7 @@ use super::verify::{Domain, Signature, Verify};
 use crate::address::TransportAddress;
 use crate::config::{ADDRESSES_MAX, CODE_BYTES_MAX};
 use crate::encoding::positional::positional;
-use crate::id::{NodeId, RealmId};
+use crate::id::{NodeId, RealmId, RegistryId};
 use crate::status::Status;
 use crate::time::WallTime;
 use bech32::{Bech32m, Hrp};
@@ -35,8 +35,20 @@ positional! {
         pub serial: u64,
         /// Seconds since the epoch from which it is void.
         pub not_after: u64,
-        /// The root's signature over both and the realm.
+        /// The root's signature over all else and the realm.
         pub signature: Signature,
+        /// The permission to be a registrar as well.
+        pub registrar: Option<RegistrarGrant> = None,
+    }
+}
+
+positional! {
+    /// What a ticket says that permits a supernode to be a registrar.
+    pub struct RegistrarGrant {
+        /// The number of the registrar's certificate.
+        pub serial: u64,
+        /// The store that it shares with the other registrars of the realm.
+        pub registry: RegistryId,
     }
 }
 
@@ -122,11 +134,17 @@ impl Invitation {
 
 impl Ticket {
     /// Issues a ticket with the realm's root key.
-    pub fn issue(root: &SecretKey, serial: u64, until: WallTime) -> Ticket {
+    pub fn issue(
+        root: &SecretKey,
+        serial: u64,
+        registrar: Option<RegistrarGrant>,
+        until: WallTime,
+    ) -> Ticket {
         let not_after = until.0 / 1_000;
-        let signature = root
-            .sign(Domain::Ticket, &Ticket::signed_bytes(RealmId(root.public()), serial, not_after));
-        Ticket { serial, not_after, signature }
+        let mut ticket = Ticket { serial, not_after, signature: Signature([0; 64]), registrar };
+        let text = ticket.signed_bytes(RealmId(root.public()));
+        ticket.signature = root.sign(Domain::Ticket, &text);
+        ticket
     }
 
     /// Checks time and signature. Whether it was used before, the root's store knows.
@@ -142,14 +160,21 @@ impl Ticket {
         if now.0 / 1_000 >= self.not_after {
             return Err(Status::EXPIRED);
         }
-        let text = Ticket::signed_bytes(realm, self.serial, self.not_after);
+        let text = self.signed_bytes(realm);
         match Domain::Ticket.is_signed(verifier, &realm.0, &text, &self.signature) {
             true => Ok(()),
             false => Err(Status::UNPROVEN),
         }
     }
 
-    fn signed_bytes(realm: RealmId, serial: u64, not_after: u64) -> Vec<u8> {
-        [realm.0.as_slice(), &serial.to_be_bytes(), &not_after.to_be_bytes()].concat()
+    /// Texts with and without a grant differ in length, so neither passes for the other.
+    fn signed_bytes(&self, realm: RealmId) -> Vec<u8> {
+        let (serial, not_after) = (self.serial.to_be_bytes(), self.not_after.to_be_bytes());
+        let mut bytes = [realm.0.as_slice(), &serial, &not_after].concat();
+        if let Some(RegistrarGrant { serial, registry }) = &self.registrar {
+            bytes.extend_from_slice(&serial.to_be_bytes());
+            bytes.extend_from_slice(&registry.0);
+        }
+        bytes
     }
 }

@@ -100,6 +100,11 @@ impl Revoked {
         self.has(Role::Supernode, Subject(node.0), None)
     }
 
+    /// Whether a registrar's key is out.
+    pub fn bars_registrar(&self, key: &[u8; 32]) -> bool {
+        self.has(Role::Registrar, Subject(*key), None)
+    }
+
     /// The newest list of a signer.
     pub fn list(&self, signer: Subject) -> Option<&Arc<RevocationList>> {
         self.lists.get(&signer)

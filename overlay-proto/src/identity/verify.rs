@@ -28,6 +28,8 @@ pub enum Domain {
     Ticket,
     /// A registration, by the user's key, over the transcript of the greeting.
     Register,
+    /// An enrolment as registrar, by the registrar's key, over the transcript of the greeting.
+    Enroll,
     /// A log-in, by the device's key, over the transcript of the greeting.
     Login,
     /// Coordinates, by the home that issued them.
@@ -61,6 +63,7 @@ impl Domain {
             Domain::Certificate => b"trellis/1/certificate\0",
             Domain::Ticket => b"trellis/1/ticket\0",
             Domain::Register => b"trellis/1/register\0",
+            Domain::Enroll => b"trellis/1/enroll\0",
             Domain::Login => b"trellis/1/login\0",
             Domain::Coordinates => b"trellis/1/coordinates\0",
             Domain::Location => b"trellis/1/location\0",

@@ -4,8 +4,8 @@ use super::Peer;
 use super::session::{COMMAND_PATIENCE, Goal, Session, reply};
 use crate::context::Context;
 use crate::id::{CommandId, LinkId};
-use crate::identity::chain::check_supernode;
-use crate::identity::{DeviceChain, DeviceCode, Ticket, UserKeys, UserSecret};
+use crate::identity::chain::{check_registrar, check_supernode};
+use crate::identity::{DeviceChain, DeviceCode, SecretKey, Ticket, UserKeys, UserSecret};
 use crate::io::Reply;
 use crate::name::Name;
 use crate::status::Status;
@@ -27,9 +27,15 @@ impl Peer {
         self.pursue(cx, Goal::Register { command, name, code, give_up });
     }
 
-    pub(super) fn on_enroll(&mut self, cx: &mut Context, command: CommandId, ticket: Ticket) {
+    pub(super) fn on_enroll(
+        &mut self,
+        cx: &mut Context,
+        command: CommandId,
+        ticket: Ticket,
+        registrar: Option<Box<SecretKey>>,
+    ) {
         let give_up = cx.now + COMMAND_PATIENCE;
-        self.pursue(cx, Goal::Enroll { command, ticket, give_up });
+        self.pursue(cx, Goal::Enroll { command, ticket, registrar, give_up });
     }
 
     pub(super) fn on_register_reply(
@@ -62,24 +68,14 @@ impl Peer {
 
     pub(super) fn on_enroll_reply(&mut self, cx: &mut Context, link: LinkId, answer: EnrollReply) {
         let Session::Asking { link: asked, .. } = self.session else { return };
-        let Goal::Enroll { command, .. } = self.goal.clone() else { return };
+        let Goal::Enroll { command, registrar, .. } = self.goal.clone() else { return };
         if asked != link {
             return;
         }
-        let supernodes = answer.members.iter().map(crate::supernode::members::contact).collect();
-        let outcome = match answer.certificate.map(Arc::new) {
-            Some(certificate) if answer.status == Status::OK => {
-                let realm = cx.identity.realm;
-                check_supernode(&certificate, cx.verifier(), realm, cx.me, cx.wall())
-                    .map(|()| Reply::Enrolled { certificate, supernodes })
-                    .unwrap_or_else(|error| Reply::Failed { status: error.status() })
-            }
-            _ if answer.status == Status::OK => Reply::Failed { status: Status::MALFORMED },
-            _ => Reply::Failed { status: answer.status },
-        };
+        let outcome = take_enrolment(cx, registrar.map(|key| key.public()), answer);
         self.goal = Goal::Rest;
         self.session = Session::Idle;
-        reply(cx, command, outcome);
+        reply(cx, command, outcome.unwrap_or_else(|status| Reply::Failed { status }));
     }
 
     /// Asks a device of the user to let this one in.
@@ -146,6 +142,30 @@ impl Peer {
         }
         Ok(Reply::Registered { chain })
     }
+}
+
+/// Believes certificates for this node and for the registrar's key that it has shown.
+fn take_enrolment(
+    cx: &Context,
+    registrar: Option<[u8; 32]>,
+    answer: EnrollReply,
+) -> Result<Reply, Status> {
+    if answer.status != Status::OK {
+        return Err(answer.status);
+    }
+    let (realm, verifier, now) = (cx.identity.realm, cx.verifier(), cx.wall());
+    let certificate = answer.certificate.map(Arc::new).ok_or(Status::MALFORMED)?;
+    check_supernode(&certificate, verifier, realm, cx.me, now).map_err(|error| error.status())?;
+    let registrar = match registrar {
+        Some(key) => {
+            let given = answer.registrar.map(Arc::new).ok_or(Status::WRONG_ROLE)?;
+            check_registrar(&given, verifier, realm, &key, now).map_err(|error| error.status())?;
+            Some(given)
+        }
+        None => None,
+    };
+    let supernodes = answer.members.iter().map(crate::supernode::members::contact).collect();
+    Ok(Reply::Enrolled { certificate, registrar, supernodes })
 }
 
 /// Believes a chain to this very device from the user whom the code names.

@@ -125,7 +125,7 @@ impl Peer {
     pub fn on_command(&mut self, cx: &mut Context, id: CommandId, command: Command) {
         match command {
             Command::Register { name, code } => self.on_register(cx, id, name, code),
-            Command::Enroll { ticket } => self.on_enroll(cx, id, ticket),
+            Command::Enroll { ticket, registrar } => self.on_enroll(cx, id, ticket, registrar),
             Command::Login => self.on_login(cx, id),
             Command::Logout => self.on_logout(cx, id),
             Command::Send { to, text } => self.on_send(cx, id, to, text),

@@ -6,13 +6,15 @@ use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId, UserKey};
 use crate::identity::proof;
-use crate::identity::{DeviceCode, Domain, Ticket};
+use crate::identity::{DeviceCode, Domain, SecretKey, Subject, Ticket};
 use crate::io::{Event, Output, Reply};
 use crate::links;
 use crate::name::Name;
 use crate::status::Status;
 use crate::time::{Span, Time};
-use crate::wire::message::{Enroll, JoinDevice, Login, LoginReply, Logout, Register};
+use crate::wire::message::{
+    Enroll, JoinDevice, Login, LoginReply, Logout, Register, RegistrarClaim,
+};
 use std::sync::Arc;
 
 /// Seconds of waiting from which on it is worth asking another supernode meanwhile.
@@ -28,8 +30,8 @@ pub(crate) enum Goal {
     Rest,
     /// A certificate for a name.
     Register { command: CommandId, name: Name, code: Option<String>, give_up: Time },
-    /// A supernode's certificate.
-    Enroll { command: CommandId, ticket: Ticket, give_up: Time },
+    /// A supernode's certificate, and perhaps a registrar's for this key.
+    Enroll { command: CommandId, ticket: Ticket, registrar: Option<Box<SecretKey>>, give_up: Time },
     /// A certificate for this device, from another device of its user.
     JoinDevice { command: CommandId, code: Arc<DeviceCode>, label: String, give_up: Time },
     /// A session, and a command that waits for the first.
@@ -233,7 +235,15 @@ impl Peer {
                 let proof = key.sign(Domain::Register, &text);
                 cx.send(link, Register { name, user, code, proof });
             }
-            Goal::Enroll { ticket, .. } => cx.send(link, Enroll { ticket }),
+            Goal::Enroll { ticket, registrar, .. } => {
+                let registrar = registrar.map(|key| {
+                    let public = key.public();
+                    let text = proof::enrolment(&transcript, ticket.serial, &public);
+                    let proof = key.sign(Domain::Enroll, &text);
+                    RegistrarClaim { key: Subject(public), proof }
+                });
+                cx.send(link, Enroll { ticket, registrar });
+            }
             Goal::JoinDevice { code, label, .. } => {
                 let (to, device) = (code.device, cx.me);
                 let seal = code.secret.seal(cx.identity.realm, to, device, &label);

@@ -3,6 +3,7 @@
 mod budgets;
 mod cookie;
 pub(crate) mod gate;
+pub(crate) mod registrations;
 mod sketch;
 #[cfg(test)]
 mod tests;

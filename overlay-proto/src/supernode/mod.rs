@@ -13,6 +13,7 @@ mod damping;
 mod departure;
 mod directory;
 mod drain;
+mod enrolment;
 mod escalation;
 mod finding;
 mod labels;
@@ -47,6 +48,7 @@ use crate::view::{ChildView, SupernodeView};
 use crate::wire::message::Standbys;
 use crate::wire::{Message, TransportAddress};
 use admission::gate::Gate;
+use admission::registrations::Registrations;
 use beating::Beat;
 use bucket::Bucket;
 use children::Children;
@@ -75,6 +77,7 @@ const STRANGER_PATIENCE: u64 = 4;
 #[derive(Debug)]
 pub(crate) struct Supernode {
     gate: Gate,
+    registrations: Registrations,
     /// The supernodes with the fewest peers, and how many they have, fewest first.
     elsewhere: Vec<(u32, Contact)>,
     /// The supernodes with shorter lines than ours, and how many seconds one waits there.
@@ -133,6 +136,7 @@ impl Supernode {
         let heartbeat_at = cx.now + cx.jitter(cx.config.heartbeat);
         Supernode {
             gate: Gate::new(cx),
+            registrations: Registrations::new(cx),
             elsewhere: Vec::new(),
             shorter: Vec::new(),
             children: Children::default(),

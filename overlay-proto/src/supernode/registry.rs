@@ -1,45 +1,51 @@
-//! New users and new supernodes: certified once the store says that it is durable.
+//! New users: certified once the store says that it is durable.
 
 use super::Supernode;
+use super::enrolment::Candidate;
 use super::finding::Asker;
 use crate::config::{CODE_BYTES_MAX, REQUESTS_MAX};
 use crate::context::Context;
 use crate::denial::Question;
-use crate::id::{LinkId, NodeId, StoreId, UserKey};
+use crate::id::{LinkId, StoreId, UserKey};
 use crate::identity::proof;
-use crate::identity::{Certificate, Domain, Role, Validity};
+use crate::identity::{Certificate, Contact, Domain, Role, Validity};
 use crate::io::{Event, Output, StoreAnswer, StoreRequest};
 use crate::name::Name;
+use crate::remote::Remote;
 use crate::status::Status;
-use crate::wire::message::{Enroll, EnrollReply, Register, RegisterReply, UserCertificates};
+use crate::wire::message::{Register, RegisterReply, UserCertificates};
 
 /// What waits for the store: a certificate, or an answer.
 #[derive(Debug)]
 pub(crate) enum Pending {
     /// A user's.
     User { link: LinkId, name: Name, user: UserKey },
-    /// A supernode's.
-    Supernode { link: LinkId, node: NodeId },
+    /// A supernode's, and perhaps a registrar's.
+    Supernode(Candidate),
     /// No certificate: somebody asks for a user of whom the index cannot say anything.
     Name { question: Question, asker: Asker },
 }
 
 impl Supernode {
     pub(super) fn on_register(&mut self, cx: &mut Context, link: LinkId, register: Register) {
-        if let Err(status) = self.may_register(cx, link, &register) {
-            let redirect = match status {
-                Status::ASK_THERE => self.members.registrars(),
-                _ => Vec::new(),
-            };
+        let origin = cx.links.get(link).and_then(|known| Remote::of(&known.remote));
+        if let Err(status) = self.may_register(cx, link, origin, &register) {
+            let redirect = self.other_registrars(status);
             self.counters.refused += 1;
             return cx.send(link, RegisterReply { status, certificates: None, redirect });
         }
         let Register { name, user, code, .. } = register;
-        let request = StoreRequest::ClaimName { name: name.clone(), user, code };
+        let request = StoreRequest::ClaimName { name: name.clone(), user, code, origin };
         self.store(cx, request, Pending::User { link, name, user });
     }
 
-    fn may_register(&self, cx: &Context, link: LinkId, register: &Register) -> Result<(), Status> {
+    fn may_register(
+        &mut self,
+        cx: &Context,
+        link: LinkId,
+        origin: Option<Remote>,
+        register: &Register,
+    ) -> Result<(), Status> {
         let registrar = cx.identity.supernode.as_ref().is_some_and(|keys| keys.registrar.is_some());
         if !registrar {
             let known = !self.members.registrars().is_empty();
@@ -48,6 +54,7 @@ impl Supernode {
         if register.code.as_ref().is_some_and(|code| code.len() > CODE_BYTES_MAX) {
             return Err(Status::TOO_LARGE);
         }
+        self.registrations.pass(cx, origin)?;
         if cx.revoked.bars_user(&register.user.0) {
             return Err(Status::REVOKED);
         }
@@ -59,26 +66,14 @@ impl Supernode {
         let user = &register.user.0;
         match Domain::Register.is_signed(cx.verifier(), user, &text, &register.proof) {
             true => Ok(()),
-            false => Err(Status::UNPROVEN),
+            false => {
+                self.registrations.blame(cx, origin);
+                Err(Status::UNPROVEN)
+            }
         }
     }
 
-    pub(super) fn on_enroll(&mut self, cx: &mut Context, link: LinkId, enroll: &Enroll) {
-        let Some(node) = cx.links.node_of(link) else { return };
-        let root = cx.identity.supernode.as_ref().is_some_and(|keys| keys.root.is_some());
-        let checked = match root {
-            true => enroll.ticket.check(cx.verifier(), cx.identity.realm, cx.wall()),
-            false => Err(Status::NOT_SERVED),
-        };
-        if let Err(status) = checked {
-            self.counters.refused += 1;
-            return cx.send(link, EnrollReply { status, certificate: None, members: Vec::new() });
-        }
-        let request = StoreRequest::RedeemTicket { serial: enroll.ticket.serial, node };
-        self.store(cx, request, Pending::Supernode { link, node });
-    }
-
-    fn store(&mut self, cx: &mut Context, request: StoreRequest, pending: Pending) {
+    pub(super) fn store(&mut self, cx: &mut Context, request: StoreRequest, pending: Pending) {
         let id = StoreId(cx.fresh_id());
         self.pending.insert(id, pending);
         cx.emit(Output::Store { id, request });
@@ -95,12 +90,7 @@ impl Supernode {
                     cx.send(link, reply);
                 }
             }
-            Some(Pending::Supernode { link, node }) => {
-                let reply = self.supernode_reply(cx, node, answer);
-                if cx.links.greeted(link).is_some() {
-                    cx.send(link, reply);
-                }
-            }
+            Some(Pending::Supernode(candidate)) => self.on_redeemed(cx, candidate, answer),
             Some(Pending::Name { question, asker }) => {
                 self.name_asked(cx, question, asker, answer);
             }
@@ -137,46 +127,32 @@ impl Supernode {
         if certificates.is_none() && answer != StoreAnswer::Waiting {
             self.counters.refused += 1;
         }
-        RegisterReply {
-            status: status_of(answer, Status::NAME_TAKEN),
-            certificates,
-            redirect: Vec::new(),
-        }
+        let status = status_of(answer, Status::NAME_TAKEN);
+        RegisterReply { status, certificates, redirect: self.other_registrars(status) }
     }
 
-    fn supernode_reply(&mut self, cx: &Context, node: NodeId, answer: StoreAnswer) -> EnrollReply {
-        let root = cx.identity.supernode.as_ref().and_then(|keys| keys.root.clone());
-        let certificate = match (root, answer) {
-            (Some(root), StoreAnswer::Granted { serial }) => {
-                let validity = Validity::starting(cx.wall(), cx.config.certificate_life);
-                let realm = cx.identity.realm;
-                Some(Certificate::issue(
-                    &root,
-                    realm,
-                    Role::Supernode,
-                    node.0,
-                    None,
-                    serial,
-                    validity,
-                ))
+    /// Where else to ask who was not served here, though another registrar may do it.
+    fn other_registrars(&self, status: Status) -> Vec<Contact> {
+        match status {
+            Status::ASK_THERE | Status::OVERLOADED | Status::STORE_FAILED => {
+                self.members.registrars()
             }
-            _ => None,
-        };
-        let members = if certificate.is_some() { self.member_records(cx) } else { Vec::new() };
-        EnrollReply { status: status_of(answer, Status::FORBIDDEN), certificate, members }
+            _ => Vec::new(),
+        }
     }
 }
 
-fn status_of(answer: StoreAnswer, taken: Status) -> Status {
+pub(super) fn status_of(answer: StoreAnswer, taken: Status) -> Status {
     match answer {
         StoreAnswer::Granted { .. } => Status::OK,
         StoreAnswer::Taken => taken,
         StoreAnswer::WrongCode | StoreAnswer::Denied => Status::FORBIDDEN,
         StoreAnswer::Waiting => Status::ACCEPTED,
         StoreAnswer::Full => Status::TOO_MANY,
-        StoreAnswer::Failed | StoreAnswer::Found { .. } | StoreAnswer::Missing => {
-            Status::STORE_FAILED
-        }
+        StoreAnswer::Failed
+        | StoreAnswer::Found { .. }
+        | StoreAnswer::Enrolled { .. }
+        | StoreAnswer::Missing => Status::STORE_FAILED,
     }
 }
 

@@ -6,7 +6,7 @@
 use super::Supernode;
 use crate::config::{REQUESTS_MAX, REVOCATIONS_MAX};
 use crate::context::Context;
-use crate::id::{CommandId, LinkId, StoreId};
+use crate::id::{CommandId, LinkId, NodeId, StoreId};
 use crate::identity::{
     Certificate, DeviceRevocation, RegistrarKeys, Revocation, RevocationList, Revoker, Role,
     Subject, Validity,
@@ -59,6 +59,7 @@ struct Writing {
 #[derive(Debug)]
 enum Finding {
     Outcast { command: CommandId },
+    Node { command: CommandId, node: NodeId },
     Renewal { asker: Asker, user: Certificate },
 }
 
@@ -70,29 +71,64 @@ impl Supernode {
         command: CommandId,
         outcast: Outcast,
     ) {
-        let asker = Asker::Command(command);
-        let role = match &outcast {
-            Outcast::User(_) => Role::User,
-            Outcast::Node(node) if self.members.known.contains_key(node) => Role::Supernode,
-            Outcast::Node(_) => Role::Device,
-        };
-        let Some(revoker) = revoker(cx, role) else {
-            return settle(cx, asker, Status::NOT_SERVED, None);
-        };
-        match outcast {
-            Outcast::User(_) if self.desk.finding.len() >= REQUESTS_MAX => {
-                settle(cx, asker, Status::OVERLOADED, None);
+        let (finding, request) = match outcast {
+            Outcast::User(name) if revoker(cx, Role::User).is_some() => {
+                (Finding::Outcast { command }, StoreRequest::FindUser { name })
             }
-            Outcast::User(name) => {
-                let id = StoreId(cx.fresh_id());
-                self.desk.finding.insert(id, Finding::Outcast { command });
-                cx.emit(Output::Store { id, request: StoreRequest::FindUser { name } });
+            // Only the root's store knows who has become a supernode, and as what.
+            Outcast::Node(node) if revoker(cx, Role::Supernode).is_some() => {
+                (Finding::Node { command, node }, StoreRequest::FindSupernode { node })
             }
             Outcast::Node(node) => {
-                let draft = Draft { role, serial: 0, subject: Subject(node.0), issuer: None };
+                let is_member = self.members.known.contains_key(&node);
+                let role = if is_member { Role::Supernode } else { Role::Device };
+                return self.revoke_key(cx, role, Subject(node.0), Asker::Command(command));
+            }
+            Outcast::User(_) => {
+                return settle(cx, Asker::Command(command), Status::NOT_SERVED, None);
+            }
+        };
+        if self.desk.finding.len() >= REQUESTS_MAX {
+            return settle(cx, Asker::Command(command), Status::OVERLOADED, None);
+        }
+        let id = StoreId(cx.fresh_id());
+        self.desk.finding.insert(id, finding);
+        cx.emit(Output::Store { id, request });
+    }
+
+    /// A key goes out of a role, whatever the number of its certificate.
+    fn revoke_key(&mut self, cx: &mut Context, role: Role, subject: Subject, asker: Asker) {
+        match revoker(cx, role) {
+            Some(revoker) => {
+                let draft = Draft { role, serial: 0, subject, issuer: None };
                 self.revoke(cx, &revoker, draft, asker);
             }
+            None => settle(cx, asker, Status::NOT_SERVED, None),
         }
+    }
+
+    /// The root's store has said as what a node has become a supernode, if it has.
+    fn revoke_found(
+        &mut self,
+        cx: &mut Context,
+        command: CommandId,
+        node: NodeId,
+        answer: StoreAnswer,
+    ) {
+        let (asker, subject) = (Asker::Command(command), Subject(node.0));
+        let role = match answer {
+            StoreAnswer::Enrolled { registrar } => {
+                // A list is written before the next: the operator hears when both keys are out.
+                if let Some(key) = registrar {
+                    self.revoke_key(cx, Role::Registrar, key, Asker::Nobody);
+                }
+                Role::Supernode
+            }
+            StoreAnswer::Missing if self.members.known.contains_key(&node) => Role::Supernode,
+            StoreAnswer::Missing => Role::Device,
+            _ => return settle(cx, asker, Status::STORE_FAILED, None),
+        };
+        self.revoke_key(cx, role, subject, asker);
     }
 
     /// A user shuts out a device of their own: only that user's certificate of it is meant.
@@ -180,6 +216,9 @@ impl Supernode {
                 if let Some(revoker) = revoker(cx, Role::User) {
                     self.revoke(cx, &revoker, draft, Asker::Command(command));
                 }
+            }
+            (Some(Finding::Node { command, node }), answer) => {
+                self.revoke_found(cx, command, node, answer);
             }
             (Some(Finding::Outcast { command }), answer) => {
                 settle(cx, Asker::Command(command), failure(answer), None);

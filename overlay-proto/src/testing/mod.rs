@@ -50,6 +50,8 @@ pub(crate) struct Net {
     pub liars: BTreeMap<NodeId, Lie>,
     /// Whether the registrar's store answers that it has failed.
     pub store_fails: bool,
+    /// Nodes whose way to the store is broken.
+    pub failing_stores: BTreeSet<NodeId>,
     /// How long the store takes, beside what everything takes.
     pub store_delay: Span,
     /// So many dials from now on lead to nothing.
@@ -65,6 +67,7 @@ pub(crate) struct Net {
     links: BTreeMap<LinkId, (NodeId, NodeId)>,
     cut: BTreeSet<NodeId>,
     claimed: BTreeMap<crate::name::Name, crate::id::UserKey>,
+    enrolled: BTreeMap<NodeId, Option<crate::identity::Subject>>,
     /// Chains, lists of devices and of revocations that nodes have had kept.
     pub kept: Vec<(NodeId, StoreRequest)>,
     next: u64,
@@ -85,6 +88,7 @@ impl Net {
             island: BTreeSet::new(),
             liars: BTreeMap::new(),
             store_fails: false,
+            failing_stores: BTreeSet::new(),
             store_delay: Span::ZERO,
             failing_dials: 0,
             tapped: false,
@@ -95,6 +99,7 @@ impl Net {
             links: BTreeMap::new(),
             cut: BTreeSet::new(),
             claimed: BTreeMap::new(),
+            enrolled: BTreeMap::new(),
             kept: Vec::new(),
             next: 0,
         }
@@ -361,14 +366,21 @@ impl Net {
 
     fn store(&mut self, from: NodeId, request: StoreRequest) -> StoreAnswer {
         match request {
-            _ if self.store_fails => StoreAnswer::Failed,
+            _ if self.store_fails || self.failing_stores.contains(&from) => StoreAnswer::Failed,
             StoreRequest::ClaimName { name, user, .. } => {
                 match *self.claimed.entry(name).or_insert(user) == user {
                     true => StoreAnswer::Granted { serial: 1 },
                     false => StoreAnswer::Taken,
                 }
             }
-            StoreRequest::RedeemTicket { .. } => StoreAnswer::Granted { serial: 2 },
+            StoreRequest::RedeemTicket { node, registrar, .. } => {
+                self.enrolled.insert(node, registrar);
+                StoreAnswer::Granted { serial: 2 }
+            }
+            StoreRequest::FindSupernode { node } => match self.enrolled.get(&node) {
+                Some(registrar) => StoreAnswer::Enrolled { registrar: *registrar },
+                None => StoreAnswer::Missing,
+            },
             StoreRequest::FindUser { name } => match self.claimed.get(&name) {
                 Some(user) => StoreAnswer::Found { serial: 1, user: *user },
                 None => StoreAnswer::Missing,

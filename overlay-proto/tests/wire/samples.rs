@@ -3,11 +3,13 @@
 use overlay_proto::coordinates::{Coordinates, Epoch, Label, LabelChanges, Labels, LinkCost};
 use overlay_proto::denial::Denial;
 use overlay_proto::encoding::Blob;
-use overlay_proto::id::{Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, ShortId, UserKey};
+use overlay_proto::id::{
+    Cookie, IndexKey, MessageId, NodeId, Nonce, RealmId, RegistryId, ShortId, UserKey,
+};
 use overlay_proto::identity::verify::StrictVerifier;
 use overlay_proto::identity::{
-    Certificate, Contact, DeviceChain, DeviceRevocation, Domain, PairingSecret, RegistrarKeys,
-    Revocation, RevocationList, Revoker, Role, SecretKey, Subject, Ticket, Validity,
+    Certificate, Contact, DeviceChain, DeviceRevocation, Domain, PairingSecret, RegistrarGrant,
+    RegistrarKeys, Revocation, RevocationList, Revoker, Role, SecretKey, Subject, Ticket, Validity,
 };
 use overlay_proto::location::{LocationRecord, index_key};
 use overlay_proto::mail::{
@@ -243,11 +245,24 @@ fn scaffold_messages() -> Vec<Message> {
         Relink { id: 81, child: node(6), old: node(7).short(), new: peer_contact(4) }.into(),
         RelinkReply { id: 81, status: Status::STALE, child: Some(contact(6)) }.into(),
         Release { child: node(6), node: node(4).short() }.into(),
-        Enroll { ticket: Ticket::issue(&key(1), 1 << 40, NOW.plus(Span::secs(86_400))) }.into(),
+        Enroll {
+            ticket: Ticket::issue(
+                &key(1),
+                1 << 40,
+                Some(RegistrarGrant { serial: 1 << 41, registry: RegistryId([9; 16]) }),
+                NOW.plus(Span::secs(86_400)),
+            ),
+            registrar: Some(RegistrarClaim {
+                key: Subject(key(2).public()),
+                proof: key(2).sign(Domain::Enroll, b"transcript"),
+            }),
+        }
+        .into(),
         EnrollReply {
             status: Status::OK,
             certificate: Some(certificate(1, Role::Supernode, 8, None)),
             members: vec![member()],
+            registrar: Some(certificate(1, Role::Registrar, 2, None)),
         }
         .into(),
         Withdraw { key: IndexKey(9), node: node(4) }.into(),

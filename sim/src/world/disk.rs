@@ -34,15 +34,17 @@ impl Disk {
                     None => StoreAnswer::Missing,
                 };
             }
+            // Supernodes of the set-up have had no tickets.
+            StoreRequest::FindSupernode { .. } => return StoreAnswer::Missing,
             // Nobody ever reads these back: a node that starts again asks the others.
             StoreRequest::KeepRevocations { .. }
             | StoreRequest::KeepChain { .. }
             | StoreRequest::KeepDevices { .. } => return StoreAnswer::Granted { serial: 0 },
-            StoreRequest::ClaimName { name, user, code: _ } => {
+            StoreRequest::ClaimName { name, user, .. } => {
                 let (owner, serial) = *self.names.entry(name).or_insert((user, next));
                 (owner == user).then_some(serial)
             }
-            StoreRequest::RedeemTicket { serial: ticket, node } => {
+            StoreRequest::RedeemTicket { serial: ticket, node, registrar: _ } => {
                 let (owner, serial) = *self.tickets.entry(ticket).or_insert((node, next));
                 (owner == node).then_some(serial)
             }
@@ -68,11 +70,16 @@ mod tests {
             name: Name::new("alice").expect("canonical"),
             user: UserKey([user; 32]),
             code: None,
+            origin: None,
         };
         assert_eq!(disk.answer(claim(1)), StoreAnswer::Granted { serial: 10 });
         assert_eq!(disk.answer(claim(1)), StoreAnswer::Granted { serial: 10 });
         assert_eq!(disk.answer(claim(2)), StoreAnswer::Taken);
-        let ticket = |node| StoreRequest::RedeemTicket { serial: 1, node: NodeId([node; 32]) };
+        let ticket = |node| StoreRequest::RedeemTicket {
+            serial: 1,
+            node: NodeId([node; 32]),
+            registrar: None,
+        };
         assert_eq!(disk.answer(ticket(1)), StoreAnswer::Granted { serial: 11 });
         assert_eq!(disk.answer(ticket(2)), StoreAnswer::Taken);
     }

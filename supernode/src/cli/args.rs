@@ -37,7 +37,7 @@ pub enum SupernodeCommand {
     Run(RunArgs),
     /// Make this machine a further supernode of a realm
     #[command(
-        after_help = "Example: supernode join trellis1qvz... (from `supernode invite --supernode`)"
+        after_help = "Example: supernode join trellis1qvz... (from `supernode invite --supernode`)\n         supernode join trellis1qvz... --store postgres://USER@HOST/DATABASE (--registrar)"
     )]
     Join(JoinArgs),
     /// Print an invitation to the realm
@@ -83,7 +83,8 @@ pub struct RevokeArgs {
     /// The user, with all devices
     #[arg(required_unless_present = "node", conflicts_with = "node")]
     pub name: Option<String>,
-    /// One device or supernode by its node id, from `supernode peers --json` or `supernode status`
+    /// One device or supernode by its node id, from `supernode peers --json` or `supernode status`;
+    /// of a registrar the key goes out as well, and whom it has certified has to join again
     #[arg(long, value_name = "ID")]
     pub node: Option<String>,
 }
@@ -189,11 +190,17 @@ pub struct DrainArgs {
 /// What `supernode join` takes.
 #[derive(Debug, Clone, Args)]
 pub struct JoinArgs {
-    /// The invitation, from `supernode invite --supernode`
+    /// The invitation, from `supernode invite --supernode` or `supernode invite --registrar`
     pub invitation: String,
     /// Where it will be.
     #[command(flatten)]
     pub place: Place,
+    /// Who may register at it, if it becomes a registrar.
+    #[command(flatten)]
+    pub registration: Registration,
+    /// Where names are kept, if it becomes a registrar.
+    #[command(flatten)]
+    pub storage: Storage,
 }
 
 /// What `supernode invite` takes.
@@ -202,8 +209,13 @@ pub struct InviteArgs {
     /// For a further supernode instead of a user; only on the machine with the realm's root key
     #[arg(long)]
     pub supernode: bool,
+    /// For a further supernode that gives out names as well; only on the machine with the realm's
+    /// root key, and with a store on PostgreSQL, which both then use
+    #[arg(long, conflicts_with = "supernode")]
+    pub registrar: bool,
     /// The registration code that the invitation carries [default: that of the settings]
-    #[arg(long, value_name = "CODE", value_parser = code, conflicts_with = "supernode")]
+    #[arg(long, value_name = "CODE", value_parser = code,
+          conflicts_with_all = ["supernode", "registrar"])]
     pub code: Option<String>,
     /// Where it is, if it does not run now.
     #[command(flatten)]
@@ -211,6 +223,9 @@ pub struct InviteArgs {
     /// Who may join.
     #[command(flatten)]
     pub registration: Registration,
+    /// Where names are kept, if it does not run now.
+    #[command(flatten)]
+    pub storage: Storage,
 }
 
 /// What `supernode users` takes.

@@ -4,7 +4,8 @@ use crate::realm::{self, TICKET_LIFE};
 use overlay_node::cli::Failure;
 use overlay_node::data::system_rng;
 use overlay_node::driver;
-use overlay_proto::identity::{Contact, Identity, Invitation};
+use overlay_proto::id::RegistryId;
+use overlay_proto::identity::{Contact, Identity, Invitation, SecretKey};
 use overlay_proto::status::Status;
 use overlay_proto::wire::TransportAddress;
 use serde::{Deserialize, Serialize};
@@ -22,35 +23,60 @@ pub(crate) struct Wish {
     /// For a further supernode.
     #[serde(default)]
     pub supernode: bool,
+    /// For a further supernode that is a registrar as well.
+    #[serde(default)]
+    pub registrar: bool,
     /// The registration code it carries.
     #[serde(default)]
     pub code: Option<String>,
+}
+
+/// What an invitation gives to who uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Permission {
+    /// To register, with this code.
+    User { code: Option<String> },
+    /// To become a supernode.
+    Supernode,
+    /// To become a supernode and registrar on this store.
+    Registrar { registry: RegistryId },
+}
+
+/// The realm's root key, which signs tickets.
+pub(crate) fn root(identity: &Identity) -> Result<&SecretKey, Failure> {
+    identity.supernode.as_ref().and_then(|keys| keys.root.as_ref()).ok_or_else(|| {
+        Failure::new(
+            Status::FORBIDDEN,
+            "only the machine with the realm's root key (root.key) may invite supernodes",
+            "run `supernode invite` with --supernode or --registrar there",
+        )
+    })
 }
 
 /// The one string, naming the first of `contacts`.
 pub(crate) fn make(
     identity: &Identity,
     contacts: Vec<Contact>,
-    wish: Wish,
+    permission: Permission,
 ) -> Result<String, Failure> {
-    let root = identity.supernode.as_ref().and_then(|keys| keys.root.as_ref());
-    let ticket = match (wish.supernode, root) {
-        (false, _) => None,
-        (true, Some(root)) => {
-            Some(realm::ticket(root, driver::wall(), TICKET_LIFE, &mut system_rng()))
-        }
-        (true, None) => {
-            return Err(Failure::new(
-                Status::FORBIDDEN,
-                "only the machine with the realm's root key (root.key) may invite supernodes",
-                "run `supernode invite --supernode` there",
-            ));
-        }
+    let ticket = |registry| {
+        let root = root(identity)?;
+        Ok::<_, Failure>(realm::ticket(
+            root,
+            registry,
+            driver::wall(),
+            TICKET_LIFE,
+            &mut system_rng(),
+        ))
+    };
+    let (code, ticket) = match permission {
+        Permission::User { code } => (code, None),
+        Permission::Supernode => (None, Some(ticket(None)?)),
+        Permission::Registrar { registry } => (None, Some(ticket(Some(registry))?)),
     };
     // A ticket is redeemed where the root key is: here. No other supernode need be named.
     let most = if ticket.is_some() { 1 } else { CONTACTS_MAX };
     let supernodes = contacts.into_iter().take(most).map(shortened).collect();
-    let code = wish.code.filter(|_| ticket.is_none());
     let invitation = Invitation { realm: identity.realm, supernodes, code, ticket };
     Ok(invitation.to_string())
 }
@@ -147,21 +173,31 @@ mod tests {
                 .collect(),
         };
         let contacts: Vec<Contact> = (1..6).map(contact).collect();
-        let wish = Wish { supernode: false, code: Some("sesame".into()) };
-        let text = make(&made.identity(), contacts.clone(), wish).expect("made");
+        let user = Permission::User { code: Some("sesame".into()) };
+        let text = make(&made.identity(), contacts.clone(), user).expect("made");
         let read: Invitation = text.parse().expect("reads back");
         assert_eq!(read.supernodes.len(), 3);
         assert_eq!(read.supernodes[0].addresses.len(), 4);
         assert_eq!((read.code.as_deref(), read.ticket), (Some("sesame"), None));
         assert!(text.len() <= 1_023, "{} characters", text.len());
 
-        let wish = Wish { supernode: true, code: None };
-        let text = make(&made.identity(), contacts.clone(), wish.clone()).expect("made");
+        let text = make(&made.identity(), contacts.clone(), Permission::Supernode).expect("made");
         let read: Invitation = text.parse().expect("reads back");
-        assert!(read.ticket.is_some() && read.supernodes == [shortened(contact(1))]);
+        let ticket = read.ticket.expect("a ticket");
+        assert!(ticket.registrar.is_none() && read.supernodes == [shortened(contact(1))]);
+
+        let registrar = Permission::Registrar { registry: RegistryId([7; 16]) };
+        let text = make(&made.identity(), contacts.clone(), registrar.clone()).expect("made");
+        assert!(text.len() <= 1_023, "{} characters", text.len());
+        let read: Invitation = text.parse().expect("reads back");
+        let grant = read.ticket.expect("a ticket").registrar.expect("for a registrar");
+        assert_eq!(grant.registry, RegistryId([7; 16]));
 
         let mut without = made.identity();
         without.supernode.as_mut().expect("a supernode").root = None;
-        assert_eq!(make(&without, contacts, wish).expect_err("no root key").code, 3);
+        for permission in [Permission::Supernode, registrar] {
+            let refused = make(&without, contacts.clone(), permission);
+            assert_eq!(refused.expect_err("no root key").code, 3);
+        }
     }
 }

@@ -11,7 +11,6 @@ use overlay_node::data::{Folder, Loaded};
 use overlay_node::driver::{self, Options, Store};
 use overlay_node::mail::LetterKeeper;
 use overlay_node::settings;
-use overlay_proto::identity::Identity;
 use overlay_proto::status::Status;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,10 +18,11 @@ use tokio::sync::broadcast::error::RecvError;
 
 pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<(), Failure> {
     let mut ending = Ending::watch()?;
-    let Loaded { identity, contacts } = folder.load(driver::wall())?;
+    let loaded = folder.load(driver::wall())?;
     let _lock = folder.lock()?;
     let code = args.registration.registration_code.clone();
-    let store = open_store(folder, &identity, &args).await?;
+    let store = open_store(folder, &loaded, &args).await?;
+    let Loaded { identity, contacts, .. } = loaded;
     let mut lists = folder.revocations();
     if let Some(store) = &store {
         lists.extend(store.revocations().await.map_err(|error| store::of_store(&error))?);
@@ -106,9 +106,10 @@ async fn watched_at(
 
 async fn open_store(
     folder: &Folder,
-    identity: &Identity,
+    loaded: &Loaded,
     args: &RunArgs,
 ) -> Result<Option<Arc<RegistrarStore>>, Failure> {
+    let identity = &loaded.identity;
     if identity.supernode.is_none() {
         return Err(Failure::new(
             Status::WRONG_ROLE,
@@ -119,8 +120,10 @@ async fn open_store(
     if !registers(identity) {
         return Ok(None);
     }
-    let opened =
-        store::open(folder, identity, &args.storage, registration(&args.registration)).await?;
+    let registration = registration(&args.registration);
+    let policy = registration.policy;
+    let opened = store::open(folder, loaded, &args.storage, registration).await?;
+    opened.note_policy(policy).await.map_err(|error| store::of_store(&error))?;
     Ok(Some(Arc::new(opened)))
 }
 

@@ -1,11 +1,14 @@
 //! The way to the registrar's store: through the supernode that runs, else straight to it.
 
 use super::args::{Storage, StoreText};
-use crate::store::{DeskAnswer, DeskRequest, RegistrarStore, Registration, StoreError, StorePlace};
+use crate::store::{
+    DeskAnswer, DeskRequest, RegistrarStore, Registration, StoreError, StorePlace, confirm,
+};
 use overlay_node::api::{Client, ClientError};
 use overlay_node::cli::Failure;
-use overlay_node::data::Folder;
+use overlay_node::data::{Folder, Loaded};
 use overlay_node::driver;
+use overlay_proto::id::RegistryId;
 use overlay_proto::identity::Identity;
 use overlay_proto::status::Status;
 use std::ffi::OsString;
@@ -30,18 +33,38 @@ pub(super) fn place(folder: &Folder, storage: &Storage) -> Result<StorePlace, Fa
     }
 }
 
-/// Opens the store of `folder` for the realm of `identity`.
+/// Opens the store of `folder` for its realm. That of a further registrar must be the one that it
+/// joined with, and is not made.
 pub(super) async fn open(
     folder: &Folder,
-    identity: &Identity,
+    loaded: &Loaded,
     storage: &Storage,
     registration: Registration,
 ) -> Result<RegistrarStore, Failure> {
     let place = place(folder, storage)?;
+    let realm = loaded.identity.realm;
     let failed = |error: StoreError| of_store(&error);
+    if let Some(registry) = loaded.registry {
+        confirm(&place, realm, registry).await.map_err(failed)?;
+    }
     let store = RegistrarStore::open(place, registration).await.map_err(failed)?;
-    store.bind(identity.realm).await.map_err(failed)?;
+    store.bind(realm).await.map_err(failed)?;
     Ok(store)
+}
+
+/// The number of the store of `folder`, for registrars that are to share it.
+pub(super) async fn registry(
+    folder: &Folder,
+    loaded: &Loaded,
+    storage: &Storage,
+) -> Result<RegistryId, Failure> {
+    let failed = |error: StoreError| of_store(&error);
+    // Before a file is made only to be refused.
+    place(folder, storage)?.require_shared().map_err(failed)?;
+    let store = open(folder, loaded, storage, Registration::default()).await?;
+    let registry = store.shared_registry().await.map_err(failed);
+    store.close().await;
+    registry
 }
 
 /// Asks the registrar of `folder`, whether it runs or not.
@@ -58,11 +81,11 @@ pub(super) async fn ask(
         }
         Err(error) => return Err(error.into()),
     }
-    let identity = folder.load(driver::wall())?.identity;
-    if !registers(&identity) {
+    let loaded = folder.load(driver::wall())?;
+    if !registers(&loaded.identity) {
         return Err(no_registrar());
     }
-    let store = open(folder, &identity, storage, Registration::default()).await?;
+    let store = open(folder, &loaded, storage, Registration::default()).await?;
     let answer = store.ask(request).await.map_err(|error| of_store(&error));
     store.close().await;
     answer
@@ -72,7 +95,9 @@ pub(super) async fn ask(
 pub(crate) fn of_store(error: &StoreError) -> Failure {
     let status = match error {
         StoreError::ForeignRealm { .. } => Status::FOREIGN_REALM,
-        StoreError::NotEmpty { .. } => Status::FORBIDDEN,
+        StoreError::NotEmpty { .. }
+        | StoreError::NotShared { .. }
+        | StoreError::OtherStore { .. } => Status::FORBIDDEN,
         _ => Status::STORE_FAILED,
     };
     match status {

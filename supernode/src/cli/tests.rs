@@ -1,9 +1,11 @@
 use super::args::{InitArgs, JoinArgs, Place, Registration, Storage, SupernodeArgs};
 use super::*;
 use clap::CommandFactory;
+use invitation::Permission;
 use overlay_node::data::Folder;
 use overlay_node::driver;
 use overlay_node::settings;
+use overlay_proto::id::RegistryId;
 use overlay_proto::identity::Invitation;
 use overlay_proto::status::Status;
 
@@ -18,6 +20,12 @@ fn init_args() -> InitArgs {
     let registration =
         Registration { registration: None, registration_code: Some("se\"same".to_owned()) };
     InitArgs { place: place(), registration, storage: Storage { store: None } }
+}
+
+fn join_args(invitation: String) -> JoinArgs {
+    let InitArgs { place, storage, .. } = init_args();
+    let registration = Registration { registration: None, registration_code: None };
+    JoinArgs { invitation, place, registration, storage }
 }
 
 #[test]
@@ -74,13 +82,66 @@ async fn a_users_invitation_makes_no_supernode() {
     let addresses = invitation::addresses_at(place().listen, &[]).expect("fixed");
     let contact = overlay_proto::identity::Contact { node: identity.node(), addresses };
     let text =
-        invitation::make(&identity, vec![contact], invitation::Wish::default()).expect("made");
+        invitation::make(&identity, vec![contact], Permission::User { code: None }).expect("made");
     text.parse::<Invitation>().expect("an invitation");
     let folder = Folder::at(dir.path().join("further"));
-    let args = JoinArgs { invitation: text, place: place() };
+    let args = join_args(text);
     let failure = join::join(&folder, &args, &OUT).await.expect_err("no ticket");
     assert_eq!((failure.problem.status, failure.code), (Status::WRONG_ROLE, 3));
     assert!(!folder.path().exists());
+}
+
+/// The invitation with this permission of a realm that has just been made.
+fn invited(dir: &std::path::Path, permission: Permission) -> String {
+    let realm = Folder::at(dir.join("realm"));
+    init::init(&realm, &init_args(), &OUT).expect("made");
+    let identity = realm.load(driver::wall()).expect("loads").identity;
+    let addresses = invitation::addresses_at(place().listen, &[]).expect("fixed");
+    let contact = overlay_proto::identity::Contact { node: identity.node(), addresses };
+    invitation::make(&identity, vec![contact], permission).expect("made")
+}
+
+#[tokio::test]
+async fn a_registrar_joins_with_the_store_that_it_shares_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::at(dir.path().join("further"));
+    let registrar = Permission::Registrar { registry: RegistryId([7; 16]) };
+    let mut args = join_args(invited(dir.path(), registrar));
+    let failure = join::join(&folder, &args, &OUT).await.expect_err("no store");
+    assert_eq!(failure.code, 2);
+    assert!(failure.line().contains("--store postgres://"), "{}", failure.line());
+    args.storage.store = Some(args::StoreText("names.sqlite".to_owned()));
+    let failure = join::join(&folder, &args, &OUT).await.expect_err("a file");
+    assert_eq!((failure.problem.status, failure.code), (Status::FORBIDDEN, 3));
+    assert!(failure.line().contains("is a file, which registrars cannot share"));
+    assert!(!folder.path().exists(), "nothing was made");
+}
+
+#[tokio::test]
+async fn a_supernodes_invitation_makes_no_registrar() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::at(dir.path().join("further"));
+    let mut args = join_args(invited(dir.path(), Permission::Supernode));
+    args.storage.store = Some(args::StoreText("postgres://ann@db/realm".to_owned()));
+    let failure = join::join(&folder, &args, &OUT).await.expect_err("no registrar's ticket");
+    assert_eq!((failure.problem.status, failure.code), (Status::WRONG_ROLE, 3));
+    assert!(failure.line().contains("supernode invite --registrar"), "{}", failure.line());
+    assert!(!folder.path().exists(), "nothing was made");
+}
+
+#[tokio::test]
+async fn a_realm_on_a_file_invites_no_registrar() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let folder = Folder::at(dir.path());
+    init::init(&folder, &init_args(), &OUT).expect("made");
+    let args = ["supernode", "invite", "--registrar", "--listen", "127.0.0.1:4777"];
+    let args: SupernodeArgs =
+        settings::parse(PROGRAM, args.iter().map(Into::into).collect()).expect("reads");
+    let SupernodeCommand::Invite(args) = args.command else { panic!() };
+    let failure = invite::invite(&folder, args, &OUT).await.expect_err("a file");
+    assert_eq!((failure.problem.status, failure.code), (Status::FORBIDDEN, 3));
+    assert!(failure.line().contains("supernode backup"), "{}", failure.line());
+    assert!(!folder.file("store.sqlite").exists(), "nothing was made");
 }
 
 #[tokio::test]

@@ -9,9 +9,10 @@ use super::error::StoreError;
 use super::ledger::{Ledger, Scribe};
 use super::open;
 use super::place::StorePlace;
+use super::registry::registry;
 use super::rows::{CodeRow, NameRow, RequestRow, RevocationRow, Row, TicketRow};
 use futures::TryStreamExt;
-use overlay_proto::id::RealmId;
+use overlay_proto::id::{RealmId, RegistryId};
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, Connection, Executor};
 use std::fs::File;
@@ -74,6 +75,8 @@ async fn copy_out(
     let realm = open::bound(&mut moment).await.map_err(failed)?;
     let mut ledger = target.begin().await?;
     let copied = copy(&mut moment, &mut ledger).await.map_err(failed)?;
+    let registry = registry(&mut moment).await.map_err(failed)?;
+    ledger.take_registry(registry).await.map_err(failed)?;
     ledger.commit().await?;
     moment.rollback().await.map_err(failed)?;
     if let Some(realm) = realm {
@@ -114,7 +117,9 @@ pub async fn restore(
     if bound != realm {
         return Err(StoreError::ForeignRealm { place: place.clone(), found: bound });
     }
-    let copied = replace(&mut source.connection, &mut target, force).await?;
+    let number = registry(&mut source.connection).await;
+    let number = number.map_err(|error| unusable(error.to_string()))?;
+    let copied = replace(&mut source.connection, number, &mut target, force).await?;
     target.close().await;
     source.close().await;
     Ok(copied)
@@ -122,6 +127,7 @@ pub async fn restore(
 
 async fn replace(
     source: &mut AnyConnection,
+    number: RegistryId,
     target: &mut Scribe,
     force: bool,
 ) -> Result<Copied, StoreError> {
@@ -144,6 +150,7 @@ async fn replace(
     let copied = copy(source, &mut ledger).await.map_err(failed)?;
     ledger.complete_looks().await.map_err(failed)?;
     skip_numbers(&mut ledger, &place, last).await.map_err(failed)?;
+    ledger.take_registry(number).await.map_err(failed)?;
     ledger.commit().await?;
     Ok(copied)
 }

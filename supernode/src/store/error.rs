@@ -1,7 +1,7 @@
 //! Why a store cannot be used, and the way out.
 
 use super::place::StorePlace;
-use overlay_proto::id::RealmId;
+use overlay_proto::id::{RealmId, RegistryId};
 use std::io;
 use std::path::PathBuf;
 
@@ -105,6 +105,27 @@ pub enum StoreError {
         place: StorePlace,
         /// The realm to which it belongs.
         found: RealmId,
+    },
+    /// A file, where several registrars need one store.
+    #[error(
+        "the store {place} is a file, which registrars cannot share: move the names to PostgreSQL with `supernode backup` and `supernode restore`, and set --store postgres://USER@HOST/DATABASE at every registrar"
+    )]
+    NotShared {
+        /// The store.
+        place: StorePlace,
+    },
+    /// Not the store that the realm's other registrars have.
+    #[error(
+        "the store {place} is not the one of this realm's registrars (it should be {wanted}, but is {}): set --store to the database of the registrar that made the invitation",
+        found.map_or("none at all".to_owned(), |found| found.to_string())
+    )]
+    OtherStore {
+        /// The store.
+        place: StorePlace,
+        /// The number of the store that they have.
+        wanted: RegistryId,
+        /// The number of this one, if it is one.
+        found: Option<RegistryId>,
     },
     /// Another process holds it for too long.
     #[error(

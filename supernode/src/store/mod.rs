@@ -20,6 +20,7 @@ mod looks;
 mod open;
 mod place;
 mod policy;
+mod registry;
 mod requests;
 mod revocations;
 mod rows;
@@ -32,6 +33,7 @@ pub use desk::{DeskAnswer, DeskRequest, USERS_PAGE, User, UserState};
 pub use error::StoreError;
 pub use place::{PostgresUrl, StorePlace, StorePlaceError};
 pub use policy::{Registration, RegistrationPolicy};
+pub use registry::confirm;
 
 use overlay_node::driver::Store;
 use overlay_proto::id::RealmId;

@@ -2,7 +2,7 @@
 
 use super::ledger::Ledger;
 use overlay_proto::id::UserKey;
-use overlay_proto::io::StoreAnswer;
+use overlay_proto::io::{Remote, StoreAnswer};
 use overlay_proto::name::Name;
 use std::fmt;
 
@@ -16,6 +16,16 @@ pub enum RegistrationPolicy {
     Code,
     /// Whom the operator approves with `supernode approve`, or who shows a code
     Approve,
+}
+
+impl fmt::Display for RegistrationPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RegistrationPolicy::Open => "open",
+            RegistrationPolicy::Code => "code",
+            RegistrationPolicy::Approve => "approve",
+        })
+    }
 }
 
 /// The settings of a registrar.
@@ -64,6 +74,7 @@ impl Ledger<'_> {
         name: &Name,
         user: UserKey,
         code: Option<&str>,
+        origin: Option<Remote>,
     ) -> Result<Option<StoreAnswer>, sqlx::Error> {
         if policy.kind == RegistrationPolicy::Open {
             return Ok(None);
@@ -76,7 +87,7 @@ impl Ledger<'_> {
             return Ok(None);
         }
         match policy.kind {
-            RegistrationPolicy::Approve => self.ask_operator(name, user).await.map(Some),
+            RegistrationPolicy::Approve => self.ask_operator(name, user, origin).await.map(Some),
             _ => Ok(Some(StoreAnswer::WrongCode)),
         }
     }

@@ -2,9 +2,9 @@
 
 use super::ledger::Ledger;
 use super::rows::{RequestRow, Row};
-use overlay_proto::config::REGISTRATIONS_WAITING_MAX;
+use overlay_proto::config::{REGISTRATIONS_WAITING_MAX, REGISTRATIONS_WAITING_PER_ADDRESS};
 use overlay_proto::id::UserKey;
-use overlay_proto::io::StoreAnswer;
+use overlay_proto::io::{Remote, StoreAnswer};
 use overlay_proto::name::Name;
 use overlay_proto::time::Span;
 
@@ -18,6 +18,7 @@ impl Ledger<'_> {
         &mut self,
         name: &Name,
         user: UserKey,
+        origin: Option<Remote>,
     ) -> Result<StoreAnswer, sqlx::Error> {
         match self.request(name).await? {
             Some(row) if row.user_key == user.0 && row.denied == 0 => {
@@ -27,13 +28,15 @@ impl Ledger<'_> {
             Some(row) if row.denied == 0 => return Ok(StoreAnswer::Taken),
             _ => {}
         }
-        if !self.room_for_request().await? {
+        let origin = origin.map(Remote::bytes).map(Vec::from).unwrap_or_default();
+        if !self.room_at_origin(&origin, user).await? || !self.room_for_request().await? {
             return Ok(StoreAnswer::Full);
         }
         self.forget_request(user).await?;
         self.drop_request(name).await?;
         let (name, user_key) = (name.to_string(), user.0.to_vec());
-        let row = RequestRow { name, user_key, asked_at: self.now(), denied: 0, mark: 0 };
+        let asked_at = self.now();
+        let row = RequestRow { name, user_key, asked_at, denied: 0, origin, mark: 0 };
         row.put(self.write()).await?;
         Ok(StoreAnswer::Waiting)
     }
@@ -81,7 +84,7 @@ impl Ledger<'_> {
 
     async fn request(&mut self, name: &Name) -> Result<Option<RequestRow>, sqlx::Error> {
         let row: Option<RequestRow> = sqlx::query_as(
-            "SELECT name, user_key, asked_at, denied, mark FROM requests WHERE name = $1",
+            "SELECT name, user_key, asked_at, denied, origin, mark FROM requests WHERE name = $1",
         )
         .bind(name.as_str().to_owned())
         .fetch_optional(self.look())
@@ -95,6 +98,22 @@ impl Ledger<'_> {
             .execute(self.write())
             .await
             .map(drop)
+    }
+
+    /// Whether one more key may wait that asks from there. A key that waits for another name makes
+    /// room for itself; those who were denied wait for nothing.
+    async fn room_at_origin(&mut self, origin: &[u8], user: UserKey) -> Result<bool, sqlx::Error> {
+        if origin.is_empty() {
+            return Ok(true);
+        }
+        let (waiting,): (i64,) = sqlx::query_as(
+            "SELECT count(*) FROM requests WHERE origin = $1 AND denied = 0 AND user_key <> $2",
+        )
+        .bind(origin.to_vec())
+        .bind(user.0.to_vec())
+        .fetch_one(self.look())
+        .await?;
+        Ok(usize::try_from(waiting).is_ok_and(|n| n < REGISTRATIONS_WAITING_PER_ADDRESS))
     }
 
     /// Whether one more request may be kept; makes room if that hurts nobody who still waits.

@@ -52,6 +52,8 @@ pub(super) struct TicketRow {
     pub(super) serial: i64,
     pub(super) node: Vec<u8>,
     pub(super) redeemed_at: Millis,
+    /// The registrar's key that was certified with the node; empty if none was.
+    pub(super) registrar: Vec<u8>,
     pub(super) mark: i64,
 }
 
@@ -73,6 +75,8 @@ pub(super) struct RequestRow {
     pub(super) user_key: Vec<u8>,
     pub(super) asked_at: Millis,
     pub(super) denied: i64,
+    /// From where it was asked; empty if that is not known.
+    pub(super) origin: Vec<u8>,
     pub(super) mark: i64,
 }
 
@@ -119,10 +123,12 @@ impl Row for NameRow {
 
 impl Row for TicketRow {
     const TABLE: &'static str = "tickets";
-    const ALL: &'static str = "SELECT serial, node, redeemed_at, mark FROM tickets ORDER BY serial";
+    const ALL: &'static str =
+        "SELECT serial, node, redeemed_at, registrar, mark FROM tickets ORDER BY serial";
 
     fn mark(&self) -> i64 {
-        Mark::of(Self::TABLE).number(self.serial).bytes(&self.node).number(self.redeemed_at).done()
+        let mark = Mark::of(Self::TABLE).number(self.serial).bytes(&self.node);
+        mark.number(self.redeemed_at).appended(&self.registrar).done()
     }
 
     fn carried(&self) -> i64 {
@@ -131,11 +137,13 @@ impl Row for TicketRow {
 
     fn put<'c>(&self, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> {
         let put = sqlx::query(
-            "INSERT INTO tickets (serial, node, redeemed_at, mark) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO tickets (serial, node, redeemed_at, registrar, mark)
+             VALUES ($1, $2, $3, $4, $5)",
         )
         .bind(self.serial)
         .bind(self.node.clone())
         .bind(self.redeemed_at)
+        .bind(self.registrar.clone())
         .bind(self.mark());
         put.execute(connection).map_ok(drop).boxed()
     }
@@ -177,8 +185,7 @@ impl Row for CodeRow {
 
 impl Row for RequestRow {
     const TABLE: &'static str = "requests";
-    const ALL: &'static str =
-        "SELECT name, user_key, asked_at, denied, mark FROM requests ORDER BY asked_at, name";
+    const ALL: &'static str = "SELECT name, user_key, asked_at, denied, origin, mark FROM requests ORDER BY asked_at, name";
 
     fn mark(&self) -> i64 {
         Mark::of(Self::TABLE)
@@ -186,6 +193,7 @@ impl Row for RequestRow {
             .bytes(&self.user_key)
             .number(self.asked_at)
             .number(self.denied)
+            .appended(&self.origin)
             .done()
     }
 
@@ -195,13 +203,14 @@ impl Row for RequestRow {
 
     fn put<'c>(&self, connection: &'c mut AnyConnection) -> BoxFuture<'c, Result<(), sqlx::Error>> {
         let put = sqlx::query(
-            "INSERT INTO requests (name, user_key, asked_at, denied, mark)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO requests (name, user_key, asked_at, denied, origin, mark)
+             VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(self.name.clone())
         .bind(self.user_key.clone())
         .bind(self.asked_at)
         .bind(self.denied)
+        .bind(self.origin.clone())
         .bind(self.mark());
         put.execute(connection).map_ok(drop).boxed()
     }
@@ -250,6 +259,11 @@ impl Mark {
         self.0.update(&(bytes.len() as u64).to_be_bytes());
         self.0.update(bytes);
         self
+    }
+
+    /// A column that a later version has added: rows from before have their checksum without it.
+    fn appended(self, bytes: &[u8]) -> Mark {
+        if bytes.is_empty() { self } else { self.bytes(bytes) }
     }
 
     fn done(self) -> i64 {

@@ -30,7 +30,12 @@ async fn main() -> ExitCode {
         }
     };
     let claim = |number, user| {
-        store.submit(StoreRequest::ClaimName { name: name_of(number), user, code: None })
+        store.submit(StoreRequest::ClaimName {
+            name: name_of(number),
+            user,
+            code: None,
+            origin: None,
+        })
     };
     let numbers = first..first + count;
     if let [flag, key] = ballast

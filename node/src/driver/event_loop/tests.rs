@@ -59,7 +59,8 @@ async fn one_who_does_not_read_control_frames_is_hung_up() {
 #[tokio::test]
 async fn a_store_that_is_not_there_fails() {
     let (mut looping, _outbox) = with_link().await;
-    let request = StoreRequest::RedeemTicket { serial: 1, node: looping.node.id() };
+    let request =
+        StoreRequest::RedeemTicket { serial: 1, node: looping.node.id(), registrar: None };
     looping.store(StoreId(5), request);
     assert_eq!(looping.stored.recv().await, Some((StoreId(5), StoreAnswer::Failed)));
 }

@@ -38,11 +38,11 @@ const PLACES_OF_KEY: u16 = 4;
 /// Places in the line that one address gets in half a minute, at least.
 const PLACES_OF_ADDRESS_MIN: u16 = 16;
 /// The share of all log-ins, one in so many, that one address gets under load.
-const ADDRESS_SHARE: u32 = 8;
+pub(super) const ADDRESS_SHARE: u32 = 8;
 /// Seconds for which an address may save up its share.
-const ADDRESS_BURST: u32 = 4;
+pub(super) const ADDRESS_BURST: u32 = 4;
 /// What a log-in that proves nothing costs its address: there may be others behind it.
-const ADDRESS_PENALTY: u32 = 16;
+pub(super) const ADDRESS_PENALTY: u32 = 16;
 /// Seconds until a standby may be asked again that had no time.
 const STANDBY_AGAIN_SECS: u16 = 10;
 

@@ -1,5 +1,7 @@
 //! Floods and crowds before one supernode, in the hands of the test.
 
+mod registering;
+
 use crate::config::STRANGERS_MAX;
 use crate::id::{Cookie, LinkId, NodeId, Nonce};
 use crate::identity::{Domain, SecretKey};

@@ -4,7 +4,7 @@ use super::{MemberRecord, SlotContact};
 use crate::coordinates::Coordinates;
 use crate::encoding::positional::positional;
 use crate::id::{Cookie, NodeId, UserKey};
-use crate::identity::{Certificate, Contact, DeviceChain, Seal, Signature, Ticket};
+use crate::identity::{Certificate, Contact, DeviceChain, Seal, Signature, Subject, Ticket};
 use crate::location::LocationRecord;
 use crate::name::Name;
 use crate::status::Status;
@@ -32,7 +32,7 @@ positional! {
         pub status: Status,
         /// The registrar's certificate and the new user certificate.
         pub certificates: Option<UserCertificates>,
-        /// Registrars to ask instead, with status 302.
+        /// Registrars to ask instead, with status 302, 503 and 507.
         pub redirect: Vec<Contact>,
     }
 }
@@ -121,6 +121,18 @@ positional! {
     pub struct Enroll {
         /// The permission.
         pub ticket: Ticket,
+        /// The registrar's key, with a ticket for a registrar.
+        pub registrar: Option<RegistrarClaim> = None,
+    }
+}
+
+positional! {
+    /// Somebody has this key and wants to be a registrar with it.
+    pub struct RegistrarClaim {
+        /// The registrar's public key.
+        pub key: Subject,
+        /// That key's signature over transcript, key and the ticket's number.
+        pub proof: Signature,
     }
 }
 
@@ -133,6 +145,8 @@ positional! {
         pub certificate: Option<Certificate>,
         /// The supernodes there are.
         pub members: Vec<MemberRecord>,
+        /// The certificate of the registrar's key, if one was claimed.
+        pub registrar: Option<Certificate> = None,
     }
 }
 

@@ -1,7 +1,9 @@
 use super::ground::*;
 use crate::store::{DeskAnswer, DeskRequest, RegistrarStore, StoreError, User};
 use overlay_node::driver::Store;
-use overlay_proto::id::{RealmId, UserKey};
+use overlay_proto::config::FURTHER_REGISTRARS_MAX;
+use overlay_proto::id::{NodeId, RealmId, UserKey};
+use overlay_proto::identity::Subject;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_proto::name::Name;
 use sqlx::Executor;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 on_both!(
     a_name_goes_to_one_key_and_keeps_its_serial,
     a_ticket_is_used_up_by_one_node,
+    a_registrars_ticket_is_used_up_by_one_node_and_one_key,
     everything_answered_is_there_after_reopening,
     ten_thousand_tries_of_two_registrars_give_no_name_to_two_keys,
     a_newer_schema_asks_for_an_update,
@@ -49,6 +52,41 @@ async fn a_ticket_is_used_up_by_one_node(ground: Ground) {
         assert_eq!(granted(&store, redeem(serial, 1)).await, serial);
         assert_eq!(store.submit(redeem(serial, 2)).await, StoreAnswer::Taken);
     }
+}
+
+async fn a_registrars_ticket_is_used_up_by_one_node_and_one_key(ground: Ground) {
+    let store = ground.open(open_policy()).await;
+    let redeem = |serial, node, key| StoreRequest::RedeemTicket {
+        serial,
+        node: NodeId([node; 32]),
+        registrar: Some(Subject([key; 32])),
+    };
+    assert_eq!(granted(&store, redeem(7, 1, 2)).await, 7);
+    assert_eq!(granted(&store, redeem(7, 1, 2)).await, 7, "a lost answer is asked for again");
+    assert_eq!(store.submit(redeem(7, 1, 3)).await, StoreAnswer::Taken, "one key");
+    assert_eq!(store.submit(redeem(7, 2, 2)).await, StoreAnswer::Taken, "one node");
+    assert_eq!(store.submit(super::ground::redeem(7, 1)).await, StoreAnswer::Taken, "one role");
+    // With another ticket: the same key again, or none, but no second one.
+    assert_eq!(store.submit(redeem(8, 1, 3)).await, StoreAnswer::Taken);
+    assert_eq!(granted(&store, redeem(8, 1, 2)).await, 8);
+    granted(&store, super::ground::redeem(9, 1)).await;
+    // What was refused has used nothing up, and the root finds whom it has certified.
+    assert_eq!(granted(&store, super::ground::redeem(10, 4)).await, 10);
+    drop(store);
+    let store = ground.open(open_policy()).await;
+    let find = |node| StoreRequest::FindSupernode { node: NodeId([node; 32]) };
+    let registrar =
+        |key: Option<u8>| StoreAnswer::Enrolled { registrar: key.map(|key| Subject([key; 32])) };
+    assert_eq!(store.submit(find(1)).await, registrar(Some(2)));
+    assert_eq!(store.submit(find(4)).await, registrar(None));
+    assert_eq!(store.submit(find(2)).await, StoreAnswer::Missing);
+    // Each registrar may sign a list of revocations, and nodes keep so many.
+    for n in 1..FURTHER_REGISTRARS_MAX as u8 {
+        granted(&store, redeem(100 + u64::from(n), 50 + n, 50 + n)).await;
+    }
+    assert_eq!(store.submit(redeem(120, 70, 70)).await, StoreAnswer::Full);
+    granted(&store, redeem(121, 1, 2)).await;
+    granted(&store, super::ground::redeem(122, 71)).await;
 }
 
 async fn everything_answered_is_there_after_reopening(ground: Ground) {

@@ -2,8 +2,11 @@ use super::claims::users;
 use super::ground::*;
 use crate::store::{Code, DeskAnswer, DeskRequest, NewCode, RegistrarStore, User, UserState};
 use overlay_node::driver::Store;
-use overlay_proto::io::StoreAnswer;
+use overlay_proto::config::REGISTRATIONS_WAITING_PER_ADDRESS;
+use overlay_proto::id::UserKey;
+use overlay_proto::io::{Remote, StoreAnswer, StoreRequest};
 use sqlx::Executor;
+use std::net::Ipv4Addr;
 
 on_both!(
     the_settings_code_is_asked_for_new_names_only,
@@ -15,6 +18,7 @@ on_both!(
     a_key_waits_for_one_name_at_a_time,
     a_code_spares_the_wait,
     requests_are_bounded_and_those_who_wait_come_before_the_denied,
+    one_address_fills_no_more_than_its_part_of_the_list,
 );
 
 async fn new_code(store: &RegistrarStore, uses: u32) -> NewCode {
@@ -155,6 +159,42 @@ async fn a_code_spares_the_wait(ground: Ground) {
     assert_eq!(store.submit(claim("alice", 1, Some("none"))).await, StoreAnswer::Waiting);
     granted(&store, claim("alice", 1, Some(&made.code))).await;
     assert!(requests(&store).await.is_empty());
+}
+
+async fn one_address_fills_no_more_than_its_part_of_the_list(ground: Ground) {
+    let store = ground.open(by_approval()).await;
+    let address = |last| Some(Remote::V4(Ipv4Addr::new(192, 0, 2, last)));
+    let ask = |number: u8, origin| StoreRequest::ClaimName {
+        name: name(&format!("user{number}")),
+        user: UserKey([number; 32]),
+        code: None,
+        origin,
+    };
+    let most = REGISTRATIONS_WAITING_PER_ADDRESS as u8;
+    for number in 0..most {
+        assert_eq!(store.submit(ask(number, address(1))).await, StoreAnswer::Waiting);
+    }
+    assert_eq!(store.submit(ask(most, address(1))).await, StoreAnswer::Full);
+    // Others, and those who wait already, are not touched by that.
+    assert_eq!(store.submit(ask(most, address(2))).await, StoreAnswer::Waiting);
+    assert_eq!(store.submit(ask(most + 1, None)).await, StoreAnswer::Waiting);
+    assert_eq!(store.submit(ask(0, address(1))).await, StoreAnswer::Waiting);
+    let other_name = StoreRequest::ClaimName {
+        name: name("another"),
+        user: UserKey([0; 32]),
+        code: None,
+        origin: address(1),
+    };
+    assert_eq!(store.submit(other_name).await, StoreAnswer::Waiting, "in place of its first");
+    // It holds over a restart, and who was decided on makes room.
+    drop(store);
+    let store = ground.open(by_approval()).await;
+    assert_eq!(store.submit(ask(200, address(1))).await, StoreAnswer::Full);
+    assert_eq!(deny(&store, "user1").await, DeskAnswer::Done);
+    assert_eq!(store.submit(ask(200, address(1))).await, StoreAnswer::Waiting);
+    assert_eq!(store.submit(ask(201, address(1))).await, StoreAnswer::Full);
+    assert!(matches!(approve(&store, "user2").await, DeskAnswer::Approved { .. }));
+    assert_eq!(store.submit(ask(201, address(1))).await, StoreAnswer::Waiting);
 }
 
 async fn requests_are_bounded_and_those_who_wait_come_before_the_denied(ground: Ground) {

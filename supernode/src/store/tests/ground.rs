@@ -31,11 +31,11 @@ pub(super) fn name(text: &str) -> Name {
 
 pub(super) fn claim(text: &str, key: u8, code: Option<&str>) -> StoreRequest {
     let code = code.map(str::to_owned);
-    StoreRequest::ClaimName { name: name(text), user: UserKey([key; 32]), code }
+    StoreRequest::ClaimName { name: name(text), user: UserKey([key; 32]), code, origin: None }
 }
 
 pub(super) fn redeem(serial: u64, node: u8) -> StoreRequest {
-    StoreRequest::RedeemTicket { serial, node: NodeId([node; 32]) }
+    StoreRequest::RedeemTicket { serial, node: NodeId([node; 32]), registrar: None }
 }
 
 pub(super) async fn granted(store: &RegistrarStore, request: StoreRequest) -> u64 {

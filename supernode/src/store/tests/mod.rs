@@ -26,4 +26,5 @@ mod cluster;
 mod desk;
 mod files;
 mod ground;
+mod registries;
 mod servers;
