@@ -30,7 +30,7 @@ pub(super) fn perform(scene: &mut Scene, script: &mut Script<'_>) {
         7 => knock(scene, script),
         8 => {
             if let Some(link) = scene.draw_link(script) {
-                scene.net.cut_link(link);
+                scene.net.break_link(link);
             }
         }
         9 => scene.net.failing_dials = script.below(8) as u32,

@@ -74,11 +74,16 @@ impl Peer {
         known.used = cx.now;
         known.hops = hops;
         known.hearing.heard(cx.now);
-        if deaf {
+        let in_vain = deaf && known.direct.link().is_some();
+        if deaf && !in_vain {
             known.hearing.turn(cx.now);
         }
         if deaf || astray {
             self.tell_binding(cx, from);
+        }
+        if in_vain {
+            // It hears nothing of us, so our link to it, which still stands, carries nothing.
+            self.shun_direct(cx, from);
         }
         let congested = packet.is_congested();
         let (frame, payload) = packet.into_parts();

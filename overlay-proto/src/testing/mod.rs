@@ -46,6 +46,8 @@ pub(crate) struct Net {
     pub held: Vec<Vec<u8>>,
     /// Nothing passes between these nodes and the others.
     pub island: BTreeSet<NodeId>,
+    /// Links that carry nothing, not even their end.
+    pub mute: BTreeSet<LinkId>,
     /// Nodes that say something else than they mean to.
     pub liars: BTreeMap<NodeId, Lie>,
     /// Whether the registrar's store answers that it has failed.
@@ -86,6 +88,7 @@ impl Net {
             hold_packets: false,
             held: Vec::new(),
             island: BTreeSet::new(),
+            mute: BTreeSet::new(),
             liars: BTreeMap::new(),
             store_fails: false,
             failing_stores: BTreeSet::new(),
@@ -225,14 +228,6 @@ impl Net {
         link
     }
 
-    /// The transport of a link ends.
-    pub fn cut_link(&mut self, link: LinkId) {
-        if let Some((a, b)) = self.links.remove(&link) {
-            self.later(a, Input::LinkDown { link });
-            self.later(b, Input::LinkDown { link });
-        }
-    }
-
     pub fn peer(&self, node: NodeId) -> crate::view::PeerView {
         self.nodes[&node].peer_view().expect("a peer")
     }
@@ -309,7 +304,9 @@ impl Net {
             Output::HangUp { link } => {
                 if let Some((a, b)) = self.links.remove(&link) {
                     let other = if a == from { b } else { a };
-                    self.later(other, Input::LinkDown { link });
+                    if !self.mute.contains(&link) {
+                        self.later(other, Input::LinkDown { link });
+                    }
                     self.later(from, Input::LinkDown { link });
                 }
             }
@@ -329,7 +326,7 @@ impl Net {
                 if let Some((a, b)) = self.links.get(&link).copied() {
                     let other = if a == from { b } else { a };
                     self.overhear(link, &frame);
-                    if !self.parted(from, other) {
+                    if !self.parted(from, other) && !self.mute.contains(&link) {
                         self.later(other, Input::Received { link, frame });
                     }
                 }

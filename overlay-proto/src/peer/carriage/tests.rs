@@ -124,6 +124,33 @@ fn much_talk_makes_a_direct_link_and_its_loss_costs_no_datagram_sent_later() {
     assert_eq!(link_up(&net, alice, bob), None, "it carries nothing any more");
 }
 
+/// One end speaks every 50 ms, the other only answers; returns how many answers came.
+fn dictate(net: &mut Net, from: NodeId, to: NodeId, times: usize) -> usize {
+    let mut answers = 0;
+    for _ in 0..times {
+        send(net, from, to, Class::Bulk, b"data");
+        net.run(Span::millis(50));
+        for _ in come(net, to) {
+            send(net, to, from, Class::Bulk, b"taken");
+        }
+        answers += come(net, from).len();
+    }
+    answers
+}
+
+#[test]
+fn a_direct_link_that_went_mute_is_left_by_both_ends_though_one_only_answers() {
+    let (mut net, _, alice, bob) = world(24);
+    meet(&mut net, alice, bob);
+    dictate(&mut net, alice, bob, 80);
+    assert_eq!(hops(&net, alice, bob), (0, true));
+    let link = link_up(&net, alice, bob).expect("linked");
+    net.mute = [link].into();
+    dictate(&mut net, alice, bob, 30);
+    assert!(dictate(&mut net, alice, bob, 20) >= 19, "after 1.5 s answers come again");
+    assert!(!hops(&net, alice, bob).1 && !hops(&net, bob, alice).1);
+}
+
 #[test]
 fn who_drops_what_it_should_forward_is_left_within_seconds() {
     let (mut net, _, alice, bob) = world(24);
