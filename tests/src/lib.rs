@@ -10,7 +10,9 @@ pub mod program;
 pub mod realm;
 pub mod ring;
 pub mod running;
+pub mod terminal;
 
 pub use program::{Answer, eventually, program, run};
 pub use realm::Realm;
 pub use running::Running;
+pub use terminal::Terminal;

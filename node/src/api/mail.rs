@@ -2,9 +2,11 @@
 
 use super::peer::{Answer, Peer};
 use super::problem::ApiError;
-use super::types::{MailInbox, MailRequest, MailSent, MailWritten, SentMail};
+use super::types::{Conversation, MailInbox, MailRequest, MailSent, MailWritten, People, SentMail};
+use crate::driver;
+use crate::mail::Wrote;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::routing::get;
 use axum::{Json, Router};
 use overlay_proto::config::{MAIL_LIFE_MAX, MESSAGE_BYTES_MAX};
@@ -13,6 +15,7 @@ use overlay_proto::mail::{MessageState, MessageView};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::time::Span;
+use std::collections::BTreeMap;
 
 /// Bytes of a request: each byte of a text may take six in JSON.
 const BODY_MAX: usize = 6 * MESSAGE_BYTES_MAX + 4_096;
@@ -22,6 +25,8 @@ pub(super) fn mail_routes() -> Router<Peer> {
     Router::new()
         .route("/v1/mail", get(list).post(write))
         .route("/v1/mail/inbox", get(inbox))
+        .route("/v1/mail/with", get(people))
+        .route("/v1/mail/with/{name}", get(conversation))
         .layer(DefaultBodyLimit::max(BODY_MAX))
 }
 
@@ -36,9 +41,15 @@ async fn write(
     let to = Name::new(&request.to)
         .map_err(|error| ApiError::new(Status::INVALID_NAME, error.to_string()))?;
     let life = request.life_secs.map(|secs| Span::secs(secs.min(MAIL_LIFE_MAX.0)));
+    let (text, sent_ms) = (request.text.clone(), driver::wall().0);
     let body = request.text.into_bytes();
     match peer.handle.command(Command::Write { to: to.clone(), body, life }).await {
-        Reply::Written { id } => Ok(Json(MailWritten { id: id.to_string(), to: to.to_string() })),
+        Reply::Written { id } => {
+            if let Some(letters) = &peer.letters {
+                letters.wrote(Wrote { id, to: to.clone(), sent_ms, text }).await;
+            }
+            Ok(Json(MailWritten { id: id.to_string(), to: to.to_string() }))
+        }
         Reply::Failed { status: Status::TOO_LARGE } => Err(too_large()),
         Reply::Failed { status } => Err(status.into()),
         other => {
@@ -73,6 +84,31 @@ fn sent(view: MessageView) -> SentMail {
         state: state.to_owned(),
         status,
     }
+}
+
+async fn people(State(peer): State<Peer>) -> Answer<People> {
+    let Some(letters) = &peer.letters else { return Err(Status::NOT_SERVED.into()) };
+    let names = letters.people().await.iter().map(ToString::to_string).collect();
+    Ok(Json(People { names }))
+}
+
+async fn conversation(State(peer): State<Peer>, Path(name): Path<String>) -> Answer<Conversation> {
+    let name =
+        Name::new(&name).map_err(|error| ApiError::new(Status::INVALID_NAME, error.to_string()))?;
+    let Some(letters) = &peer.letters else { return Err(Status::NOT_SERVED.into()) };
+    let mut said = letters.conversation(name.clone()).await;
+    let states: BTreeMap<String, String> = peer
+        .handle
+        .messages()
+        .await
+        .into_iter()
+        .map(sent)
+        .map(|sent| (sent.id, sent.state))
+        .collect();
+    for one in said.iter_mut().filter(|one| one.mine) {
+        one.state = states.get(&one.id).cloned();
+    }
+    Ok(Json(Conversation { with: name.to_string(), said }))
 }
 
 async fn inbox(State(peer): State<Peer>, RawQuery(query): RawQuery) -> Answer<MailInbox> {

@@ -2,7 +2,7 @@
 
 use crate::contacts::Standing;
 use crate::data::InboxEntry;
-use crate::mail::InboxLetter;
+use crate::mail::{InboxLetter, Said};
 use overlay_proto::io::HopSeen;
 use overlay_proto::status::Status;
 use overlay_proto::time::Span;
@@ -191,6 +191,22 @@ pub struct SentMail {
 pub struct MailInbox {
     /// The oldest messages with a number above N; ask again with the last number for more.
     pub messages: Vec<InboxLetter>,
+}
+
+/// `GET /v1/mail/with`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    /// Everybody with whom messages were exchanged, by name.
+    pub names: Vec<String>,
+}
+
+/// `GET /v1/mail/with/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The other user's canonical name.
+    pub with: String,
+    /// The newest messages, oldest first.
+    pub said: Vec<Said>,
 }
 
 /// `POST /v1/devices`: a code for one more device.

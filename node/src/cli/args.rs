@@ -64,6 +64,14 @@ pub enum PeerCommand {
         #[arg(long, value_name = "SECONDS")]
         life: Option<u64>,
     },
+    /// Talk with people on a screen: who is there, what was said, what has arrived
+    #[command(
+        after_help = "Example: peer chat bob\nIt needs `peer run` in the same data folder, and a terminal. F1 shows the keys."
+    )]
+    Chat {
+        /// With whom to begin
+        name: Option<String>,
+    },
     /// Show what became of the messages written, and those that came
     #[command(after_help = "Example: peer messages --after 12")]
     Messages {

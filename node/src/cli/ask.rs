@@ -2,9 +2,9 @@
 
 use super::exit::Failure;
 use crate::api::{
-    Asked, Client, ClientError, ContactList, ContactRequest, DeviceCodeMade, Devices, Done,
-    InboxPage, Lines, Located, MailInbox, MailRequest, MailSent, MailWritten, PeerStatus, Pong,
-    RequestAnswered, SendRequest, Sent, Trace, Upgraded,
+    Asked, Client, ClientError, ContactList, ContactRequest, Conversation, DeviceCodeMade, Devices,
+    Done, InboxPage, Lines, Located, MailInbox, MailRequest, MailSent, MailWritten, PeerStatus,
+    People, Pong, RequestAnswered, SendRequest, Sent, Trace, Upgraded,
 };
 use crate::data::Folder;
 use hyper::Method;
@@ -51,6 +51,19 @@ impl Asker {
 
     pub(super) async fn mail_inbox(&self, after: u64) -> Result<MailInbox, Failure> {
         self.get(&format!("/v1/mail/inbox?after={after}")).await
+    }
+
+    pub(super) async fn people(&self) -> Result<Vec<String>, Failure> {
+        self.get("/v1/mail/with").await.map(|people: People| people.names)
+    }
+
+    pub(super) async fn conversation(&self, with: &str) -> Result<Conversation, Failure> {
+        self.get(&format!("/v1/mail/with/{}", segment(&name(with)?))).await
+    }
+
+    /// What happens, as long as the answer is held.
+    pub(super) async fn events(&self) -> Result<Lines, Failure> {
+        self.0.lines("/v1/events").await.map_err(not_running)
     }
 
     /// A page of the inbox; none if no peer runs.

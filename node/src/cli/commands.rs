@@ -5,7 +5,7 @@ use super::ask::Asker;
 use super::exit::Failure;
 use super::mail;
 use super::output::{Output, clock, duration, printable, short, table, table_of};
-use super::{contacts, files, ports};
+use super::{chat, contacts, files, ports};
 use crate::api::{Device, InboxPage, Located, MailRequest, PeerStatus, Pong, Sent, Trace};
 use crate::data::{Folder, INBOX_PAGE, InboxEntry};
 use crate::driver;
@@ -28,6 +28,7 @@ pub(super) async fn ask(
             let request = MailRequest { to, text: text.join(" "), life_secs: life };
             mail::write(&peer, request, wait, out).await?;
         }
+        PeerCommand::Chat { name } => chat::chat(&peer, name.as_deref(), out).await?,
         PeerCommand::Messages { after } => mail::list(&peer, after, out).await?,
         PeerCommand::Inbox { after } => inbox(folder, &peer, after, out).await?,
         PeerCommand::Status => {

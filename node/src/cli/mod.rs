@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod chat;
 mod commands;
 mod contacts;
 mod device;

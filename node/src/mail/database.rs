@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 const FILE_MODE: u32 = 0o600;
 /// Letters in one answer.
 pub(super) const PAGE: i64 = 500;
-/// Letters that are kept after they were shown; the oldest are forgotten.
-const SHOWN_MAX: i64 = 100_000;
+/// Letters that are kept after they were shown, and as many that were written; the oldest are
+/// forgotten.
+pub(super) const SHOWN_MAX: i64 = 100_000;
 
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS records (key BLOB NOT NULL UNIQUE, value BLOB NOT NULL) STRICT;
@@ -28,6 +29,13 @@ const SCHEMA: &str = "
         received_ms INTEGER NOT NULL,
         body        BLOB NOT NULL,
         UNIQUE (node, id)
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS written (
+        number  INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+        id      BLOB NOT NULL UNIQUE,
+        name    TEXT NOT NULL,
+        sent_ms INTEGER NOT NULL,
+        body    BLOB NOT NULL
     ) STRICT;
 ";
 

@@ -2,11 +2,13 @@
 
 use super::FILE;
 use super::database::{self, InboxLetter, KeeperError, Record};
+use super::history::{self, Said, Wrote};
 use super::ratchets::{PREFIX, Ratchets};
 use crate::data::Folder;
 use crate::driver::{self, Keeper, WhenKept};
 use overlay_proto::id::NodeId;
 use overlay_proto::mail::{VaultAnswer, VaultRequest};
+use overlay_proto::name::Name;
 use sqlx::{Connection, SqliteConnection};
 use std::path::PathBuf;
 use tokio::sync::{mpsc, oneshot};
@@ -26,6 +28,9 @@ pub struct LetterKeeper {
 enum Job {
     Ask(VaultRequest, WhenKept),
     Inbox(u64, oneshot::Sender<Vec<InboxLetter>>),
+    Wrote(Wrote, oneshot::Sender<()>),
+    With(Name, oneshot::Sender<Vec<Said>>),
+    People(oneshot::Sender<Vec<Name>>),
     End,
 }
 
@@ -70,6 +75,28 @@ impl LetterKeeper {
         answered.await.unwrap_or_default()
     }
 
+    /// Remembers what this user has written, for [`LetterKeeper::conversation`]. The message itself
+    /// is in the outbox already.
+    pub async fn wrote(&self, wrote: Wrote) {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.queue.send(Job::Wrote(wrote, answer));
+        let _ = answered.await;
+    }
+
+    /// The newest messages from and to a user, oldest first; a few hundred at most.
+    pub async fn conversation(&self, with: Name) -> Vec<Said> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.queue.send(Job::With(with, answer));
+        answered.await.unwrap_or_default()
+    }
+
+    /// Everybody with whom messages were exchanged.
+    pub async fn people(&self) -> Vec<Name> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.queue.send(Job::People(answer));
+        answered.await.unwrap_or_default()
+    }
+
     /// Finishes what has been submitted and closes the file.
     pub async fn close(self) {
         let _ = self.queue.send(Job::End);
@@ -101,6 +128,20 @@ impl Desk {
                     Job::Inbox(after, answer) => {
                         let page = database::inbox(&mut self.connection, after).await;
                         let _ = answer.send(page.unwrap_or_default());
+                    }
+                    Job::Wrote(wrote, answer) => {
+                        if let Err(error) = history::wrote(&mut self.connection, &wrote).await {
+                            tracing::warn!(%error, "what was written will not be shown again");
+                        }
+                        let _ = answer.send(());
+                    }
+                    Job::With(name, answer) => {
+                        let said = history::with(&mut self.connection, &name).await;
+                        let _ = answer.send(said.unwrap_or_default());
+                    }
+                    Job::People(answer) => {
+                        let people = history::people(&mut self.connection).await;
+                        let _ = answer.send(people.unwrap_or_default());
                     }
                     Job::End => ends = true,
                 }

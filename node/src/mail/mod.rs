@@ -3,12 +3,14 @@
 
 mod database;
 mod envelope;
+mod history;
 mod keeper;
 mod ratchets;
 #[cfg(test)]
 mod tests;
 
 pub use database::{InboxLetter, KeeperError};
+pub use history::{Said, Wrote};
 pub use keeper::LetterKeeper;
 
 /// The file, in the data folder.
