@@ -109,6 +109,11 @@ impl Realm {
         self.supernodes[number] = self.run_supernode(number, &format!("127.0.0.1:{port}"));
     }
 
+    /// Starts a supernode again that was killed, at any port.
+    pub fn revive_supernode(&mut self, number: usize) {
+        self.supernodes[number] = self.run_supernode(number, &self.listen(&format!("s{number}")));
+    }
+
     /// The port of a supernode.
     pub fn port(&self, number: usize) -> u16 {
         let status = self.supernode(&format!("s{number}"), &["status"]).json();

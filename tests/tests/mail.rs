@@ -124,6 +124,8 @@ fn messages_outlive_whoever_is_killed() {
     let mut realm = Realm::start(3);
     let (mut alice, mut bob) = acquainted(&realm);
     let (mut written, mut kills) = (1, 0);
+    // At most one of three at a time.
+    let mut down: Option<usize> = None;
     let end = Instant::now() + Duration::from_secs(secs);
     while Instant::now() < end {
         for _ in 0..=dice.below(3) {
@@ -133,7 +135,7 @@ fn messages_outlive_whoever_is_killed() {
             written += 1;
         }
         kills += 1;
-        match dice.below(5) {
+        match dice.below(7) {
             0 => {
                 alice.kill9();
                 alice = realm.run_peer("alice");
@@ -142,9 +144,19 @@ fn messages_outlive_whoever_is_killed() {
                 bob.kill9();
                 bob = realm.run_peer("bob");
             }
-            victim => realm.crash_supernode(victim as usize - 2),
+            victim @ 3..5 if down.is_none() => realm.crash_supernode(victim as usize - 2),
+            // One stays down for a while, then comes back.
+            _ => match down.take() {
+                Some(victim) => realm.revive_supernode(victim),
+                None => {
+                    let victim = 1 + dice.below(2) as usize;
+                    realm.supernodes[victim].kill9();
+                    down = Some(victim);
+                }
+            },
         }
     }
+    // One mailbox of three may be gone for good.
     let expected: Vec<String> = (0..written).map(|number: u64| number.to_string()).collect();
     eventually("all messages", || (received(&realm, "bob").len() >= expected.len()).then_some(()));
     assert_eq!(received(&realm, "bob"), expected, "seed {seed}");

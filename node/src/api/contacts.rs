@@ -3,7 +3,7 @@
 use super::peer::{Answer, Peer, name};
 use super::problem::ApiError;
 use super::types::{Asked, ContactEntry, ContactList, ContactRequest, Done};
-use crate::contacts::{ContactError, GREETING_CHARS_MAX, Standing};
+use crate::contacts::{ContactError, Standing};
 use crate::driver;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
@@ -42,7 +42,7 @@ async fn list(State(peer): State<Peer>) -> Answer<ContactList> {
 }
 
 /// Whether a user is on line, and how many milliseconds ago that was said; `None` if nobody knows.
-async fn presence(handle: &driver::Handle, user: &Name) -> Option<(bool, u64)> {
+pub(crate) async fn presence(handle: &driver::Handle, user: &Name) -> Option<(bool, u64)> {
     match handle.command(Command::Lookup { name: user.clone() }).await {
         Reply::Located { found, .. } => {
             let newest = found.iter().min_by_key(|found| found.age_ms)?;
@@ -58,20 +58,7 @@ async fn add(
     Json(request): Json<ContactRequest>,
 ) -> Answer<Asked> {
     let user = name(&user)?;
-    if request.greeting.chars().count() > GREETING_CHARS_MAX {
-        let text = format!("a greeting has at most {GREETING_CHARS_MAX} characters");
-        return Err(ApiError::new(Status::TOO_LARGE, text));
-    }
-    let now = driver::wall().0;
-    let asks = peer.contacts.change(&user, |book| book.add(&user, &request.greeting, now))?;
-    let mut told = true;
-    if asks && let Err(error) = peer.contacts.ask(&peer.sessions, &user, &request.greeting).await {
-        if matches!(error.status(), Status::UNKNOWN_NAME) {
-            peer.contacts.change(&user, |book| book.remove(&user))?;
-            return Err(error.into());
-        }
-        told = false;
-    }
+    let told = peer.contacts.add(&peer.sessions, &user, &request.greeting).await?;
     let standing = peer.contacts.book().standing(&user).unwrap_or(Standing::Asked);
     Ok(Json(Asked { name: user.to_string(), standing, told }))
 }

@@ -12,6 +12,7 @@ mod streams;
 mod types;
 
 pub use client::{Client, ClientError, Lines, Upgraded};
+pub(crate) use contacts::presence;
 pub use events::{Feed, events_stream, pump};
 pub use peer::{Peer, peer_routes};
 pub use problem::ApiError;

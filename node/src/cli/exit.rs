@@ -1,6 +1,7 @@
 //! How a command ends: the one place for exit codes.
 
 use crate::api::{ClientError, Problem, ServeError};
+use crate::client::ClientStartError;
 use crate::data::DataError;
 use crate::driver::StartError;
 use crate::mail::KeeperError;
@@ -89,6 +90,20 @@ impl From<DataError> for Failure {
 impl From<KeeperError> for Failure {
     fn from(error: KeeperError) -> Failure {
         Failure::local(error.to_string())
+    }
+}
+
+impl From<ClientStartError> for Failure {
+    fn from(error: ClientStartError) -> Failure {
+        match error {
+            ClientStartError::Data(error) => error.into(),
+            ClientStartError::Supernode => Failure::new(
+                Status::WRONG_ROLE,
+                "this data folder is a supernode's",
+                "use `supernode run`, or join as a peer in another folder with --data DIR",
+            ),
+            error => Failure::local(error.to_string()),
+        }
     }
 }
 

@@ -6,16 +6,11 @@ use super::exit::Failure;
 use super::life::{Ending, end_of_input, late, lines_of_stdin};
 use super::output::{Output, printable, short};
 use super::typed::{self, Typed};
-use crate::api::{
-    ApiEvent, Client, Feed, Offers, Peer, SendRequest, Sent, peer_routes, pump, serve,
-};
-use crate::contacts::Contacts;
-use crate::data::{Folder, Loaded, OwnStore};
-use crate::driver::{self, Handle, Options};
-use crate::mail::LetterKeeper;
-use crate::session::{AlreadyServed, Sessions};
+use crate::api::{self, ApiEvent, Feed, SendRequest, Sent, peer_routes, serve};
+use crate::client::{Client, ClientOptions};
+use crate::data::Folder;
+use crate::driver::Handle;
 use crate::settings;
-use overlay_proto::Config;
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::status::Status;
 use owo_colors::OwoColorize;
@@ -31,59 +26,25 @@ const OFFLINE: &str = "offline";
 
 pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<(), Failure> {
     let mut ending = Ending::watch()?;
-    let Loaded { identity, contacts, .. } = folder.load(driver::wall())?;
-    let _lock = folder.lock()?;
-    let Some(name) = identity.chain().and_then(|chain| chain.claimed_name().cloned()) else {
-        return Err(Failure::new(
-            Status::WRONG_ROLE,
-            "this data folder is a supernode's",
-            "use `supernode run`, or join as a peer in another folder with --data DIR",
-        ));
-    };
-    let inbox = folder.inbox()?;
-    let contacts_book = Contacts::open(folder)?;
-    let device = identity.device.clone();
-    let devices = folder.devices()?;
-    let (letters, kept) = LetterKeeper::open(folder, identity.node()).await?;
-    let letters = Arc::new(letters);
-    let handle = driver::start(Options {
-        identity: Arc::new(identity),
-        config: Arc::new(Config { direct: !args.hops_only, ..Config::default() }),
-        hosts: folder.hosts(&contacts),
+    let options = ClientOptions {
         listen: settings::listen(args.listen, &args.announce),
-        store: Some(Arc::new(OwnStore::new(folder.clone()))),
-        keeper: Some(letters.clone()),
-    })
-    .await?;
-    handle.recall(Vec::new(), devices).await;
-    handle.recall_letters(kept).await;
-    let sessions = Sessions::start(&handle, &device)
-        .map_err(|error| Failure::local(error.to_string()))?
-        .ok_or_else(|| Failure::local("the node's sessions are taken: this is a bug"))?;
-    let served = |error: AlreadyServed| Failure::local(error.to_string());
-    contacts_book.serve(&sessions).map_err(served)?;
-    let echo = ECHO.parse().expect("a service's name");
-    sessions.serve(echo, contacts_book.access(), |_, body| async { Ok(body) }).map_err(served)?;
-    let feed = Feed::default();
-    let pumped = pump(&handle, feed.clone(), folder.clone(), Some(inbox));
-    let logged_out = Arc::new(Notify::new());
-    let peer = Peer {
-        handle: handle.clone(),
-        folder: folder.clone(),
-        letters: Some(letters.clone()),
-        feed: feed.clone(),
-        sessions: sessions.clone(),
-        contacts: contacts_book,
-        offers: Offers::default(),
-        logged_out: logged_out.clone(),
+        direct: !args.hops_only,
     };
+    let client = Client::start(folder, options).await?;
+    let echo = ECHO.parse().expect("a service's name");
+    client
+        .serve(echo, |_, body| async { Ok(body) })
+        .map_err(|error| Failure::local(error.to_string()))?;
+    let logged_out = Arc::new(Notify::new());
+    let peer = client.routed(logged_out.clone());
+    let (handle, feed) = (peer.handle.clone(), peer.feed.clone());
     let server = serve(&folder.socket(), peer_routes(peer))?;
     let listening = ApiEvent::Listening {
         node: handle.id().to_string(),
         addresses: handle.addresses().iter().map(ToString::to_string).collect(),
     };
     out.show_event(&listening);
-    let stay = Stay { folder, handle: &handle, feed: &feed, out, name: name.as_str() };
+    let stay = Stay { folder, handle: &handle, feed: &feed, out, name: client.name().as_str() };
     // Listening before the log-in begins: its events are to be seen, too.
     let events = stay.feed.listen();
     let done = tokio::select! {
@@ -94,19 +55,11 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         () = stay.input(args.exit_with_parent) => Ok(()),
     };
     server.end().await;
+    drop((handle, feed));
     // A second wish to end is stronger than manners.
     tokio::select! {
-        () = async {
-            sessions.close().await;
-            handle.shutdown().await;
-        } => {}
+        () = client.shutdown() => {}
         () = ending.wished() => {}
-    }
-    // What came last is in the inbox before the process ends.
-    drop(handle);
-    let _ = pumped.await;
-    if let Some(letters) = Arc::into_inner(letters) {
-        letters.close().await;
     }
     if done.is_ok() {
         out.note("logged out");
@@ -186,7 +139,7 @@ impl Stay<'_> {
 
     async fn send_all(&self, mut texts: mpsc::Receiver<SendRequest>) {
         // By the same way as everybody: one place checks names and lengths.
-        let client = Client::new(self.folder.socket());
+        let client = api::Client::new(self.folder.socket());
         while let Some(request) = texts.recv().await {
             match client.post::<Sent>("/v1/messages", &request).await {
                 Ok(sent) => self.out.show(&sent, || receipt(&sent).dimmed().to_string()),

@@ -35,6 +35,12 @@ pub enum ContactError {
     /// The book says no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What is said with the request is too long.
+    #[error("a greeting has at most {GREETING_CHARS_MAX} characters")]
+    GreetingTooLong,
+    /// Nobody has that name.
+    #[error("there is no user \"{0}\"")]
+    NoSuchUser(Name),
     /// It could not be kept.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -47,6 +53,8 @@ impl ContactError {
             ContactError::Refused(Refusal::Blocked) => Status::FORBIDDEN,
             ContactError::Refused(Refusal::Full) => Status::TOO_MANY,
             ContactError::Refused(Refusal::Unknown) => Status::UNKNOWN_NAME,
+            ContactError::GreetingTooLong => Status::TOO_LARGE,
+            ContactError::NoSuchUser(_) => Status::UNKNOWN_NAME,
             ContactError::Data(error) => error.status(),
         }
     }
@@ -111,6 +119,34 @@ impl Contacts {
             let _ = self.changes.send(user.clone());
         }
         Ok(done)
+    }
+
+    /// Takes `user` as a contact: accepts their request, or asks them, with a greeting. Answers
+    /// whether they have been told; else they are asked again later.
+    ///
+    /// # Errors
+    /// [`ContactError`]; nothing has changed then.
+    pub async fn add(
+        &self,
+        sessions: &Sessions,
+        user: &Name,
+        greeting: &str,
+    ) -> Result<bool, ContactError> {
+        if greeting.chars().count() > GREETING_CHARS_MAX {
+            return Err(ContactError::GreetingTooLong);
+        }
+        let now = driver::wall().0;
+        if !self.change(user, |book| book.add(user, greeting, now))? {
+            return Ok(true);
+        }
+        match self.ask(sessions, user, greeting).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.status() == Status::UNKNOWN_NAME => {
+                self.change(user, |book| book.remove(user))?;
+                Err(ContactError::NoSuchUser(user.clone()))
+            }
+            Err(_) => Ok(false),
+        }
     }
 
     /// Asks `user` for what stands in the book, over a session.
@@ -188,8 +224,8 @@ fn service() -> Service {
 fn refused(error: ContactError) -> SessionError {
     // What is wrong with this disk is not the other side's to know.
     let status = match error {
-        ContactError::Refused(_) => error.status(),
         ContactError::Data(_) => Status::INTERNAL,
+        _ => error.status(),
     };
     SessionError::refused(status)
 }

@@ -2,6 +2,7 @@
 
 use super::address::Directory;
 use super::error::SessionError;
+use super::flow::Flows;
 use super::settings::{self, CLASSES, HANDSHAKE_PATIENCE, UNUSED_MAX};
 use super::socket::{OverlaySocket, locked};
 use super::tls::{Tls, TlsError, node_of};
@@ -48,12 +49,15 @@ pub(super) struct Endpoints {
 pub(super) struct Session {
     pub(super) connection: Connection,
     pub(super) node: NodeId,
+    pub(super) flows: Flows,
     used: Arc<Mutex<Instant>>,
 }
 
 impl Session {
     fn new(connection: Connection, node: NodeId) -> Session {
-        Session { connection, node, used: Arc::new(Mutex::new(Instant::now())) }
+        let flows = Flows::default();
+        tokio::spawn(flows.clone().carry(connection.clone()));
+        Session { connection, node, flows, used: Arc::new(Mutex::new(Instant::now())) }
     }
 
     pub(super) fn touch(&self) {

@@ -35,6 +35,7 @@
 mod address;
 mod endpoint;
 mod error;
+mod flow;
 mod listener;
 mod opening;
 mod reset;
@@ -48,6 +49,7 @@ mod tls;
 
 pub use endpoint::EndpointError;
 pub use error::SessionError;
+pub use flow::Datagrams;
 pub use listener::{Access, AlreadyServed, Listener};
 pub use opening::{NoService, SERVICE_BYTES_MAX, Service};
 pub use sessions::{REQUEST_BYTES_MAX, Sessions};

@@ -74,6 +74,7 @@ impl Sessions {
     ) -> Result<Stream, SessionError> {
         let opening = Opening { service: service.clone(), deadline: None };
         let mut stream = self.begin(to, &opening, class).await?;
+        stream.take_datagrams();
         let answered = timeout(OPENING_PATIENCE, receive_answer(&mut stream.recv)).await;
         let (status, sentence) = answered.map_err(|_| SessionError::refused(Status::TIMEOUT))??;
         match status.is_success() {

@@ -2,6 +2,7 @@
 
 use super::endpoint::Session;
 use super::error::SessionError;
+use super::flow::Datagrams;
 use super::opening::{Service, send_answer};
 use overlay_proto::id::NodeId;
 use overlay_proto::name::Name;
@@ -21,11 +22,24 @@ pub struct Stream {
     pub(super) recv: RecvStream,
     with: Name,
     session: Session,
+    datagrams: Option<Datagrams>,
 }
 
 impl Stream {
     pub(super) fn new(send: SendStream, recv: RecvStream, with: Name, session: Session) -> Stream {
-        Stream { send, recv, with, session }
+        Stream { send, recv, with, session, datagrams: None }
+    }
+
+    /// From now on datagrams are taken, though nobody has asked for them yet: the other end may
+    /// send some as soon as it has its answer.
+    pub(super) fn take_datagrams(&mut self) {
+        self.datagrams = Some(Datagrams::of(self.send.id(), self.session.clone()));
+    }
+
+    /// The datagrams beside this stream; `None` if they have been taken. Those that come before are
+    /// kept, up to a limit.
+    pub fn datagrams(&mut self) -> Option<Datagrams> {
+        self.datagrams.take()
     }
 
     /// The user at the other end, by certificate.
@@ -138,6 +152,7 @@ impl Incoming {
         let Some(mut stream) = self.stream.take() else {
             return Err(SessionError::refused(Status::INTERNAL));
         };
+        stream.take_datagrams();
         send_answer(&mut stream.send, Status::OK, "").await?;
         Ok(stream)
     }

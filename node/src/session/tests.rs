@@ -72,6 +72,54 @@ async fn a_stream_carries_megabytes_both_ways_to_a_proven_user() {
 }
 
 #[tokio::test]
+async fn datagrams_come_beside_their_stream_and_no_other() {
+    let ends = ends().await;
+    let mut listener = ends.bob.listen(service("call"), Access::Everyone).expect("free");
+    let taken = tokio::spawn(async move {
+        let mut calls = Vec::new();
+        for _ in 0..2 {
+            let incoming = listener.next().await.expect("one");
+            let mut stream = incoming.accept().await.expect("accepted");
+            let datagrams = stream.datagrams().expect("the first to ask");
+            assert!(stream.datagrams().is_none(), "once only");
+            calls.push((stream, datagrams));
+        }
+        calls
+    });
+    let mut own = Vec::new();
+    for _ in 0..2 {
+        let (bob, call) = (name(2), service("call"));
+        let opened = within(ends.alice.open(&bob, &call, Class::RealTime)).await;
+        let mut stream = opened.expect("opened");
+        let datagrams = stream.datagrams().expect("the first to ask");
+        own.push((stream, datagrams));
+    }
+    let mut calls = within(taken).await.expect("both");
+    for (number, (_, datagrams)) in own.iter().enumerate() {
+        let max = datagrams.bytes_max();
+        assert!(max > 1_000, "{max}");
+        let large = datagrams.send(&vec![0; max + 1]).map_err(|error| error.status());
+        assert_eq!(large, Err(Status::TOO_LARGE));
+        datagrams.send(&vec![number as u8; max]).expect("fits");
+    }
+    for (number, (_, datagrams)) in calls.iter_mut().enumerate() {
+        let came = within(datagrams.receive()).await.expect("came");
+        assert!(came.iter().all(|byte| usize::from(*byte) == number), "of the right stream");
+        datagrams.send(b"heard").expect("fits");
+    }
+    for (_, datagrams) in &mut own {
+        assert_eq!(within(datagrams.receive()).await.as_deref(), Some(b"heard".as_slice()));
+    }
+    // For a stream that nobody has: dropped, and the session lives.
+    drop(calls.remove(0).1);
+    own[0].1.send(b"into the void").expect("sent");
+    own[1].1.send(b"still here").expect("sent");
+    assert_eq!(within(calls[0].1.receive()).await.as_deref(), Some(b"still here".as_slice()));
+    ends.alice.close().await;
+    assert_eq!(within(calls[0].1.receive()).await, None, "the session is over");
+}
+
+#[tokio::test]
 async fn who_is_not_let_in_hears_no_and_why() {
     let ends = ends().await;
     let status =
