@@ -89,6 +89,8 @@ impl From<Reply> for Refused {
 pub struct Presence {
     /// Whether a device of theirs is on line.
     pub online: bool,
+    /// Whether they have said to be away; `None` if they do not say.
+    pub away: Option<bool>,
     /// How long ago that was said.
     pub seen_ago: Duration,
 }
@@ -297,7 +299,11 @@ impl Client {
             return None;
         }
         let (online, age_ms) = presence(&self.handle, name).await?;
-        Some(Presence { online, seen_ago: Duration::from_millis(age_ms) })
+        let away = match online {
+            true => self.contacts.is_contact_away(&self.sessions, name).await,
+            false => None,
+        };
+        Some(Presence { online, away, seen_ago: Duration::from_millis(age_ms) })
     }
 
     /// Takes a user as a contact: accepts their request, or asks them, with a greeting. Answers

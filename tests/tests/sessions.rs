@@ -47,10 +47,23 @@ fn files_ports_and_requests_are_for_contacts() {
     realm.in_place("alice", 1);
     // Strangers can do nothing but ask.
     realm.peer_typed("alice", &["request", "bob", "echo", "hi"]).refused(4, 501);
+    realm.peer_typed("alice", &["request", "bob", "presence", ""]).refused(4, 501);
     befriend(&realm, "alice", "bob");
     let answered = realm.peer("alice", &["request", "bob", "echo", "hello", "there"]).json();
     assert_eq!(answered["answer"], "hello there");
     realm.peer_typed("alice", &["request", "bob", "nothing", "x"]).refused(4, 501);
+
+    realm.peer("bob", &["away"]).json();
+    assert_eq!(realm.peer("bob", &["status"]).json()["away"], true);
+    eventually("bob to be away", || {
+        let book = realm.peer("alice", &["contacts", "list"]).json();
+        (book["contacts"][0]["away"] == true).then_some(())
+    });
+    realm.peer("bob", &["back"]).json();
+    eventually("bob to be back", || {
+        let book = realm.peer("alice", &["contacts", "list"]).json();
+        (book["contacts"][0]["away"] == false).then_some(())
+    });
 
     let file = realm.dir().join("photo.jpg");
     std::fs::write(&file, content()).expect("written");

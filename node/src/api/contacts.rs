@@ -2,7 +2,7 @@
 
 use super::peer::{Answer, Peer, name};
 use super::problem::ApiError;
-use super::types::{Asked, ContactEntry, ContactList, ContactRequest, Done};
+use super::types::{Asked, AwayRequest, ContactEntry, ContactList, ContactRequest, Done};
 use crate::contacts::{ContactError, Standing};
 use crate::driver;
 use axum::extract::{Path, State};
@@ -18,22 +18,28 @@ pub(super) fn contact_routes() -> Router<Peer> {
         .route("/v1/contacts", get(list))
         .route("/v1/contacts/{name}", post(add).delete(remove))
         .route("/v1/contacts/{name}/block", post(block))
+        .route("/v1/away", post(away))
 }
 
 async fn list(State(peer): State<Peer>) -> Answer<ContactList> {
     let book = peer.contacts.book();
     let seen = book.entries().map(|(user, entry)| {
-        let handle = peer.handle.clone();
+        let peer = &peer;
         let (user, entry) = (user.clone(), entry.clone());
         async move {
             let is_contact = entry.standing == Standing::Contact;
-            let found = if is_contact { presence(&handle, &user).await } else { None };
+            let found = if is_contact { presence(&peer.handle, &user).await } else { None };
+            let away = match found {
+                Some((true, _)) => peer.contacts.is_contact_away(&peer.sessions, &user).await,
+                _ => None,
+            };
             ContactEntry {
                 name: user.to_string(),
                 standing: entry.standing,
                 greeting: entry.greeting,
                 since_ms: entry.since_ms,
                 online: found.map(|(online, _)| online),
+                away,
                 seen_ms_ago: found.map(|(_, age_ms)| age_ms),
             }
         }
@@ -61,6 +67,11 @@ async fn add(
     let told = peer.contacts.add(&peer.sessions, &user, &request.greeting).await?;
     let standing = peer.contacts.book().standing(&user).unwrap_or(Standing::Asked);
     Ok(Json(Asked { name: user.to_string(), standing, told }))
+}
+
+async fn away(State(peer): State<Peer>, Json(request): Json<AwayRequest>) -> Json<Done> {
+    peer.contacts.set_away(request.away);
+    Json(Done { status: Status::OK })
 }
 
 async fn remove(State(peer): State<Peer>, Path(user): Path<String>) -> Answer<Done> {

@@ -76,6 +76,7 @@ async fn status(State(peer): State<Peer>) -> Answer<PeerStatus> {
         process: std::process::id(),
         addresses: peer.handle.addresses().iter().map(ToString::to_string).collect(),
         inbox: peer.feed.texts(),
+        away: peer.contacts.is_away(),
         peer: view,
     }))
 }

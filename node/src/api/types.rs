@@ -38,9 +38,19 @@ pub struct PeerStatus {
     pub addresses: Vec<String>,
     /// The texts in its inbox, counted from the beginning.
     pub inbox: u64,
+    /// Whether its user has said to be away.
+    #[serde(default)]
+    pub away: bool,
     /// The role.
     #[serde(flatten)]
     pub peer: PeerView,
+}
+
+/// `POST /v1/away`: what contacts are told who ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwayRequest {
+    /// Away, or back.
+    pub away: bool,
 }
 
 /// `POST /v1/messages`.
@@ -437,6 +447,9 @@ pub struct ContactEntry {
     pub since_ms: u64,
     /// Whether they are on line; only of contacts, and only if somebody knows.
     pub online: Option<bool>,
+    /// Whether they have said to be away; only of contacts on line, and only if they say it.
+    #[serde(default)]
+    pub away: Option<bool>,
     /// Milliseconds since they were seen; likewise.
     pub seen_ms_ago: Option<u64>,
 }

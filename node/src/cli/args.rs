@@ -106,6 +106,12 @@ pub enum PeerCommand {
         /// Whom
         name: String,
     },
+    /// Tell contacts who ask that you are away from the computer, until `peer back`
+    #[command(after_help = "Example: peer away")]
+    Away,
+    /// Tell contacts who ask that you are back
+    #[command(after_help = "Example: peer back")]
+    Back,
     /// The devices of this user: let one in, shut one out
     #[command(subcommand, after_help = "Example: peer device add")]
     Device(DeviceCommand),

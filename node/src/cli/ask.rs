@@ -2,9 +2,9 @@
 
 use super::exit::Failure;
 use crate::api::{
-    Asked, Client, ClientError, ContactList, ContactRequest, Conversation, DeviceCodeMade, Devices,
-    Done, InboxPage, Lines, Located, MailInbox, MailRequest, MailSent, MailWritten, PeerStatus,
-    People, Pong, RequestAnswered, SendRequest, Sent, Trace, Upgraded,
+    Asked, AwayRequest, Client, ClientError, ContactList, ContactRequest, Conversation,
+    DeviceCodeMade, Devices, Done, InboxPage, Lines, Located, MailInbox, MailRequest, MailSent,
+    MailWritten, PeerStatus, People, Pong, RequestAnswered, SendRequest, Sent, Trace, Upgraded,
 };
 use crate::data::Folder;
 use hyper::Method;
@@ -160,6 +160,11 @@ impl Asker {
 
     pub(super) async fn block_contact(&self, user: &str) -> Result<Done, Failure> {
         self.post(&format!("/v1/contacts/{}/block", segment(&name(user)?))).await
+    }
+
+    /// Says to contacts who ask that this user is away, or back.
+    pub(super) async fn away(&self, away: bool) -> Result<Done, Failure> {
+        self.0.post("/v1/away", &AwayRequest { away }).await.map_err(not_running)
     }
 
     pub(super) async fn logout(&self) -> Result<Done, Failure> {

@@ -29,6 +29,14 @@ pub(super) async fn ask(
             mail::write(&peer, request, wait, out).await?;
         }
         PeerCommand::Chat { name } => chat::chat(&peer, name.as_deref(), out).await?,
+        PeerCommand::Away => {
+            let done = peer.away(true).await?;
+            out.show(&done, || "contacts see that you are away".to_owned());
+        }
+        PeerCommand::Back => {
+            let done = peer.away(false).await?;
+            out.show(&done, || "contacts see that you are here".to_owned());
+        }
         PeerCommand::Messages { after } => mail::list(&peer, after, out).await?,
         PeerCommand::Inbox { after } => inbox(folder, &peer, after, out).await?,
         PeerCommand::Status => {

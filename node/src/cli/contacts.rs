@@ -74,6 +74,7 @@ fn standing(standing: Standing) -> &'static str {
 
 fn seen(entry: &ContactEntry) -> String {
     match (entry.online, entry.seen_ms_ago) {
+        (Some(true), _) if entry.away == Some(true) => "away".to_owned(),
         (Some(true), _) => "on line".to_owned(),
         (Some(false), Some(ago)) => format!("{} ago", duration(ago / 1_000)),
         _ => "-".to_owned(),

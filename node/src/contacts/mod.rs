@@ -4,6 +4,7 @@
 //! is for contacts, unless the user says otherwise.
 
 mod book;
+mod presence;
 
 pub use book::{Answer, Book, CONTACTS_MAX, Entry, GREETING_CHARS_MAX, Refusal, Standing};
 
@@ -12,6 +13,7 @@ use crate::driver;
 use crate::session::{Access, AlreadyServed, Service, SessionError, Sessions};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
+use presence::Presences;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -66,6 +68,7 @@ pub struct Contacts {
     book: Arc<Mutex<Book>>,
     folder: Folder,
     changes: broadcast::Sender<Name>,
+    presences: Presences,
 }
 
 impl Contacts {
@@ -76,7 +79,8 @@ impl Contacts {
     pub fn open(folder: &Folder) -> Result<Contacts, DataError> {
         let book = Arc::new(Mutex::new(folder.book()?));
         let changes = broadcast::channel(CHANGES_MAX).0;
-        Ok(Contacts { book, folder: folder.clone(), changes })
+        let presences = Presences::default();
+        Ok(Contacts { book, folder: folder.clone(), changes, presences })
     }
 
     /// The book as it is.
@@ -115,6 +119,9 @@ impl Contacts {
         if changed != *book {
             self.folder.keep_book(&changed)?;
             *book = changed;
+            if book.standing(user) != Some(Standing::Contact) {
+                self.presences.forget(user);
+            }
             // Nobody may be listening.
             let _ = self.changes.send(user.clone());
         }
@@ -171,11 +178,13 @@ impl Contacts {
         Ok(())
     }
 
-    /// Answers the requests of others, and asks those again who were off line.
+    /// Answers the requests of others, asks those again who were off line, and tells contacts whether
+    /// this user is away.
     ///
     /// # Errors
     /// [`AlreadyServed`].
-    pub fn serve(&self, sessions: &Sessions) -> Result<[JoinHandle<()>; 2], AlreadyServed> {
+    pub fn serve(&self, sessions: &Sessions) -> Result<[JoinHandle<()>; 3], AlreadyServed> {
+        let telling = self.serve_presence(sessions)?;
         let contacts = self.clone();
         let answering = sessions.serve(service(), Access::Everyone, move |user, greeting| {
             let contacts = contacts.clone();
@@ -194,7 +203,7 @@ impl Contacts {
                 }
             }
         });
-        Ok([answering, asking])
+        Ok([answering, asking, telling])
     }
 
     fn answer(&self, user: &Name, greeting: &[u8]) -> Result<Vec<u8>, SessionError> {

@@ -220,7 +220,11 @@ mod tests {
             arrived_stale: 0,
         };
         let (version, addresses) = (String::new(), Vec::new());
-        Sight { status: PeerStatus { version, process: 1, addresses, inbox: 0, peer }, neighbours }
+        let away = false;
+        Sight {
+            status: PeerStatus { version, process: 1, addresses, inbox: 0, away, peer },
+            neighbours,
+        }
     }
 
     #[test]

@@ -70,6 +70,7 @@ fn draw_list(screen: &ChatScreen, frame: &mut Frame<'_>, area: Rect) {
 fn mark(presence: Presence) -> Span<'static> {
     match presence {
         Presence::Online => "●".green(),
+        Presence::Away => "◐".yellow(),
         Presence::Offline { .. } => "○".dark_gray(),
         Presence::Unknown => " ".into(),
     }
@@ -90,6 +91,7 @@ fn there(talk: &Talk) -> Option<String> {
     match talk.presence {
         Presence::Unknown => None,
         Presence::Online => Some("online".to_owned()),
+        Presence::Away => Some("away".to_owned()),
         Presence::Offline { seen_secs: None } => Some("offline".to_owned()),
         Presence::Offline { seen_secs: Some(secs) } => {
             Some(format!("offline, seen {} ago", duration(secs)))

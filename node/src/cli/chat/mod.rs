@@ -17,8 +17,10 @@ use scout::{Found, Scout};
 use screen::{ChatScreen, Wish};
 use std::io::IsTerminal;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+/// Who presses no key for so long is away.
+const IDLE: Duration = Duration::from_secs(600);
 /// A peer that has ended is looked for so often.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
 
@@ -81,6 +83,9 @@ impl Chat<'_> {
         let mut events = Some(events);
         let mut keys = EventStream::new();
         let mut scout = Scout::send(self.peer);
+        let idle = sleep(IDLE);
+        tokio::pin!(idle);
+        let mut away = false;
         loop {
             let screen = &self.screen;
             scout.heed(screen.talk().map(|talk| talk.with.as_str()));
@@ -90,6 +95,10 @@ impl Chat<'_> {
             tokio::select! {
                 key = keys.next() => {
                     let Some(Ok(key)) = key else { return Ok(()) };
+                    idle.as_mut().reset(Instant::now() + IDLE);
+                    if std::mem::take(&mut away) {
+                        self.say_away(false).await;
+                    }
                     match self.screen.press(&key) {
                         Some(Wish::Quit) => return Ok(()),
                         Some(wish) => self.fulfil(wish).await,
@@ -105,8 +114,18 @@ impl Chat<'_> {
                     Found::Ways(views) => self.screen.ways(&views),
                     Found::Way(with, way) => self.screen.way(&with, way),
                 },
+                () = &mut idle, if !away => {
+                    away = true;
+                    self.say_away(true).await;
+                }
                 () = ending.wished() => return Ok(()),
             }
+        }
+    }
+
+    async fn say_away(&mut self, away: bool) {
+        if let Err(failure) = self.peer.away(away).await {
+            self.screen.note = Some(failure.line());
         }
     }
 

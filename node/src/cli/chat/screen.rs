@@ -18,6 +18,8 @@ pub(super) enum Presence {
     /// Only contacts show it.
     Unknown,
     Online,
+    /// On line, and not at the computer.
+    Away,
     Offline {
         /// Seconds since they were seen, if somebody remembers.
         seen_secs: Option<u64>,
@@ -127,6 +129,7 @@ impl ChatScreen {
     pub fn book(&mut self, contacts: &[ContactEntry]) {
         for contact in contacts {
             self.with(&contact.name).presence = match contact.online {
+                Some(true) if contact.away == Some(true) => Presence::Away,
                 Some(true) => Presence::Online,
                 Some(false) => {
                     Presence::Offline { seen_secs: contact.seen_ms_ago.map(|ms| ms / 1_000) }

@@ -76,15 +76,16 @@ fn what_comes_elsewhere_is_counted_until_it_is_looked_at() {
 #[test]
 fn presence_and_way_stand_in_the_title() {
     let mut screen = screen(&["bob"]);
-    let contact = |online, seen_ms_ago| ContactEntry {
+    let contact = |online, away, seen_ms_ago| ContactEntry {
         name: "bob".to_owned(),
         standing: crate::contacts::Standing::Contact,
         greeting: String::new(),
         since_ms: 0,
         online,
+        away: Some(away),
         seen_ms_ago,
     };
-    screen.book(&[contact(Some(true), None)]);
+    screen.book(&[contact(Some(true), false, None)]);
     screen.way("bob", Some(Way::Hops(5)));
     assert!(drawn(&screen, 80, 10).contains("bob · online · 5 hops"));
     let path =
@@ -93,7 +94,9 @@ fn presence_and_way_stand_in_the_title() {
     assert!(drawn(&screen, 80, 10).contains("bob · online · direct"));
     screen.hear(&path(false), 0);
     assert!(!drawn(&screen, 80, 10).contains("direct"));
-    screen.book(&[contact(Some(false), Some(90_000))]);
+    screen.book(&[contact(Some(true), true, None)]);
+    assert!(drawn(&screen, 80, 10).contains("bob · away"));
+    screen.book(&[contact(Some(false), false, Some(90_000))]);
     assert!(drawn(&screen, 80, 10).contains("offline, seen 90 s ago"));
 }
 
