@@ -12,9 +12,11 @@ pub(crate) const CONNECTIONS_MAX: u32 = 4_096;
 /// Established connections with one node. Both ends may dial at once over two transports, and the
 /// core hangs up all but one.
 pub(crate) const CONNECTIONS_PER_NODE_MAX: u32 = 4;
-/// Inbound connections in their handshake. At 3,000 handshakes a second and core, a wait of less
-/// than a tenth of a second.
-pub(crate) const INBOUND_PENDING_MAX: u32 = 256;
+/// Inbound connections in their handshake. Those that say nothing cost a socket and some 10 KiB.
+pub(crate) const INBOUND_PENDING_MAX: u32 = 1_024;
+/// Of these, those of one address: what a large household or a small office needs at once. Sixteen
+/// addresses would have to be silent together to keep others out.
+pub(crate) const INBOUND_PENDING_PER_REMOTE_MAX: u32 = 64;
 /// Outbound connections being dialled. The core dials tens at a time, never hundreds.
 pub(crate) const OUTBOUND_PENDING_MAX: u32 = 256;
 /// Substreams a remote may have in negotiation on one connection. It needs one.
@@ -43,6 +45,9 @@ pub(crate) const ADDRESSES_PER_NAME_MAX: usize = 2;
 pub(crate) const SUBSTREAM_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection may stay without a substream. One with a substream is never idle.
 pub(crate) const LINKLESS_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a link may take not one byte of what is to be sent. Longer than the patience of any
+/// keep-alive, and short enough that its queues are soon given back.
+pub(crate) const WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 /// How long a link that is hung up may take to send what is queued and to see the other end close.
 pub(crate) const HANG_UP_PATIENCE: Duration = Duration::from_secs(1);
 /// How long an end waits for its UDP port: QUIC drains for three probe timeouts.

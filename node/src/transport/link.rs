@@ -2,13 +2,16 @@
 //!
 //! A frame is its length as four bytes, big-endian, and its bytes.
 
-use super::limits::{ARRIVALS_PER_LINK_MAX, HANG_UP_PATIENCE, READ_BUFFER_BYTES, WRITE_BYTES_MAX};
+use super::limits::{
+    ARRIVALS_PER_LINK_MAX, HANG_UP_PATIENCE, READ_BUFFER_BYTES, WRITE_BYTES_MAX, WRITE_STALL_MAX,
+};
 use super::outbox::{LENGTH_BYTES, Outbox};
 use super::tally::Tally;
 use super::{Arrival, Arrivals};
 use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use overlay_proto::config::FRAME_BYTES_MAX;
 use overlay_proto::id::LinkId;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -22,12 +25,21 @@ pub(crate) struct Link {
     pub(crate) tally: Arc<Tally>,
 }
 
+/// Does a part of a write, unless the other end has stopped reading.
+async fn in_time<T>(part: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(WRITE_STALL_MAX, part).await.unwrap_or_else(|_| {
+        let secs = WRITE_STALL_MAX.as_secs();
+        let text = format!("the other end has taken nothing for {secs} s");
+        Err(io::Error::new(ErrorKind::TimedOut, text))
+    })
+}
+
 /// Why a link is at its end.
 #[derive(Debug, thiserror::Error)]
 enum End {
     /// The other end has closed it, or it is broken.
     #[error("{0}")]
-    Closed(#[from] std::io::Error),
+    Closed(#[from] io::Error),
     /// It sent a length that no frame may have.
     #[error("a frame of {0} bytes was announced, more than {FRAME_BYTES_MAX}")]
     TooLarge(u32),
@@ -110,15 +122,21 @@ impl Link {
         }
     }
 
-    async fn write<W: AsyncWrite + Unpin>(&self, mut writer: W) -> std::io::Result<()> {
+    async fn write<W: AsyncWrite + Unpin>(&self, mut writer: W) -> io::Result<()> {
         let mut buffer = Vec::new();
         loop {
             let frames = self.outbox.fill(&mut buffer).await;
             if frames == 0 {
                 return writer.close().await;
             }
-            writer.write_all(&buffer).await?;
-            writer.flush().await?;
+            let mut rest = buffer.as_slice();
+            while !rest.is_empty() {
+                match in_time(writer.write(rest)).await? {
+                    0 => return Err(ErrorKind::WriteZero.into()),
+                    taken => rest = &rest[taken..],
+                }
+            }
+            in_time(writer.flush()).await?;
             Tally::add(&self.tally.frames_out, frames);
             Tally::add(&self.tally.bytes_out, buffer.len() as u64);
             buffer.clear();

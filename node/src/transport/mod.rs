@@ -17,6 +17,7 @@ mod link_behaviour;
 mod listen;
 mod outbox;
 mod resolve;
+mod shares;
 mod swarm;
 mod swarm_task;
 mod tally;

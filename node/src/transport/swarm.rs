@@ -8,6 +8,7 @@ use super::limits::{
 };
 use super::link_behaviour::LinkBehaviour;
 use super::listen::ListenError;
+use super::shares::Shares;
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::{Swarm, SwarmBuilder, noise, quic, tcp, yamux};
@@ -16,7 +17,8 @@ use overlay_proto::identity::SecretKey;
 /// What runs on every connection.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
-    /// First, so that it refuses before the link is prepared.
+    /// These first, so that they refuse before the link is prepared.
+    shares: Shares,
     limits: connection_limits::Behaviour,
     link: LinkBehaviour,
 }
@@ -32,6 +34,7 @@ pub(crate) fn build(device: &SecretKey) -> Result<Swarm<Behaviour>, ListenError>
         .map_err(|error| ListenError::Handshake(error.to_string()))?
         .with_quic_config(quic_config)
         .with_behaviour(|_| Behaviour {
+            shares: Shares::default(),
             limits: connection_limits::Behaviour::new(limits()),
             link: LinkBehaviour::default(),
         })

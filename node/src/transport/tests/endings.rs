@@ -39,6 +39,28 @@ async fn hanging_up_on_one_who_does_not_read_ends_too() {
 }
 
 #[tokio::test]
+async fn who_never_reads_is_hung_up_and_others_are_not() {
+    for kind in KINDS {
+        let ((mut one, up), (_other, _up_there)) = linked(kind).await;
+        let mut third = start(3).await;
+        third.dial(9, &one, kind);
+        let (fine, fine_there) = (one.up().await, third.up().await);
+        // The other's owner never looks.
+        let outbox = Arc::clone(&up.outbox);
+        let frame = vec![0; FRAME_BYTES_MAX];
+        let pushed = tokio::spawn(async move {
+            while outbox.push(Class::Bulk, frame.clone()) != Err(Refused::Closed) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        assert_eq!(one.down().await, up.link, "{kind:?}");
+        within(pushed).await.expect("closed");
+        fine.send(Class::Message, vec![7]);
+        assert_eq!(third.frame().await, (fine_there.link, vec![7]));
+    }
+}
+
+#[tokio::test]
 async fn a_node_that_is_gone_takes_its_links_down() {
     for kind in KINDS {
         let ((one, up), (mut other, up_there)) = linked(kind).await;

@@ -4,6 +4,7 @@ mod endings;
 mod frames;
 mod listening;
 
+use super::outbox::Refused;
 use super::{Arrival, ListenError, Outbox, Started, Tally, Transport};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::identity::SecretKey;
