@@ -1,7 +1,8 @@
 //! Every identifier of the overlay, each a type of its own.
 
+use crate::encoding::hex::Hex;
 use crate::encoding::positional::fixed_bytes;
-use std::fmt;
+use std::fmt::{self, Display as _};
 
 fixed_bytes! {
     /// A node: the Ed25519 public key of its device. The same key is its libp2p peer id.
@@ -84,21 +85,17 @@ impl ShortId {
     pub const NONE: ShortId = ShortId([0; 8]);
 }
 
-fn hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|b| write!(f, "{b:02x}"))
-}
-
 macro_rules! shown_as_hex {
     ($($name:ident),*) => {$(
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                hex(&self.0, f)
+                Hex(&self.0).fmt(f)
             }
         }
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 // Eight hex digits are enough to tell nodes apart in a log.
-                hex(&self.0[..4], f)
+                Hex(&self.0[..4]).fmt(f)
             }
         }
     )*};

@@ -52,6 +52,10 @@ impl LabelChanges {
 
 impl Serialize for LabelChanges {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            let changes = self.iter().map(|(tree, label)| (tree, format!("{label:?}")));
+            return serializer.collect_seq(changes);
+        }
         serializer.serialize_bytes(&self.pack())
     }
 }

@@ -198,6 +198,9 @@ impl Heap for Labels {
 
 impl Serialize for Labels {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_seq(self.iter().map(|label| format!("{label:?}")));
+        }
         let mut bytes = Vec::with_capacity(1 + 6 * self.len());
         self.pack(&mut bytes);
         serializer.serialize_bytes(&bytes)

@@ -2,6 +2,9 @@
 //!
 //! `serde`'s derive would write field names. The two macros here write positions instead, and
 //! skip elements they do not know, so that a later version may append fields.
+//!
+//! A format for people (JSON, as `serde` asks it) gets names and hexadecimal digits instead. Nothing
+//! reads these back.
 
 /// Defines a struct whose wire form is the CBOR array of its fields.
 ///
@@ -17,10 +20,20 @@ macro_rules! positional {
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name { $($(#[$fmeta])* pub $field: $ty),* }
 
+        impl $name {
+            /// The names of the fields, in the order in which they travel.
+            pub const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                use serde::ser::SerializeTuple;
-                let count = [$(stringify!($field)),*].len();
+                use serde::ser::{SerializeStruct, SerializeTuple};
+                let count = $name::FIELDS.len();
+                if serializer.is_human_readable() {
+                    let mut named = serializer.serialize_struct(stringify!($name), count)?;
+                    $(named.serialize_field(stringify!($field), &self.$field)?;)*
+                    return named.end();
+                }
                 let mut tuple = serializer.serialize_tuple(count)?;
                 $(tuple.serialize_element(&self.$field)?;)*
                 tuple.end()
@@ -64,7 +77,7 @@ macro_rules! fixed_bytes {
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_bytes(&self.0)
+                $crate::encoding::hex::serialize(&self.0, serializer)
             }
         }
 

@@ -211,7 +211,10 @@ impl Certificate {
 
 impl Serialize for Role {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u8(*self as u8)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(&format_args!("{self:?}")),
+            false => serializer.serialize_u8(*self as u8),
+        }
     }
 }
 

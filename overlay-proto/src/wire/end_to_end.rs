@@ -1,6 +1,7 @@
 //! What packets carry: messages from one node to another, whoever forwards them.
 
 use super::codec::{self, DecodeError, EncodeError};
+use super::message::Form;
 use crate::coordinates::Labels;
 use crate::encoding::Blob;
 use crate::encoding::positional::positional;
@@ -147,10 +148,21 @@ positional! {
 macro_rules! payloads {
     ($($number:literal $variant:ident $doc:literal;)*) => {
         /// An end-to-end message.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        ///
+        /// In a format for people it is written as its fields alone.
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+        #[serde(untagged)]
         pub enum Payload { $(#[doc = $doc] $variant($variant),)* }
 
         impl Payload {
+            /// Every payload there is, in the order of the numbers.
+            pub const FORMS: &'static [Form] = &[$(Form {
+                number: $number,
+                name: stringify!($variant),
+                about: $doc,
+                fields: $variant::FIELDS,
+            }),*];
+
             /// The message's number on the wire.
             pub fn number(&self) -> u8 {
                 match self { $(Payload::$variant(_) => $number,)* }

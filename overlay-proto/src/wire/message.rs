@@ -29,13 +29,38 @@ pub(crate) fn is_news(number: u8) -> bool {
     NEWS.contains(&number)
 }
 
+/// How a message or a payload looks: a row of the code's own table, from which documents and the
+/// dissector for Wireshark are made or checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Its number on the wire.
+    pub number: u8,
+    /// Its name.
+    pub name: &'static str,
+    /// What it says, in a few words.
+    pub about: &'static str,
+    /// The names of its fields, in order.
+    pub fields: &'static [&'static str],
+}
+
 macro_rules! messages {
     ($($number:literal $variant:ident $doc:literal;)*) => {
         /// A message between two linked nodes.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        ///
+        /// In a format for people it is written as its fields alone.
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+        #[serde(untagged)]
         pub enum Message { $(#[doc = $doc] $variant($variant),)* }
 
         impl Message {
+            /// Every message there is, in the order of the numbers.
+            pub const FORMS: &'static [Form] = &[$(Form {
+                number: $number,
+                name: stringify!($variant),
+                about: $doc,
+                fields: $variant::FIELDS,
+            }),*];
+
             /// The message's number on the wire.
             pub fn number(&self) -> u8 {
                 match self { $(Message::$variant(_) => $number,)* }

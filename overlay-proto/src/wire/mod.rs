@@ -10,5 +10,5 @@ pub use crate::address::TransportAddress;
 pub use crate::encoding::Blob;
 pub use codec::{DecodeError, Frame};
 pub use end_to_end::Payload;
-pub use message::Message;
+pub use message::{Form, Message};
 pub use packet::{Class, Packet, PacketError};
