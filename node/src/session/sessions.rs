@@ -7,6 +7,7 @@ use super::opening::{Opening, Service, receive_answer, send_answer};
 use super::settings::{CLASSES, OPENING_PATIENCE, SESSIONS_MAX};
 use super::stream::{Incoming, Stream, refuse, status_of};
 use crate::driver::Handle;
+use crate::driver::port::Port;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::SecretKey;
 use overlay_proto::io::{Command, Reply};
@@ -47,6 +48,15 @@ impl Sessions {
     /// [`EndpointError`].
     pub fn start(handle: &Handle, device: &SecretKey) -> Result<Option<Sessions>, EndpointError> {
         let Some(port) = handle.take_port() else { return Ok(None) };
+        Sessions::over(handle, device, port).map(Some)
+    }
+
+    /// Takes sessions whose datagrams go by this port.
+    pub(super) fn over(
+        handle: &Handle,
+        device: &SecretKey,
+        port: Port,
+    ) -> Result<Sessions, EndpointError> {
         let endpoints = Endpoints::new(handle.id(), device, port)?;
         let shared = Shared {
             handle: handle.clone(),
@@ -59,7 +69,7 @@ impl Sessions {
             tokio::spawn(take_sessions(sessions.clone(), class));
         }
         tokio::spawn(tidy(Arc::downgrade(&sessions.0)));
-        Ok(Some(sessions))
+        Ok(sessions)
     }
 
     /// Opens a stream to a user's newest device. `class` says which traffic it competes with.

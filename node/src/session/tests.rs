@@ -3,6 +3,7 @@
 use super::{Access, Incoming, REQUEST_BYTES_MAX, Service, SessionError, Sessions};
 use crate::driver::Handle;
 use crate::driver::tests::realm::*;
+use overlay_proto::identity::SecretKey;
 use overlay_proto::io::{Command, Event};
 use overlay_proto::status::Status;
 use overlay_proto::wire::Class;
@@ -15,6 +16,8 @@ fn service(text: &str) -> Service {
     text.parse().expect("valid")
 }
 
+mod tampering;
+
 struct Ends {
     _supernode: Handle,
     alice: Sessions,
@@ -23,17 +26,26 @@ struct Ends {
 
 /// Two users who are neighbours.
 async fn ends() -> Ends {
+    let (supernode, alice, bob) = handles().await;
+    let sessions = |handle: &Handle, n: u8| {
+        Sessions::start(handle, &device(n)).expect("starts").expect("the first")
+    };
+    Ends { alice: sessions(&alice, 1), bob: sessions(&bob, 2), _supernode: supernode }
+}
+
+fn device(n: u8) -> SecretKey {
+    user(n, Vec::new()).identity.device.clone()
+}
+
+/// Their supernode and they.
+async fn handles() -> (Handle, Handle, Handle) {
     let supernode = started(supernode(None)).await;
     let alice = started(user(1, contact(&supernode))).await;
     let mut events = alice.events();
     within(alice.command(Command::Login)).await;
     let bob = logged_in(2, &supernode).await;
     event(&mut events, |e| matches!(e, Event::NeighbourUp { node, .. } if *node == bob.id())).await;
-    let sessions = |handle: &Handle, n: u8| {
-        let device = user(n, Vec::new()).identity.device.clone();
-        Sessions::start(handle, &device).expect("starts").expect("the first")
-    };
-    Ends { alice: sessions(&alice, 1), bob: sessions(&bob, 2), _supernode: supernode }
+    (supernode, alice, bob)
 }
 
 /// Sends back what comes.
