@@ -12,7 +12,7 @@ pub(crate) const CONNECTIONS_MAX: u32 = 4_096;
 /// Established connections with one node. Both ends may dial at once over two transports, and the
 /// core hangs up all but one.
 pub(crate) const CONNECTIONS_PER_NODE_MAX: u32 = 4;
-/// Inbound connections in their handshake. Those that say nothing cost a socket and some 10 KiB.
+/// Inbound connections in their handshake. One that says nothing costs a socket for 2.5 s.
 pub(crate) const INBOUND_PENDING_MAX: u32 = 1_024;
 /// Of these, those of one address: what a large household or a small office needs at once. Sixteen
 /// addresses would have to be silent together to keep others out.
