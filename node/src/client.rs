@@ -3,7 +3,7 @@
 use crate::api::{ApiEvent, Feed, Offers, Peer, presence, pump};
 use crate::contacts::{ContactError, Contacts, Standing};
 use crate::data::{DataError, Folder, Loaded, Lock, OwnStore};
-use crate::driver::{self, Handle, Listen, Options, StartError};
+use crate::driver::{self, Capture, CaptureError, Handle, Listen, Options, StartError};
 use crate::mail::{InboxLetter, KeeperError, LetterKeeper, Wrote};
 use crate::session::{
     Access, AlreadyServed, EndpointError, Listener, Service, SessionError, Sessions, Stream,
@@ -18,6 +18,7 @@ use overlay_proto::time::Span;
 use overlay_proto::wire::Class;
 use overlay_proto::wire::message::Found;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast};
@@ -31,6 +32,8 @@ pub struct ClientOptions {
     /// Whether it makes direct links to those with whom much is exchanged. They show them its
     /// address.
     pub direct: bool,
+    /// A file to make, into which the frames of all links go, in clear. For looking at a wire only.
+    pub capture: Option<PathBuf>,
 }
 
 /// Why a client did not start.
@@ -45,6 +48,9 @@ pub enum ClientStartError {
     /// The letters cannot be used.
     #[error(transparent)]
     Letters(#[from] KeeperError),
+    /// The frames cannot be captured.
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
     /// The node did not start.
     #[error(transparent)]
     Node(#[from] StartError),
@@ -68,7 +74,7 @@ impl Default for ClientOptions {
     /// At any free port of all interfaces, with direct links.
     fn default() -> ClientOptions {
         let listen = Listen { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0, announce: Vec::new() };
-        ClientOptions { listen, direct: true }
+        ClientOptions { listen, direct: true, capture: None }
     }
 }
 
@@ -129,6 +135,7 @@ impl Client {
         let devices = folder.devices()?;
         let (letters, kept) = LetterKeeper::open(folder, identity.node()).await?;
         let letters = Arc::new(letters);
+        let capture = options.capture.map(|path| Capture::create(&path)).transpose()?;
         let handle = driver::start(Options {
             identity: Arc::new(identity),
             config: Arc::new(Config { direct: options.direct, ..Config::default() }),
@@ -136,6 +143,7 @@ impl Client {
             listen: options.listen,
             store: Some(Arc::new(OwnStore::new(folder.clone()))),
             keeper: Some(letters.clone()),
+            capture: capture.map(Arc::new),
         })
         .await?;
         handle.recall(Vec::new(), devices).await;

@@ -38,6 +38,7 @@
 //! ```
 
 pub mod api;
+mod capture;
 pub mod cli;
 pub mod client;
 pub mod contacts;

@@ -47,6 +47,19 @@ impl Realm {
         realm
     }
 
+    /// A realm of one supernode, run with these flags.
+    ///
+    /// # Panics
+    /// If it does not come to life.
+    pub fn start_running(flags: &[&str]) -> Realm {
+        let dir = TempDir::new().expect("a place for temporary files");
+        let run_flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        let mut realm = Realm { dir, lan: None, run_flags, supernodes: Vec::new() };
+        realm.supernode("s0", &["init"]).json();
+        realm.run_joined();
+        realm
+    }
+
     /// Adds and runs one more supernode, as the operator of the first one would.
     ///
     /// # Panics
@@ -192,10 +205,15 @@ impl Realm {
 
     /// Runs the peer of `name` until it is logged in.
     pub fn run_peer(&self, name: &str) -> Running {
+        self.run_peer_with(name, &[])
+    }
+
+    /// The same with more flags.
+    pub fn run_peer_with(&self, name: &str, flags: &[&str]) -> Running {
         let folder = self.folder(name);
         let data = folder.to_str().expect("plain");
         let listen = self.listen(name);
-        let words = ["run", "--data", data, "--json", "--listen", &listen];
+        let words = [&["run", "--data", data, "--json", "--listen", &listen], flags].concat();
         let mut running = Running::start_in(self.namespace(name), "peer", &words);
         running.event("logged_in", |_| true);
         running

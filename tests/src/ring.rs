@@ -128,6 +128,7 @@ fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         listen: Listen { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, announce: Vec::new() },
         store: None,
         keeper: None,
+        capture: None,
     }
 }
 

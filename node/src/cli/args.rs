@@ -147,6 +147,12 @@ Then: curl http://127.0.0.1:8080/")]
     /// Ask a service of a contact, such as `echo`, which every peer has for its contacts
     #[command(after_help = "Example: peer request bob echo hello")]
     Request(RequestArgs),
+    /// Show frames readably: from hexadecimal digits, a file or a capture
+    #[command(after_help = "Example: peer decode 820581f4
+To look at a live wire: peer run --capture links.pcapng
+Then: peer decode --capture links.pcapng
+For Wireshark: peer decode --dissector > ~/.local/lib/wireshark/plugins/trellis.lua")]
+    Decode(DecodeArgs),
     /// Log the running peer out; it ends
     #[command(after_help = "Example: peer logout")]
     Logout,
@@ -222,6 +228,22 @@ pub struct RequestArgs {
     pub deadline: u64,
 }
 
+/// What `peer decode` takes.
+#[derive(Debug, Clone, Args)]
+pub struct DecodeArgs {
+    /// Frames in hexadecimal digits [default: those on standard input, one a line]
+    pub frames: Vec<String>,
+    /// A file with the bytes of one frame, or of several with their lengths before them as on a link
+    #[arg(long, value_name = "FILE", conflicts_with = "frames")]
+    pub file: Option<PathBuf>,
+    /// A capture of `peer run --capture` or `supernode run --capture`, pcapng or pcap
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["frames", "file"])]
+    pub capture: Option<PathBuf>,
+    /// Print a dissector for Wireshark and tshark, in Lua
+    #[arg(long, conflicts_with_all = ["frames", "file", "capture"])]
+    pub dissector: bool,
+}
+
 /// The commands of `peer device`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum DeviceCommand {
@@ -280,6 +302,10 @@ pub struct RunArgs {
     /// Send everything hop by hop: no direct links to those with whom much is exchanged
     #[arg(long, env = "TRELLIS_HOPS_ONLY")]
     pub hops_only: bool,
+    /// Write the frames of all links to this new file, not encrypted, at most 256 MiB, to look at
+    /// them with `peer decode --capture` or Wireshark
+    #[arg(long, value_name = "FILE")]
+    pub capture: Option<PathBuf>,
     /// Log out and end when standard input ends; typed lines are not read
     #[arg(long, hide = true)]
     pub exit_with_parent: bool,

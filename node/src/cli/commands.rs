@@ -78,7 +78,10 @@ pub(super) async fn ask(
             let answered = peer.request(&args.to, &args.service, body, deadline).await?;
             out.show(&answered, || printable(&answered.answer));
         }
-        PeerCommand::Join(_) | PeerCommand::Run(_) | PeerCommand::Device(_) => {
+        PeerCommand::Join(_)
+        | PeerCommand::Run(_)
+        | PeerCommand::Device(_)
+        | PeerCommand::Decode(_) => {
             return Err(Failure::local("this command asks no running peer"));
         }
     }

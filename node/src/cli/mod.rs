@@ -5,6 +5,7 @@ mod ask;
 mod chat;
 mod commands;
 mod contacts;
+mod decode;
 mod device;
 mod exit;
 mod files;
@@ -76,6 +77,9 @@ pub fn in_runtime(work: impl Future<Output = Result<(), Failure>>) -> Result<(),
 }
 
 async fn follow(args: PeerArgs, out: &Output) -> Result<(), Failure> {
+    if let PeerCommand::Decode(what) = args.command {
+        return decode::decode(&what, out);
+    }
     let folder = args.common.folder(PROGRAM)?;
     match args.command {
         PeerCommand::Join(join) => join::join(&folder, join, out).await,

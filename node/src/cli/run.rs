@@ -29,6 +29,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let options = ClientOptions {
         listen: settings::listen(args.listen, &args.announce),
         direct: !args.hops_only,
+        capture: args.capture,
     };
     let client = Client::start(folder, options).await?;
     let echo = ECHO.parse().expect("a service's name");

@@ -61,7 +61,13 @@ async fn an_invitation_of_another_realm_is_refused() {
 async fn a_run_without_a_join_names_the_file_that_is_missing() {
     let dir = tempfile::tempdir().expect("a folder");
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let args = RunArgs { listen, announce: Vec::new(), exit_with_parent: true, hops_only: false };
+    let args = RunArgs {
+        listen,
+        announce: Vec::new(),
+        exit_with_parent: true,
+        hops_only: false,
+        capture: None,
+    };
     let failure = run::run(&Folder::at(dir.path()), args, &OUT).await.expect_err("nobody joined");
     assert!(failure.line().contains("identity.cbor is missing"), "{}", failure.line());
     assert_eq!(failure.code, 1);

@@ -12,6 +12,7 @@ mod start;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use crate::capture::{Capture, CaptureError};
 pub use crate::transport::Counters;
 pub use clock::wall;
 pub use handle::Handle;
@@ -43,6 +44,8 @@ pub struct Options {
     /// The keeper of letters. Without one, every request of the keeper fails, so that the node
     /// neither writes nor keeps messages that wait.
     pub keeper: Option<Arc<dyn Keeper>>,
+    /// Where the frames of all links are written, in clear. For looking at a wire only.
+    pub capture: Option<Arc<Capture>>,
 }
 
 /// Where a node listens and what it tells others of it.

@@ -71,7 +71,7 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub async fn start(options: Options) -> Result<Handle, StartError> {
-    let Options { identity, config, hosts, listen, store, keeper } = options;
+    let Options { identity, config, hosts, listen, store, keeper, capture } = options;
     let seed = seed()?;
     let tally = Arc::new(Tally::default());
     let started = Transport::start(
@@ -80,6 +80,7 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
         listen.port,
         &listen.announce,
         Arc::clone(&tally),
+        capture,
     )
     .await
     .map_err(|error| refused(error, listen.ip, listen.port))?;

@@ -8,6 +8,7 @@ use super::limits::{
 use super::outbox::{LENGTH_BYTES, Outbox};
 use super::tally::Tally;
 use super::{Arrival, Arrivals};
+use crate::capture::{Capture, Direction};
 use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use overlay_proto::config::FRAME_BYTES_MAX;
 use overlay_proto::id::LinkId;
@@ -23,6 +24,8 @@ pub(crate) struct Link {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) arrivals: Arrivals,
     pub(crate) tally: Arc<Tally>,
+    /// Where its frames are noted.
+    pub(crate) capture: Option<Arc<Capture>>,
 }
 
 /// Does a part of a write, unless the other end has stopped reading.
@@ -62,6 +65,9 @@ impl Link {
             _ => debug!(link = self.id.0, %end, "link down"),
         }
         self.outbox.close();
+        if let Some(capture) = &self.capture {
+            capture.link_down(self.id);
+        }
         // If the loop is gone, nobody needs to know.
         let _ = self.arrivals.send(Arrival::Down { link: self.id }).await;
     }
@@ -116,6 +122,9 @@ impl Link {
             reader.read_exact(&mut frame).await?;
             Tally::add(&self.tally.frames_in, 1);
             Tally::add(&self.tally.bytes_in, (LENGTH_BYTES + frame.len()) as u64);
+            if let Some(capture) = &self.capture {
+                capture.frame(self.id, Direction::In, &frame);
+            }
             let permit = Arc::clone(&room).acquire_owned().await.map_err(|_| End::NodeEnded)?;
             let arrival = Arrival::Frame { link: self.id, frame, _room: permit };
             self.arrivals.send(arrival).await.map_err(|_| End::NodeEnded)?;
@@ -139,9 +148,23 @@ impl Link {
             in_time(writer.flush()).await?;
             Tally::add(&self.tally.frames_out, frames);
             Tally::add(&self.tally.bytes_out, buffer.len() as u64);
+            if let Some(capture) = &self.capture {
+                frames_of(&buffer).for_each(|frame| capture.frame(self.id, Direction::Out, frame));
+            }
             buffer.clear();
             // Thousands of links that were busy once shall not each keep a full buffer.
             buffer.shrink_to(WRITE_BYTES_MAX / 16);
         }
     }
+}
+
+/// The frames in a buffer that [`Outbox::fill`] has filled.
+fn frames_of(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = buffer;
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first_chunk()?;
+        let (frame, after) = after.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        rest = after;
+        Some(frame)
+    })
 }

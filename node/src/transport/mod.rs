@@ -29,6 +29,7 @@ pub(crate) use outbox::{Outbox, Refused};
 pub use tally::Counters;
 pub(crate) use tally::Tally;
 
+use crate::capture::Capture;
 pub(crate) use limits::{ARRIVALS_MAX, HANG_UP_PATIENCE};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::identity::SecretKey;
@@ -105,7 +106,8 @@ pub(crate) struct Started {
 }
 
 impl Transport {
-    /// Listens on `ip` and `port` (0: any free one) over TCP and QUIC, and starts the swarm task.
+    /// Listens on `ip` and `port` (0: any free one) over TCP and QUIC, and starts the swarm task. The
+    /// frames of all links go into `capture`, if there is one.
     ///
     /// # Errors
     /// [`ListenError`].
@@ -115,6 +117,7 @@ impl Transport {
         port: u16,
         announce: &[String],
         tally: Arc<Tally>,
+        capture: Option<Arc<Capture>>,
     ) -> Result<Started, ListenError> {
         let mut swarm = swarm::build(device)?;
         let mut announced = listen::Announced::new(ip, announce)?;
@@ -123,7 +126,7 @@ impl Transport {
         let (orders, orders_in) = mpsc::unbounded_channel();
         let (arrivals_out, arrivals) = mpsc::channel(ARRIVALS_MAX);
         let addresses = announced.addresses().to_vec();
-        let task = swarm_task::SwarmTask::new(swarm, announced, arrivals_out, tally);
+        let task = swarm_task::SwarmTask::new(swarm, announced, arrivals_out, tally, capture);
         tokio::spawn(task.run(early, orders_in));
         Ok(Started { transport: Transport { orders }, arrivals, addresses })
     }

@@ -9,6 +9,7 @@ use super::resolve::{is_named, resolve};
 use super::swarm::{Behaviour, BehaviourEvent};
 use super::tally::Tally;
 use super::{Arrival, Arrivals, Order};
+use crate::capture::Capture;
 use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
@@ -37,6 +38,7 @@ pub(crate) struct SwarmTask {
     lookups: JoinSet<Resolved>,
     arrivals: Arrivals,
     tally: Arc<Tally>,
+    capture: Option<Arc<Capture>>,
     /// Dials without a connection yet.
     dials: HashMap<ConnectionId, DialId>,
     /// Connections without a substream yet.
@@ -67,6 +69,7 @@ impl SwarmTask {
         announced: Announced,
         arrivals: Arrivals,
         tally: Arc<Tally>,
+        capture: Option<Arc<Capture>>,
     ) -> SwarmTask {
         SwarmTask {
             swarm,
@@ -75,6 +78,7 @@ impl SwarmTask {
             lookups: JoinSet::new(),
             arrivals,
             tally,
+            capture,
             dials: HashMap::new(),
             linkless: HashMap::new(),
             last_link: 0,
@@ -132,6 +136,9 @@ impl SwarmTask {
             }
         };
         let _ = tokio::time::timeout(super::limits::HANG_UP_PATIENCE, closed).await;
+        if let Some(capture) = &self.capture {
+            capture.flush();
+        }
         let port = quic_socket(&self.swarm);
         drop(self);
         if let Some(socket) = port {
@@ -262,11 +269,15 @@ impl SwarmTask {
         let id = LinkId(self.last_link);
         debug!(link = id.0, ?node, %remote, dialled = dial.is_some(), "link up");
         let outbox = Arc::new(Outbox::default());
+        if let Some(capture) = &self.capture {
+            capture.link_up(id, node, &remote);
+        }
         let up = Arrival::Up { link: id, node, remote, dial, outbox: Arc::clone(&outbox) };
         self.tell(up).await?;
         let (arrivals, tally) = (self.arrivals.clone(), Arc::clone(&self.tally));
+        let capture = self.capture.clone();
         self.links.spawn(async move {
-            Link { id, outbox, arrivals, tally }.run(stream).await;
+            Link { id, outbox, arrivals, tally, capture }.run(stream).await;
             connection
         });
         Ok(())

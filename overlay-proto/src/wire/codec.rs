@@ -15,7 +15,7 @@ const PAIR: u8 = 0x82;
 /// The head of a CBOR unsigned number that follows in one byte.
 const ONE_BYTE: u8 = 0x18;
 /// Containers within containers. The deepest message has five levels.
-const DEPTH_MAX: usize = 16;
+pub(super) const DEPTH_MAX: usize = 16;
 
 /// What one frame holds.
 #[expect(

@@ -173,6 +173,11 @@ macro_rules! payloads {
                 match self { $(Payload::$variant(_) => stringify!($variant),)* }
             }
 
+            /// Why the body of a payload with this number is none; `None` for an unknown number.
+            pub(super) fn fault_in(number: u8, body: &[u8]) -> Option<super::fault::Fault> {
+                match number { $($number => super::fault::of_body::<$variant>(body),)* _ => None }
+            }
+
             /// Writes the message as it stands in a packet.
             ///
             /// # Errors

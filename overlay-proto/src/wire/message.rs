@@ -75,6 +75,11 @@ macro_rules! messages {
                 match self { $(Message::$variant(body) => super::codec::write(body, out),)* }
             }
 
+            /// Why the body of a message with this number is none; `None` for an unknown number.
+            pub(super) fn fault_in(number: u8, body: &[u8]) -> Option<super::fault::Fault> {
+                match number { $($number => super::fault::of_body::<$variant>(body),)* _ => None }
+            }
+
             pub(super) fn read_body(number: u8, body: &[u8]) -> Result<Message, super::codec::DecodeError> {
                 match number {
                     $($number => super::codec::read(body).map(Message::$variant),)*

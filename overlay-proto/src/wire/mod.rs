@@ -3,6 +3,8 @@
 pub mod codec;
 pub mod datagram;
 pub mod end_to_end;
+pub mod fault;
+pub mod layout;
 pub mod message;
 pub mod packet;
 

@@ -26,23 +26,23 @@ use std::ops::Range;
 /// The first byte of every packet. No message begins with it.
 pub const PACKET_MARK: u8 = 0x01;
 
-const FLAGS: usize = 1;
-const HOPS_LEFT: usize = 2;
-const HOPS_TAKEN: usize = 3;
-const ESTIMATE: usize = 4;
-const VISITED_COUNT: usize = 5;
-const TREE: usize = 6;
-const FAILED: usize = 7;
-const SOURCE: usize = 11;
-const DESTINATION: usize = 43;
-const KEY: usize = 75;
-const LABELS: usize = 83;
+pub(super) const FLAGS: usize = 1;
+pub(super) const HOPS_LEFT: usize = 2;
+pub(super) const HOPS_TAKEN: usize = 3;
+pub(super) const ESTIMATE: usize = 4;
+pub(super) const VISITED_COUNT: usize = 5;
+pub(super) const TREE: usize = 6;
+pub(super) const FAILED: usize = 7;
+pub(super) const SOURCE: usize = 11;
+pub(super) const DESTINATION: usize = 43;
+pub(super) const KEY: usize = 75;
+pub(super) const LABELS: usize = 83;
 
 const CLASS_MASK: u8 = 0b0000_0011;
-const PROBE: u8 = 0b0000_0100;
-const ESCALATED: u8 = 0b0000_1000;
-const SEARCHING: u8 = 0b0001_0000;
-const CONGESTED: u8 = 0b0010_0000;
+pub(super) const PROBE: u8 = 0b0000_0100;
+pub(super) const ESCALATED: u8 = 0b0000_1000;
+pub(super) const SEARCHING: u8 = 0b0001_0000;
+pub(super) const CONGESTED: u8 = 0b0010_0000;
 const VISIT_BYTES: usize = 9;
 /// A visited node still on the path that the packet would step back along.
 const ON_PATH: u8 = 0;
@@ -100,6 +100,35 @@ pub enum PacketError {
     /// More hops left than a packet may have.
     #[error("more than {HOP_LIMIT} hops left")]
     HopLimit,
+}
+
+/// Where in `frame` the fault is for which [`Packet::parse`] has refused it.
+pub(super) fn fault_offset(error: PacketError, frame: &[u8]) -> usize {
+    match error {
+        PacketError::CutShort | PacketError::NoRoom => frame.len(),
+        PacketError::HopLimit => HOPS_LEFT,
+        PacketError::Labels => {
+            let [count, after @ ..] = frame.get(LABELS..).unwrap_or_default() else {
+                return LABELS;
+            };
+            if usize::from(*count) > TREES_MAX {
+                return LABELS;
+            }
+            let mut rest = after;
+            (0..*count).take_while(|_| Label::unpack(&mut rest).is_some()).count();
+            frame.len() - rest.len()
+        }
+        PacketError::Visited => {
+            let count = frame.get(VISITED_COUNT).map_or(0, |count| usize::from(*count));
+            let start = frame.len().checked_sub(count * VISIT_BYTES);
+            let visits = start.map(|start| (start, frame.get(start..).unwrap_or_default()));
+            let wrong = visits.and_then(|(start, visits)| {
+                let at = visits.chunks(VISIT_BYTES).position(|visit| visit[0] > EXHAUSTED)?;
+                Some(start + at * VISIT_BYTES)
+            });
+            wrong.unwrap_or(VISITED_COUNT)
+        }
+    }
 }
 
 /// One packet: its frame, checked, and where the payload begins.
@@ -331,6 +360,11 @@ impl Packet {
     /// Whether the packet lists where it has been: it has been stuck.
     pub fn is_stuck(&self) -> bool {
         self.frame[VISITED_COUNT] > 0
+    }
+
+    /// Where it has been since it got stuck, in order, and whether it has stepped back from there.
+    pub fn visited(&self) -> impl Iterator<Item = (ShortId, bool)> + '_ {
+        self.visits().map(|(state, node)| (node, state == EXHAUSTED))
     }
 
     /// Whether it has been at `node` since it got stuck.

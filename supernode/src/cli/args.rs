@@ -174,6 +174,10 @@ pub struct RunArgs {
     /// [default: not at all]
     #[arg(long, env = "TRELLIS_METRICS", value_name = "IP:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Write the frames of all links to this new file, not encrypted, at most 256 MiB, to look at
+    /// them with `peer decode --capture` or Wireshark
+    #[arg(long, value_name = "FILE")]
+    pub capture: Option<PathBuf>,
     /// End when standard input ends
     #[arg(long, hide = true)]
     pub exit_with_parent: bool,

@@ -156,6 +156,7 @@ async fn enroll(
         listen: place,
         store: None,
         keeper: None,
+        capture: None,
     })
     .await?;
     let enroll = handle.command(Command::Enroll { ticket, registrar: registrar.map(Box::new) });

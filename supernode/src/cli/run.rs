@@ -8,7 +8,7 @@ use crate::store::{RegistrarStore, Registration, RegistrationPolicy};
 use overlay_node::api::{ApiEvent, Feed, pump, serve};
 use overlay_node::cli::{Ending, Failure, Output, end_of_input, short};
 use overlay_node::data::{Folder, Loaded};
-use overlay_node::driver::{self, Options, Store};
+use overlay_node::driver::{self, Capture, Options, Store};
 use overlay_node::mail::LetterKeeper;
 use overlay_node::settings;
 use overlay_proto::status::Status;
@@ -31,6 +31,8 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let letters = Arc::new(letters);
     let identity = Arc::new(identity);
     let store_health = StoreHealth::default();
+    let capture = args.capture.as_deref().map(Capture::create).transpose();
+    let capture = capture.map_err(|error| Failure::local(error.to_string()))?;
     let handle = driver::start(Options {
         identity: identity.clone(),
         config: Arc::new(args.shape.config()),
@@ -40,6 +42,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
             Arc::new(WatchedStore::new(store, store_health.clone())) as Arc<dyn Store>
         }),
         keeper: Some(letters.clone()),
+        capture: capture.map(Arc::new),
     })
     .await?;
     handle.recall(lists, Vec::new()).await;

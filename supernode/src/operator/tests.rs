@@ -27,6 +27,7 @@ fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         listen: Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, announce: Vec::new() },
         store: None,
         keeper: None,
+        capture: None,
     }
 }
 

@@ -11,7 +11,8 @@ async fn with_link() -> (EventLoop, Arc<Outbox>) {
     let options = realm::user(1, Vec::new());
     let tally = Arc::new(Tally::default());
     let device = &options.identity.device;
-    let started = Transport::start(device, options.listen.ip, 0, &[], Arc::clone(&tally)).await;
+    let started =
+        Transport::start(device, options.listen.ip, 0, &[], Arc::clone(&tally), None).await;
     let Started { transport, .. } = started.expect("free ports");
     let clock = Clock::start();
     let setup = Setup {

@@ -50,7 +50,8 @@ async fn within<T>(future: impl Future<Output = T>) -> T {
 async fn start_at(seed: u8, ip: IpAddr, port: u16) -> Result<End, ListenError> {
     let device = SecretKey::from_bytes([seed; 32]);
     let tally = Arc::new(Tally::default());
-    let started = within(Transport::start(&device, ip, port, &[], Arc::clone(&tally))).await?;
+    let started =
+        within(Transport::start(&device, ip, port, &[], Arc::clone(&tally), None)).await?;
     let Started { transport, arrivals, addresses } = started;
     Ok(End { node: NodeId(device.public()), transport, arrivals, addresses, tally })
 }
