@@ -14,8 +14,9 @@ use overlay_proto::time::{Span, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Links whose handshakes wait for the core of one host: more are refused, as the driver does.
-const HANDSHAKES_MAX: usize = 256;
+/// Links whose handshakes wait for the core of one host: more are refused, as the driver does at the
+/// same number.
+const HANDSHAKES_MAX: usize = 1_024;
 
 /// How long one core takes for what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
