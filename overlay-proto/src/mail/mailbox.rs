@@ -307,6 +307,41 @@ mod tests {
         assert_eq!(honest, 2, "who writes little is let in");
     }
 
+    type Try<'a> = dyn FnMut(&mut Mailbox, u64, usize) -> bool + 'a;
+
+    /// Row 21 of the catalogue: by one sender and by a thousand, who write small or large letters and
+    /// try again after each honest one.
+    #[test]
+    fn honest_letters_fit_beside_a_flood_and_the_disk_is_bounded() {
+        for (flooders, size) in [(1, 768), (1, 28_000), (1_000, 768), (1_000, 28_000)] {
+            let (mut mailbox, mut id, mut turn) = (Mailbox::default(), 0, 0);
+            let mut try_one = |mailbox: &mut Mailbox, tag, size| {
+                id += 1;
+                offer(mailbox, tag, letter(id, size)) == Judgement::Keep
+            };
+            let mut flood = |mailbox: &mut Mailbox, tries: usize, try_one: &mut Try<'_>| {
+                for _ in 0..tries {
+                    turn += 1;
+                    try_one(mailbox, 1_000 + turn % flooders, size);
+                }
+            };
+            flood(&mut mailbox, 20_000, &mut try_one);
+            let mut accepted = 0;
+            // Fifty contacts write two letters each.
+            for honest in 0..100_u64 {
+                accepted += usize::from(try_one(&mut mailbox, honest % 50, 1_536));
+                flood(&mut mailbox, 100, &mut try_one);
+            }
+            let (letters, bytes) = mailbox.size();
+            println!(
+                "{flooders} flood with {size} bytes each: {accepted} of 100 honest letters accepted, {letters} \
+                 letters and {bytes} bytes on the disk"
+            );
+            assert_eq!(accepted, 100);
+            assert!(letters <= MAILBOX_LETTERS_MAX && bytes <= MAILBOX_BYTES_MAX);
+        }
+    }
+
     #[test]
     fn what_was_fetched_does_not_come_back_until_it_expires() {
         let mut mailbox = Mailbox::default();
