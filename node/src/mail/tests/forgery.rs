@@ -142,6 +142,9 @@ async fn ratchets_begun_in_alices_name_do_not_push_out_hers() {
     let opened = bob.open(&first).await.expect("genuine");
     let trust = vec![(alice.node(), opened.session)];
     bob.ask(VaultRequest::Keep(Batch { trust, ..Batch::default() })).await;
+    // From here on hers do not begin a ratchet any more: without it they cannot be opened.
+    let answer = sealed(bob.seal(&alice, None, "well").await);
+    alice.open(&answer).await.expect("an answer");
     for n in 0..20 {
         let folder = TempDir::new().expect("a place for temporary files");
         let opened = LetterKeeper::open(&Folder::at(folder.path()), alice.node()).await;
