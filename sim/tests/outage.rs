@@ -48,3 +48,46 @@ fn a_flood_of_forged_log_ins_delays_the_honest_and_keeps_none_out() {
     let p99 = figures.flood_login_ms_p99.expect("they were timed");
     assert!(p99 < 40_000.0, "{p99} ms");
 }
+
+/// Row 23 of the failure catalogue.
+#[test]
+fn a_hot_user_is_served_and_the_others_do_not_notice() {
+    let text = "
+        name = 'a hot user'
+        [population]
+        peers = 100
+        supernodes = 4
+        [supernode]
+        check_us = 300
+        sign_us = 150
+        frame_us = 30
+        link_us = 1500
+        [[step]]
+        settle = { limit_secs = 240 }
+        [[step]]
+        [step.hot]
+        lookups_per_sec = 10000
+        messages_per_sec = 10000
+        for_secs = 3
+        under = { per_peer = 10, over_secs = 3 }
+    ";
+    let scenario = Scenario::parse("test", text, &Change::default()).expect("valid");
+    let outcome = play(&scenario, &mut (), &AtomicBool::new(false));
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    let figures = &outcome.figures;
+    assert!(found.is_empty(), "{found:#?}");
+    let before = figures.hot_others_ms_p99_before.expect("they talked");
+    let with = figures.hot_others_ms_p99.expect("they talked");
+    let served = figures.hot_served_share.expect("it was hot");
+    let asked = outcome.tally.messages().into_iter().find(|(name, _)| *name == "Lookup");
+    println!(
+        "others' p99 {before:.0} ms in peace, {with:.0} ms with a hot user, {:?} lost; {served:.4} of what \
+         was for the hot user served; {} frames of look-ups; longest line at a supernode {:?} s",
+        figures.hot_others_lost,
+        asked.map_or(0, |(_, count)| count.frames),
+        figures.hot_line_secs_max
+    );
+    assert!(with <= 1.5 * before, "{with:.0} ms with a hot user, {before:.0} ms without");
+    assert_eq!(figures.hot_others_lost, Some(0));
+    assert!(served >= 0.99, "{served}");
+}

@@ -94,9 +94,20 @@ fn files_ports_and_requests_are_for_contacts() {
     let mut came = [0; 13];
     connection.read_exact(&mut came).expect("read");
     assert_eq!(&came, b"over the hops");
-    // A port that nobody exposes, and one behind which nothing listens.
+    // A port that nobody exposes.
     let to = format!("bob:{port}");
     let (_closed, ready) = staying(&realm, "alice", &["forward", "127.0.0.1:0", &to]);
+    let mut connection =
+        TcpStream::connect(ready["listening"].as_str().expect("an address")).expect("listening");
+    assert_eq!(connection.read(&mut came).unwrap_or(0), 0, "closed at once");
+
+    // One that is exposed, behind which nothing listens.
+    let gone = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = gone.local_addr().expect("bound").to_string();
+    drop(gone);
+    let (_exposing, _) =
+        staying(&realm, "bob", &["expose", "81", "--to", "alice", "--target", &target]);
+    let (_gone, ready) = staying(&realm, "alice", &["forward", "127.0.0.1:0", "bob:81"]);
     let mut connection =
         TcpStream::connect(ready["listening"].as_str().expect("an address")).expect("listening");
     assert_eq!(connection.read(&mut came).unwrap_or(0), 0, "closed at once");

@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 /// What the key is derived for.
 const CONTEXT: &str = "trellis 2026 envelope of a letter";
 const KEY_BYTES: usize = 32;
+const CHECKSUM_BYTES: usize = 16;
 
 /// What is in an envelope: the sender, as it says, and the letter under its ratchet.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,13 +29,19 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
-    /// Seals the envelope for the holder of `to`; `None` if that is no key.
-    pub(super) fn close(&self, to: MailKey) -> Option<Vec<u8>> {
+    /// Seals the envelope for the holder of `to`, padded to `bytes`; `None` if that is no key. What
+    /// the ratchet adds differs with its age, and the label with the sender's name: without padding
+    /// both would show.
+    pub(super) fn close(&self, to: MailKey, bytes: usize) -> Option<Vec<u8>> {
         let secret = Curve25519SecretKey::new();
         let public = Curve25519PublicKey::from(&secret).to_bytes();
         let cipher = cipher(&secret, to, &public, to.0)?;
         let mut plain = Vec::new();
         ciborium::into_writer(self, &mut plain).ok()?;
+        let padded = bytes.saturating_sub(KEY_BYTES + CHECKSUM_BYTES);
+        debug_assert!(plain.len() <= padded, "{} bytes do not fit {padded}", plain.len());
+        // Who opens it reads one value and leaves the rest.
+        plain.resize(plain.len().max(padded), 0);
         // Each key seals once.
         let sealed = cipher.encrypt(&Nonce::default(), plain.as_slice()).ok()?;
         Some([public.as_slice(), &sealed].concat())

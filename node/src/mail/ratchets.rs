@@ -2,6 +2,7 @@
 //! it was last written.
 
 use super::envelope::Envelope;
+use overlay_proto::config::SEAL_BYTES_MAX;
 use overlay_proto::encoding::Blob;
 use overlay_proto::id::NodeId;
 use overlay_proto::mail::{DeviceKeys, MailKey, Opened, PublicKeys, SessionId};
@@ -139,7 +140,7 @@ impl Ratchets {
         let kind = u8::try_from(kind).ok()?;
         let (label, message) = (Blob(label), Blob(message));
         let envelope = Envelope { from: self.own, label, back, kind, message };
-        let sealed = envelope.close(ratchet.envelope)?;
+        let sealed = envelope.close(ratchet.envelope, plain.len() + SEAL_BYTES_MAX)?;
         self.note(to, at);
         Some(sealed)
     }
@@ -160,7 +161,10 @@ impl Ratchets {
         let all = self.with.entry(with).or_default();
         all.push(Ratchet { id, session, trusted, envelope, number });
         if all.len() > RATCHETS_MAX {
-            let oldest = all.remove(0);
+            // Anybody may begin ratchets in somebody else's name: they push out each other, and none
+            // that is proved.
+            let older = all[..RATCHETS_MAX].iter().position(|ratchet| !ratchet.trusted);
+            let oldest = all.remove(older.unwrap_or(0));
             self.changed.insert(ratchet_key(with, oldest.id), None);
         }
         let at = all.len() - 1;

@@ -13,6 +13,9 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+mod forgery;
+mod sizes;
+
 /// One device with its folder.
 struct Device {
     folder: TempDir,

@@ -16,6 +16,7 @@ fn service(text: &str) -> Service {
     text.parse().expect("valid")
 }
 
+mod stolen_key;
 mod tampering;
 
 struct Ends {

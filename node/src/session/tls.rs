@@ -65,6 +65,15 @@ impl Tls {
         Ok(Tls { key: Arc::new(CertifiedKey::new(vec![public], key)), provider })
     }
 
+    /// One that shows the key of `shown` and signs with `device`: a thief's.
+    #[cfg(test)]
+    pub(super) fn posing(shown: NodeId, device: &SecretKey) -> Result<Tls, TlsError> {
+        let own = Tls::new(device)?;
+        let public = CertificateDer::from([&PUBLIC_HEAD[..], &shown.0].concat());
+        let key = Arc::new(CertifiedKey::new(vec![public], Arc::clone(&own.key.key)));
+        Ok(Tls { key, ..own })
+    }
+
     /// For the end that begins: the other one must be `node`.
     ///
     /// # Errors

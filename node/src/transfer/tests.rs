@@ -6,6 +6,8 @@ use crate::prefixed::{read, write};
 use std::path::Path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+mod full_disk;
+
 fn bytes(count: usize) -> Vec<u8> {
     (0..count).map(|n| (n * 7 % 253) as u8).collect()
 }

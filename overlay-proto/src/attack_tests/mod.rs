@@ -4,6 +4,7 @@ mod enrolment;
 mod greeting;
 mod index;
 mod login;
+mod relay;
 mod strangers;
 mod texts;
 

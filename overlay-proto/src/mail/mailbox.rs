@@ -7,6 +7,7 @@
 use crate::config::{
     DEVICES_PER_USER_MAX, FRAME_BYTES_MAX, LETTER_BUCKET_MAX, LETTERS_PER_MESSAGE,
     MAILBOX_BYTES_MAX, MAILBOX_LETTERS_MAX, MAILBOX_LETTERS_PER_SENDER, MAILBOXES_BYTES_MAX,
+    SEAL_BYTES_MAX,
 };
 use crate::id::{IndexKey, MessageId, NodeId};
 use crate::mail::prekeys::DeviceKeys;
@@ -24,6 +25,8 @@ const BYTES_SHARED: usize = 12 * 1024 * 1024;
 const SENDERS_BESIDE: usize = 8;
 /// However many there are, each may have so many letters.
 const ALWAYS_ALLOWED: usize = 2;
+/// The largest letter there is, sealed.
+const LETTER_BYTES_MAX: usize = LETTER_BUCKET_MAX + SEAL_BYTES_MAX;
 /// Room in a frame beside its letters.
 const FRAME_SPARE: usize = 8_192;
 
@@ -73,7 +76,7 @@ impl Mailbox {
         let (own, own_bytes) = held.by_sender.get(&tag).copied().unwrap_or_default();
         let senders = held.by_sender.len() - usize::from(own > 0) + SENDERS_BESIDE;
         let share = (LETTERS_SHARED / senders).clamp(ALWAYS_ALLOWED, MAILBOX_LETTERS_PER_SENDER);
-        let bytes_share = (BYTES_SHARED / senders).max(ALWAYS_ALLOWED * LETTER_BUCKET_MAX);
+        let bytes_share = (BYTES_SHARED / senders).max(ALWAYS_ALLOWED * LETTER_BYTES_MAX);
         if held.order.len() >= MAILBOX_LETTERS_MAX
             || held.bytes + bytes > MAILBOX_BYTES_MAX
             || own >= share
@@ -305,6 +308,43 @@ mod tests {
         assert!(flood < MAILBOX_LETTERS_MAX, "{flood}");
         let honest = kept(&mut mailbox, 2, 61_000..61_002);
         assert_eq!(honest, 2, "who writes little is let in");
+    }
+
+    type Try<'a> = dyn FnMut(&mut Mailbox, u64, usize) -> bool + 'a;
+
+    /// Row 21 of the catalogue: by one sender and by a thousand, who write small or large letters and
+    /// try again after each honest one.
+    #[test]
+    fn honest_letters_fit_beside_a_flood_and_the_disk_is_bounded() {
+        for (flooders, size) in
+            [(1, 768), (1, LETTER_BYTES_MAX), (1_000, 768), (1_000, LETTER_BYTES_MAX)]
+        {
+            let (mut mailbox, mut id, mut turn) = (Mailbox::default(), 0, 0);
+            let mut try_one = |mailbox: &mut Mailbox, tag, size| {
+                id += 1;
+                offer(mailbox, tag, letter(id, size)) == Judgement::Keep
+            };
+            let mut flood = |mailbox: &mut Mailbox, tries: usize, try_one: &mut Try<'_>| {
+                for _ in 0..tries {
+                    turn += 1;
+                    try_one(mailbox, 1_000 + turn % flooders, size);
+                }
+            };
+            flood(&mut mailbox, 20_000, &mut try_one);
+            let mut accepted = 0;
+            // Fifty contacts write two letters each.
+            for honest in 0..100_u64 {
+                accepted += usize::from(try_one(&mut mailbox, honest % 50, 1_536));
+                flood(&mut mailbox, 100, &mut try_one);
+            }
+            let (letters, bytes) = mailbox.size();
+            println!(
+                "{flooders} flood with {size} bytes each: {accepted} of 100 honest letters accepted, {letters} \
+                 letters and {bytes} bytes on the disk"
+            );
+            assert_eq!(accepted, 100);
+            assert!(letters <= MAILBOX_LETTERS_MAX && bytes <= MAILBOX_BYTES_MAX);
+        }
     }
 
     #[test]

@@ -135,6 +135,10 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         }
         Step::Clock { share, for_secs, under, .. }
         | Step::LyingIndex { share, for_secs, under, .. } => with(under, vec![for_secs, share]),
+        Step::Hot(hot) => with(
+            &mut hot.under,
+            vec![&mut hot.lookups_per_sec, &mut hot.messages_per_sec, &mut hot.for_secs],
+        ),
         Step::Flood(flood) => with(&mut flood.under, vec![&mut flood.times, &mut flood.for_secs]),
         Step::Outage(outage) => {
             with(&mut outage.under, vec![&mut outage.supernodes, &mut outage.users])

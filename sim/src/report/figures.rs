@@ -282,6 +282,22 @@ pub struct Figures {
     /// Those who came back meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flood_logins: Option<usize>,
+    /// From command to receipt of messages between others, in peace before one user was hot: 99th
+    /// percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot_others_ms_p99_before: Option<f64>,
+    /// The same while one user was hot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot_others_ms_p99: Option<f64>,
+    /// Of these messages, those without a receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot_others_lost: Option<usize>,
+    /// Of the messages to the hot user, the share that was delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot_served_share: Option<f64>,
+    /// The longest time for which anything has waited for a supernode's core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hot_line_secs_max: Option<f64>,
     /// Signatures that supernodes checked and made in the whole run, by sessions given, where their
     /// work takes time.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,7 @@ pub(crate) mod asked;
 mod churn;
 pub mod file;
 mod flood;
+mod hot;
 mod limits;
 mod lives;
 pub mod load;
@@ -23,6 +24,7 @@ mod watch;
 
 pub use file::{Scenario, trees_by_size};
 pub use flood::Flood;
+pub use hot::Hot;
 pub use load::{Change, ScenarioError};
 pub use mail::Letters;
 pub use play::{Outcome, Progress, play};

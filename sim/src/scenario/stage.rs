@@ -2,6 +2,7 @@
 
 use super::asked::Asked;
 use super::file::{Scenario, span};
+use super::hot::Heat;
 use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
@@ -63,6 +64,8 @@ pub(super) struct Stage<'a> {
     pub(super) storm: Storm,
     /// Of all log-ins, those that were granted during a flood.
     pub(super) flooded: Option<Range<usize>>,
+    /// What was sent before and while a user was hot.
+    pub(super) heat: Option<Heat>,
     /// The supernodes that each user's device remembers, by their numbers.
     pub(super) caches: Vec<Vec<u16>>,
     pub(super) shut_out: ShutOut,
@@ -150,6 +153,7 @@ impl<'a> Stage<'a> {
             standing: Standing::new(spec.degree, trees, hosts),
             storm: Storm::default(),
             flooded: None,
+            heat: None,
             caches: vec![Vec::new(); spec.peers],
             shut_out: ShutOut::default(),
             mail: Mail::default(),

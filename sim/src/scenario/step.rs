@@ -1,6 +1,7 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
 use super::flood::Flood;
+use super::hot::Hot;
 use super::mail::Letters;
 use super::revoke::Revocations;
 use super::storm::Outage;
@@ -179,6 +180,8 @@ pub enum Step {
     },
     /// Nodes that belong to nobody ask for sessions, far more often than supernodes can look.
     Flood(Flood),
+    /// Everybody wants one user at once; the others talk as before.
+    Hot(Hot),
     /// Supernodes end, users crash and come back, and all want to log in at once.
     Outage(Outage),
     /// Users write messages that wait for their recipients, while these come and go, mailboxes crash
@@ -338,6 +341,7 @@ impl Step {
             }
             Step::Churn(churn) => churn.check(),
             Step::Flood(flood) => flood.check(),
+            Step::Hot(hot) => hot.check(),
             Step::Outage(outage) => outage.check(),
             Step::Revoke(revoke) => revoke.check(),
             Step::Mail(letters) => letters.check(),

@@ -50,6 +50,7 @@ impl Stage<'_> {
                 self.crash_supernodes(count, how, &under)
             }
             Step::Flood(ref flood) => self.flood(flood),
+            Step::Hot(ref hot) => self.hot(hot),
             Step::Outage(ref outage) => self.outage(outage),
             Step::Restart { under } => self.restart(&under),
             Step::Settle { limit_secs } => self.settle(span(limit_secs)),

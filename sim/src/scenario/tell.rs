@@ -140,6 +140,7 @@ impl Stage<'_> {
     }
 
     fn tell_of_storm(&self, figures: &mut Figures) {
+        self.tell_of_heat(figures);
         if let Some(flooded) = self.flooded.clone() {
             let logins = Sample::millis(&self.liveness.logins()[flooded.clone()]);
             figures.flood_logins = Some(flooded.len());
