@@ -4,6 +4,7 @@ use super::address::{address_of, multiaddr_of};
 use super::limits::{INTERFACES_PATIENCE, PORT_TRIES, RELEASE_PATIENCE, RELEASE_PROBE};
 use super::swarm::{Behaviour, BehaviourEvent};
 use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
@@ -56,14 +57,26 @@ fn listen_once(swarm: &mut Swarm<Behaviour>, ip: IpAddr, port: u16) -> Result<()
     let held = TcpListener::bind((ip, port)).map_err(|error| in_use(error, port))?;
     let port = held.local_addr()?.port();
     drop(UdpSocket::bind((ip, port)).map_err(|error| in_use(error, port))?);
-    let base = Multiaddr::from(ip);
-    let quic = base.clone().with(Protocol::Udp(port)).with(Protocol::QuicV1);
+    let quic = Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1);
     // The socket was free a moment ago.
-    swarm.listen_on(quic).map_err(|_| ListenError::PortInUse(port))?;
+    let quic = swarm.listen_on(quic).map_err(|_| ListenError::PortInUse(port))?;
     drop(held);
-    let tcp = base.with(Protocol::Tcp(port));
-    swarm.listen_on(tcp).map_err(|error| ListenError::Io(io::Error::other(error)))?;
-    Ok(())
+    listen_tcp(swarm, ip, port, quic)
+}
+
+/// Between the plain listener's end and ours the system may give the port to somebody's connection:
+/// then `quic` ends as well, and the port is in use.
+fn listen_tcp(
+    swarm: &mut Swarm<Behaviour>,
+    ip: IpAddr,
+    port: u16,
+    quic: ListenerId,
+) -> Result<(), ListenError> {
+    let tcp = Multiaddr::from(ip).with(Protocol::Tcp(port));
+    swarm.listen_on(tcp).map(|_| ()).map_err(|_| {
+        swarm.remove_listener(quic);
+        ListenError::PortInUse(port)
+    })
 }
 
 /// One of the sockets at which `swarm` listens for QUIC.
@@ -196,7 +209,9 @@ fn is_tcp(address: &Multiaddr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::swarm;
     use super::*;
+    use overlay_proto::identity::SecretKey;
 
     fn announced(listeners: &[&str]) -> Vec<String> {
         let listeners: Vec<Multiaddr> =
@@ -236,5 +251,22 @@ mod tests {
         let ip = IpAddr::from([127, 0, 0, 1]);
         let error = Announced::new(ip, &["example.org:4001".to_owned()]).expect_err("no multiaddr");
         assert!(matches!(error, ListenError::Announce(text) if text == "example.org:4001"));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_somebody_took_meanwhile_is_in_use_and_given_back() {
+        let mut swarm = swarm::build(&SecretKey::from_bytes([1; 32])).expect("handshakes");
+        let ip = IpAddr::from([127, 0, 0, 1]);
+        let taken = TcpListener::bind((ip, 0)).expect("a port");
+        let port = taken.local_addr().expect("bound").port();
+        let quic = Multiaddr::from(ip).with(Protocol::Udp(port)).with(Protocol::QuicV1);
+        let quic = swarm.listen_on(quic).expect("a free port");
+        let outcome = listen_tcp(&mut swarm, ip, port, quic);
+        assert!(matches!(outcome, Err(ListenError::PortInUse(named)) if named == port));
+        let closed = swarm.select_next_some().await;
+        assert!(
+            matches!(closed, SwarmEvent::ListenerClosed { listener_id, .. } if listener_id == quic)
+        );
+        assert_eq!(swarm.listeners().count(), 0, "nothing is announced of it");
     }
 }
