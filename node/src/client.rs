@@ -146,7 +146,7 @@ impl Client {
             capture: capture.map(Arc::new),
         })
         .await?;
-        handle.recall(Vec::new(), devices).await;
+        handle.recall(folder.revocations(), devices).await;
         handle.recall_letters(kept).await;
         let sessions = Sessions::start(&handle, &device)?.unwrap_or_else(|| {
             unreachable!("the sessions of a node that has just started are nobody's yet")

@@ -164,6 +164,9 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::Refused { node, status } => {
             ApiEvent::Refused { node: node.to_string(), status: *status }
         }
+        Event::ShutOut { node, name } => {
+            ApiEvent::ShutOut { node: node.to_string(), name: name.to_string() }
+        }
         Event::PathChanged { node, name, direct } => ApiEvent::PathChanged {
             node: node.to_string(),
             name: name.to_string(),

@@ -327,6 +327,13 @@ pub enum ApiEvent {
         /// Over a direct link, or hop by hop.
         direct: bool,
     },
+    /// A user with whom a session stood was shut out, or that device of theirs: the session is over.
+    ShutOut {
+        /// The device's node id in hex.
+        node: String,
+        /// The user.
+        name: String,
+    },
     /// A neighbour's link is up.
     NeighbourUp {
         /// The neighbour's node id in hex.
@@ -392,7 +399,7 @@ pub enum ApiEvent {
         /// Milliseconds since the epoch.
         until_ms: u64,
     },
-    /// This supernode knows of other lists of revocations than before.
+    /// This node knows of other lists of revocations than before.
     RevocationsChanged {
         /// Entries in all of them.
         entries: usize,

@@ -15,6 +15,7 @@ pub(super) fn log(event: &Event) {
         Event::Renewed { until } => info!(event = name, until_ms = until.0),
         Event::HomeLost { home } => info!(event = name, ?home),
         Event::LoggedOut { status } => info!(event = name, %status),
+        Event::ShutOut { node, name: user } => info!(event = name, ?node, %user),
         Event::Drained => info!(event = name),
         // What people write to each other is theirs.
         Event::Received(text) => debug!(event = name, id = ?text.id, node = ?text.node),

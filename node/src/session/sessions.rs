@@ -10,16 +10,19 @@ use crate::driver::Handle;
 use crate::driver::port::Port;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::SecretKey;
-use overlay_proto::io::{Command, Reply};
+use overlay_proto::io::{Command, Event, Reply};
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::wire::Class;
 use quinn::VarInt;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use tracing::debug;
 
@@ -39,6 +42,8 @@ struct Shared {
     registry: Registry,
     /// Sessions that others have begun.
     taken: AtomicUsize,
+    /// Devices that were shut out while there was a session.
+    out: watch::Sender<BTreeSet<NodeId>>,
 }
 
 impl Sessions {
@@ -63,12 +68,14 @@ impl Sessions {
             endpoints,
             registry: Registry::default(),
             taken: AtomicUsize::new(0),
+            out: watch::Sender::default(),
         };
         let sessions = Sessions(Arc::new(shared));
         for class in CLASSES {
             tokio::spawn(take_sessions(sessions.clone(), class));
         }
         tokio::spawn(tidy(Arc::downgrade(&sessions.0)));
+        tokio::spawn(watch_outcasts(Arc::downgrade(&sessions.0), handle.events()));
         Ok(sessions)
     }
 
@@ -86,7 +93,8 @@ impl Sessions {
         let mut stream = self.begin(to, &opening, class).await?;
         stream.take_datagrams();
         let answered = timeout(OPENING_PATIENCE, receive_answer(&mut stream.recv)).await;
-        let (status, sentence) = answered.map_err(|_| SessionError::refused(Status::TIMEOUT))??;
+        let answered = answered.map_err(|_| SessionError::refused(Status::TIMEOUT))?;
+        let (status, sentence) = answered.map_err(|error| self.why(stream.node(), error.into()))?;
         match status.is_success() {
             true => Ok(stream),
             false => Err(SessionError::Refused { status, sentence }),
@@ -111,13 +119,8 @@ impl Sessions {
         let opening = Opening { service: service.clone(), deadline: Some(deadline) };
         let asked = async {
             let mut stream = self.begin(to, &opening, Class::Message).await?;
-            stream.write_all(body).await.map_err(SessionError::broken)?;
-            stream.shutdown().await.map_err(SessionError::broken)?;
-            let (status, sentence) = receive_answer(&mut stream.recv).await?;
-            if !status.is_success() {
-                return Err(SessionError::Refused { status, sentence });
-            }
-            read_body(&mut stream).await
+            let answered = exchange(&mut stream, body).await;
+            answered.map_err(|error| self.why(stream.node(), error))
         };
         timeout(deadline, asked).await.map_err(|_| SessionError::refused(Status::TIMEOUT))?
     }
@@ -159,6 +162,16 @@ impl Sessions {
     /// Ends all sessions in good order.
     pub async fn close(&self) {
         self.0.endpoints.close().await;
+    }
+
+    /// Why something broke: perhaps because the other end was shut out meanwhile.
+    fn why(&self, node: NodeId, error: SessionError) -> SessionError {
+        match error {
+            SessionError::Broken { .. } if self.0.out.borrow().contains(&node) => {
+                SessionError::refused(Status::REVOKED)
+            }
+            error => error,
+        }
     }
 
     /// A stream on which the opening has been sent.
@@ -214,6 +227,16 @@ async fn take_streams(sessions: Sessions, session: Session) {
         session.connection.close(VarInt::from_u32(Status::UNPROVEN.0.into()), b"who are you?");
         return;
     };
+    let mut out = sessions.0.out.subscribe();
+    tokio::select! {
+        () = take_streams_of(&sessions, &session, user) => {}
+        Ok(_) = out.wait_for(|out| out.contains(&session.node)) => {
+            session.connection.close(VarInt::from_u32(Status::REVOKED.0.into()), b"shut out");
+        }
+    }
+}
+
+async fn take_streams_of(sessions: &Sessions, session: &Session, user: Name) {
     loop {
         match session.connection.accept_bi().await {
             Ok((send, recv)) => {
@@ -236,6 +259,17 @@ async fn take_stream(sessions: Sessions, mut stream: Stream) {
         }
         Err(_) => stream.abort(Status::TIMEOUT),
     }
+}
+
+/// Asks on a stream and reads the answer.
+async fn exchange(stream: &mut Stream, body: &[u8]) -> Result<Vec<u8>, SessionError> {
+    stream.write_all(body).await.map_err(SessionError::broken)?;
+    stream.shutdown().await.map_err(SessionError::broken)?;
+    let (status, sentence) = receive_answer(&mut stream.recv).await?;
+    if !status.is_success() {
+        return Err(SessionError::Refused { status, sentence });
+    }
+    read_body(stream).await
 }
 
 async fn answer<H, F>(incoming: Incoming, handler: Arc<H>)
@@ -280,5 +314,29 @@ async fn tidy(shared: std::sync::Weak<Shared>) {
         every.tick().await;
         let Some(shared) = shared.upgrade() else { return };
         shared.endpoints.tidy();
+    }
+}
+
+/// Ends the sessions with who is out.
+async fn watch_outcasts(shared: std::sync::Weak<Shared>, mut events: broadcast::Receiver<Event>) {
+    loop {
+        let happened = events.recv().await;
+        let Some(shared) = shared.upgrade() else { return };
+        let out = match happened {
+            Ok(Event::ShutOut { node, .. }) => vec![node],
+            Ok(_) => continue,
+            // It may have been among those that were missed: the core knows none of them any more.
+            Err(RecvError::Lagged(_)) => {
+                let mut unknown = Vec::new();
+                for node in shared.endpoints.nodes() {
+                    if shared.handle.correspondent(node).await.is_none() {
+                        unknown.push(node);
+                    }
+                }
+                unknown
+            }
+            Err(RecvError::Closed) => return,
+        };
+        shared.out.send_modify(|all| all.extend(out));
     }
 }

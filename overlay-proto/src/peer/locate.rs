@@ -9,6 +9,7 @@ use crate::coordinates::Labels;
 use crate::denial::{self, DENIALS_NEEDED};
 use crate::footprint::{Heap, flat};
 use crate::id::{CommandId, LinkId, MessageId, NodeId};
+use crate::identity::Revoked;
 use crate::identity::verify::Signature;
 use crate::io::Reply;
 use crate::location::{LocationRecord, index_key};
@@ -164,7 +165,7 @@ impl Peer {
     ) -> (Status, Vec<Found>) {
         let (realm, verifier, now) = (cx.identity.realm, cx.verifier(), cx.wall());
         let is_genuine = |found: &Found| {
-            let member = found.record.check(verifier, realm, now);
+            let member = cx.prove_record(&found.record);
             member.is_ok_and(|member| member.name == question.name)
         };
         let mut found: Vec<Found> = answer
@@ -230,7 +231,7 @@ impl Peer {
 
     /// A fresher location than the one we used, from the scaffold.
     pub(super) fn on_moved(&mut self, cx: &mut Context, record: LocationRecord) {
-        let Ok(member) = record.check(cx.verifier(), cx.identity.realm, cx.wall()) else { return };
+        let Ok(member) = cx.prove_record(&record) else { return };
         // Only what we asked for: nobody else fills our cache.
         if self.lookups.cache.is_news(&member.name, record.seq) {
             self.lookups.cache.remember(Whereabouts::of(&record, member.name, cx.now));
@@ -318,6 +319,13 @@ impl Peer {
             signature: Signature([0; 64]),
         };
         Some(record.signed(&cx.identity.device, cx.verifier()))
+    }
+}
+
+impl Lookups {
+    /// Nobody is sought any more where somebody was who is out.
+    pub fn forget_barred(&mut self, revoked: &Revoked) {
+        self.cache.retain(|known| !revoked.bars_keys(&known.keys));
     }
 }
 
