@@ -152,6 +152,7 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::MailEnded { id, to, status } => {
             ApiEvent::MailEnded { id: id.to_string(), to: to.to_string(), status: *status }
         }
+        Event::CertificateEnds { until } => ApiEvent::CertificateEnds { until_ms: until.0 },
         Event::Drained => ApiEvent::Drained,
         Event::Registered { name } => ApiEvent::Registered { name: name.to_string() },
         Event::DeviceAdded { node } => ApiEvent::DeviceAdded { node: node.to_string() },

@@ -394,6 +394,11 @@ pub enum ApiEvent {
         /// Its node id in hex.
         node: String,
     },
+    /// This supernode's certificate ends before long: its operator has to renew it.
+    CertificateEnds {
+        /// When, in milliseconds since the epoch.
+        until_ms: u64,
+    },
     /// The certificates have a new end.
     Renewed {
         /// Milliseconds since the epoch.

@@ -111,6 +111,12 @@ pub enum Event {
         /// 200 if it logged out, 302 if it was sent elsewhere.
         status: Status,
     },
+    /// This supernode's own certificate ends before long: its operator has to renew it. Told once a
+    /// day.
+    CertificateEnds {
+        /// When.
+        until: WallTime,
+    },
     /// This supernode drains, and its last peer has gone.
     Drained,
     /// This supernode has given out a name.
@@ -182,6 +188,7 @@ event_names! {
     Escalated = "escalated",
     ChildIn = "child_in",
     ChildOut = "child_out",
+    CertificateEnds = "certificate_ends",
     Drained = "drained",
     Registered = "registered",
     MemberUp = "member_up",

@@ -6,6 +6,7 @@ mod beating;
 mod bucket;
 #[cfg(any(test, feature = "fuzzing"))]
 mod census;
+mod certificate;
 mod child;
 mod children;
 mod counters;
@@ -114,6 +115,8 @@ pub(crate) struct Supernode {
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
+    /// When its own certificate is looked at next.
+    certificate_at: Time,
     wake_at: Time,
 }
 
@@ -165,6 +168,7 @@ impl Supernode {
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
+            certificate_at: Time(0),
             wake_at: plan_at,
         }
     }
@@ -315,6 +319,7 @@ impl Supernode {
             self.gate.tend(cx);
             self.free_slots_of_expelled(cx);
             self.tell_peers_what_is_due(cx);
+            self.watch_certificate(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
@@ -392,6 +397,7 @@ impl Supernode {
             logins: self.counters.admitted,
             refused: self.counters.refused,
             members: self.members.views(cx),
+            certificate_secs: Supernode::certificate_secs(cx),
             uptime_secs: self.members.up_for(cx.me, cx.now).as_millis() / 1_000,
             draining: self.drain.is_some(),
             peers_soft: cx.config.children_soft,
