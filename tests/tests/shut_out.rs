@@ -144,3 +144,45 @@ fn a_session_with_who_is_shut_out_ends_at_the_other_end() {
     running[0].kill9();
     assert!(realm.folder("bob").join("revocations.cbor").exists());
 }
+
+/// What is served on one device of a user only is found there, whichever device is the newest.
+#[test]
+fn of_two_devices_each_can_be_meant_and_both_are_asked() {
+    let realm = Realm::start(1);
+    let _running = realm.settle(&["alice", "bob"]);
+    let code = realm.peer("alice", &["device", "add"]).json();
+    let code = words(&code, "code").to_owned();
+    realm.peer("laptop", &["device", "join", &code, "--label", "laptop"]).json();
+    let _laptop = realm.run_peer("laptop");
+    realm.in_place("laptop", 1);
+    for (one, other) in [("bob", "alice"), ("alice", "bob"), ("laptop", "bob")] {
+        realm.peer(one, &["contacts", "add", other]).json();
+    }
+    let node = |name: &str| words(&realm.peer(name, &["status"]).json(), "node").to_owned();
+    let (desktop, laptop) = (node("alice"), node("laptop"));
+    let (at_desktop, at_laptop) =
+        (format!("alice/{}", &desktop[..12]), format!("alice/{}", &laptop[..12]));
+    let content = vec![7; 100_000];
+    let file = realm.dir().join("notes.txt");
+    std::fs::write(&file, &content).expect("written");
+    let file = file.to_str().expect("plain");
+    for (receiver, named, other) in
+        [("alice", &at_desktop, &at_laptop), ("laptop", &at_laptop, &at_desktop)]
+    {
+        let into = realm.dir().join(format!("in-{receiver}"));
+        std::fs::create_dir(&into).expect("made");
+        let words = ["receive", "--into", into.to_str().expect("plain")];
+        let (_receiving, _) = staying(&realm, receiver, &words);
+        realm.peer_typed("bob", &["send-file", other, file]).refused(4, 501);
+        realm.peer("bob", &["send-file", named, file]).json();
+        assert!(std::fs::read(into.join("notes.txt")).expect("there") == content);
+        std::fs::remove_file(into.join("notes.txt")).expect("ours");
+        // By the name alone: the one that receives is found, whether it is the newest or not.
+        realm.peer("bob", &["send-file", "alice", file]).json();
+        assert!(std::fs::read(into.join("notes.txt")).expect("there") == content);
+    }
+    let nobody = realm.peer_typed("bob", &["request", "alice/0000000000", "echo", "hi"]);
+    nobody.refused(4, 480);
+    let unclear = realm.peer_typed("bob", &["request", "alice/laptop", "echo", "hi"]);
+    assert_eq!(unclear.code, Some(2), "{unclear:?}");
+}

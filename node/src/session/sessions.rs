@@ -4,13 +4,15 @@ use super::endpoint::{EndpointError, Endpoints, Session};
 use super::error::SessionError;
 use super::listener::{Access, AlreadyServed, Listener, Registry};
 use super::opening::{Opening, Service, receive_answer, send_answer};
+use super::recipient::Recipient;
 use super::settings::{CLASSES, OPENING_PATIENCE, SESSIONS_MAX};
 use super::stream::{Incoming, Stream, refuse, status_of};
+use super::turns::Turns;
 use crate::driver::Handle;
 use crate::driver::port::Port;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::SecretKey;
-use overlay_proto::io::{Command, Event, Reply};
+use overlay_proto::io::Event;
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::wire::Class;
@@ -79,18 +81,39 @@ impl Sessions {
         Ok(sessions)
     }
 
-    /// Opens a stream to a user's newest device. `class` says which traffic it competes with.
+    /// Opens a stream to a user: to the newest device on line, and if that does not serve it, to the
+    /// others in turn; or to the one device that is named. `class` says which traffic it competes
+    /// with.
     ///
     /// # Errors
     /// [`SessionError`]: the user is off line, does not serve that, or the session broke.
     pub async fn open(
         &self,
+        to: impl Into<Recipient>,
+        service: &Service,
+        class: Class,
+    ) -> Result<Stream, SessionError> {
+        let to = to.into();
+        let mut turns = Turns::new(&self.0.handle, &to);
+        let mut node = turns.first().await?;
+        loop {
+            let refusal = match self.open_at(node, to.name(), service, class).await {
+                Err(error) if error.status() == Status::NOT_SERVED => error,
+                opened => return opened,
+            };
+            node = turns.next().await.ok_or(refusal)?;
+        }
+    }
+
+    async fn open_at(
+        &self,
+        node: NodeId,
         to: &Name,
         service: &Service,
         class: Class,
     ) -> Result<Stream, SessionError> {
         let opening = Opening { service: service.clone(), deadline: None };
-        let mut stream = self.begin(to, &opening, class).await?;
+        let mut stream = self.begin(node, to, &opening, class).await?;
         stream.take_datagrams();
         let answered = timeout(OPENING_PATIENCE, receive_answer(&mut stream.recv)).await;
         let answered = answered.map_err(|_| SessionError::refused(Status::TIMEOUT))?;
@@ -101,14 +124,14 @@ impl Sessions {
         }
     }
 
-    /// Sends `body` to a service and returns its answer. Cancelled when the deadline has passed or
-    /// the future is dropped.
+    /// Sends `body` to a service and returns its answer; the device is chosen as by
+    /// [`Sessions::open`]. Cancelled when the deadline has passed or the future is dropped.
     ///
     /// # Errors
     /// [`SessionError`], the service's own refusals among them.
     pub async fn request(
         &self,
-        to: &Name,
+        to: impl Into<Recipient>,
         service: &Service,
         body: &[u8],
         deadline: Duration,
@@ -117,10 +140,18 @@ impl Sessions {
             return Err(SessionError::refused(Status::TOO_LARGE));
         }
         let opening = Opening { service: service.clone(), deadline: Some(deadline) };
+        let to = to.into();
         let asked = async {
-            let mut stream = self.begin(to, &opening, Class::Message).await?;
-            let answered = exchange(&mut stream, body).await;
-            answered.map_err(|error| self.why(stream.node(), error))
+            let mut turns = Turns::new(&self.0.handle, &to);
+            let mut node = turns.first().await?;
+            loop {
+                let mut stream = self.begin(node, to.name(), &opening, Class::Message).await?;
+                let refusal = match exchange(&mut stream, body).await {
+                    Err(error) if error.status() == Status::NOT_SERVED => error,
+                    answered => return answered.map_err(|error| self.why(node, error)),
+                };
+                node = turns.next().await.ok_or(refusal)?;
+            }
         };
         timeout(deadline, asked).await.map_err(|_| SessionError::refused(Status::TIMEOUT))?
     }
@@ -177,15 +208,11 @@ impl Sessions {
     /// A stream on which the opening has been sent.
     async fn begin(
         &self,
+        node: NodeId,
         to: &Name,
         opening: &Opening,
         class: Class,
     ) -> Result<Stream, SessionError> {
-        let node = match self.0.handle.command(Command::Meet { to: to.clone() }).await {
-            Reply::Met { node, .. } => node,
-            Reply::Failed { status } => return Err(SessionError::refused(status)),
-            _ => return Err(SessionError::refused(Status::INTERNAL)),
-        };
         let session = self.session(node, class).await?;
         let (mut send, recv) = session.connection.open_bi().await?;
         opening.send(&mut send).await?;

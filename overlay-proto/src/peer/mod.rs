@@ -136,7 +136,7 @@ impl Peer {
             Command::Write { to, body, life } => self.on_write(cx, id, to, body, life),
             Command::Ping { to } => self.locate(cx, to, Errand::Ping(id)),
             Command::Trace { to } => self.locate(cx, to, Errand::Trace(id)),
-            Command::Meet { to } => self.locate(cx, to, Errand::Meet(id)),
+            Command::Meet { to, node } => self.locate(cx, to, Errand::Meet(id, node)),
             Command::Lookup { name } => self.ask_for(cx, name, Waiter::Lookup(id)),
             Command::AddDevice => self.on_add_device(cx, id),
             Command::JoinDevice { code, label } => self.on_join_command(cx, id, code, label),

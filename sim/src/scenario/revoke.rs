@@ -114,7 +114,7 @@ impl Stage<'_> {
             let (host, node) = (self.population.host(*from), self.users[*victim].node());
             self.talks.begin(node, host, cut.contains(&host));
             let to = self.population.name(*victim).clone();
-            self.world.command(host, Asked::Meet.id(), Command::Meet { to });
+            self.world.command(host, Asked::Meet.id(), Command::Meet { to, node: None });
         }
         self.look();
         self.wait(self.now() + MEET)

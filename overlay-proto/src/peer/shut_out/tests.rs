@@ -38,7 +38,7 @@ impl Street {
 
     fn meet(&mut self, from: usize, to: usize) {
         let name = user_name(to as u8);
-        let reply = self.net.ask(self.users[from], Command::Meet { to: name.clone() });
+        let reply = self.net.ask(self.users[from], Command::Meet { to: name.clone(), node: None });
         assert_eq!(reply, Reply::Met { node: self.users[to], name });
         self.net.run(Span::millis(200));
     }
@@ -138,7 +138,9 @@ fn nothing_new_begins_with_who_is_out() {
     let list = street.list_against(mallory as u8);
     street.net.input(street.users[alice], Input::Revocations(vec![list]));
     // The supernodes still say where she is, and carry what she sends.
-    let met = street.net.ask(street.users[alice], Command::Meet { to: user_name(mallory as u8) });
+    let met = street
+        .net
+        .ask(street.users[alice], Command::Meet { to: user_name(mallory as u8), node: None });
     assert!(matches!(met, Reply::Failed { .. }), "{met:?}");
     street.meet(mallory, alice);
     assert_eq!(street.talk(mallory, alice, 20), (0, 0));
