@@ -6,7 +6,8 @@ use crate::data::{DataError, Folder, Loaded, Lock, OwnStore};
 use crate::driver::{self, Capture, CaptureError, Handle, Listen, Options, StartError};
 use crate::mail::{InboxLetter, KeeperError, LetterKeeper, Wrote};
 use crate::session::{
-    Access, AlreadyServed, EndpointError, Listener, Service, SessionError, Sessions, Stream,
+    Access, AlreadyServed, EndpointError, Listener, Recipient, Service, SessionError, Sessions,
+    Stream,
 };
 use overlay_proto::Config;
 use overlay_proto::id::{MessageId, NodeId};
@@ -146,7 +147,7 @@ impl Client {
             capture: capture.map(Arc::new),
         })
         .await?;
-        handle.recall(Vec::new(), devices).await;
+        handle.recall(folder.revocations(), devices).await;
         handle.recall_letters(kept).await;
         let sessions = Sessions::start(&handle, &device)?.unwrap_or_else(|| {
             unreachable!("the sessions of a node that has just started are nobody's yet")
@@ -234,26 +235,27 @@ impl Client {
         self.handle.messages().await
     }
 
-    /// Opens a stream to a service of a user; [`Stream::datagrams`] are beside it.
+    /// Opens a stream to a service of a user; [`Stream::datagrams`] are beside it. Of several devices
+    /// the newest on line is asked, then the others; a [`Recipient`] may name one.
     ///
     /// # Errors
     /// [`SessionError`].
     pub async fn open_stream(
         &self,
-        to: &Name,
+        to: impl Into<Recipient>,
         service: &Service,
         class: Class,
     ) -> Result<Stream, SessionError> {
         self.sessions.open(to, service, class).await
     }
 
-    /// Asks a service of a user. Called off when the deadline has passed or the future is dropped.
+    /// Asks a service of a user, as [`Client::open_stream`] does. Called off when the deadline has passed or the future is dropped.
     ///
     /// # Errors
     /// [`SessionError`], the service's own refusals among them.
     pub async fn request(
         &self,
-        to: &Name,
+        to: impl Into<Recipient>,
         service: &Service,
         body: &[u8],
         deadline: Duration,

@@ -87,7 +87,7 @@ pub const REGISTRAR_LIFE: Span = Span::secs(10 * 365 * 24 * 3_600);
 /// Replicas of a location record (DESIGN, section 7).
 pub const LOCATION_REPLICAS: usize = 3;
 /// Entries of one list of revocations. Each ends with the certificate it speaks of, after a year:
-/// 10,000 are 27 a day. About 600 KiB in memory.
+/// 10,000 are 27 a day. About 1 MiB in memory, at every peer, too.
 pub const REVOCATIONS_MAX: usize = 10_000;
 /// Entries in one message, about 110 bytes each.
 pub const REVOCATIONS_PER_MESSAGE: usize = 400;

@@ -5,9 +5,12 @@ use crate::coordinates::{Coordinates, Issuer, Issuers};
 use crate::footprint::Heap;
 use crate::id::{DialId, LinkId, NodeId, ShortId};
 use crate::identity::verify::Verify;
-use crate::identity::{Certificate, Contact, Identity, RevocationError, RevocationList, Revoked};
+use crate::identity::{
+    Certificate, Contact, DeviceChain, Identity, Member, RevocationError, RevocationList, Revoked,
+};
 use crate::io::{Event, Output};
 use crate::links::{self, Links};
+use crate::location::LocationRecord;
 use crate::status::Status;
 use crate::time::{Span, Time, WallTime};
 use crate::wire::message::is_news;
@@ -33,7 +36,7 @@ pub(crate) struct Context {
     pub links: Links,
     /// Supernodes whose certificates have been checked: who may issue places.
     pub issuers: Issuers,
-    /// Who is out. Only supernodes keep lists.
+    /// Who is out, as far as this node has heard.
     pub revoked: Revoked,
     pub listening: Vec<TransportAddress>,
     /// Trees and slots of this realm: the configured ones at a supernode, else as the home says.
@@ -79,7 +82,8 @@ impl Context {
     /// that wait in it.
     pub fn heap(&self) -> usize {
         let outbox = self.out.capacity() * size_of::<Output>();
-        outbox + self.links.heap() + self.issuers.heap() + self.listening.heap()
+        let known = self.issuers.heap() + self.revoked.heap();
+        outbox + self.links.heap() + known + self.listening.heap()
     }
 
     /// The wall clock: what the driver last read, and the time since.
@@ -124,7 +128,32 @@ impl Context {
     /// [`RevocationError`]: nothing has changed.
     pub fn adopt_revocations(&mut self, list: Arc<RevocationList>) -> Result<(), RevocationError> {
         let (verifier, realm, now) = (&*self.config.verifier, self.identity.realm, self.wall());
-        self.revoked.adopt(list, verifier, realm, now)
+        self.revoked.adopt(list, verifier, realm, now)?;
+        let revoked = &self.revoked;
+        self.issuers.retain(|node| !revoked.bars_supernode(node));
+        Ok(())
+    }
+
+    /// Checks the certificates down to `node`, and that nobody among them is out.
+    ///
+    /// # Errors
+    /// The status to refuse their bearer with.
+    pub fn prove(&self, chain: &DeviceChain, node: NodeId) -> Result<Member, Status> {
+        let member = chain
+            .check(self.verifier(), self.identity.realm, node, self.wall())
+            .map_err(|error| error.status())?;
+        if self.revoked.bars(chain) { Err(Status::REVOKED) } else { Ok(member) }
+    }
+
+    /// Checks a location record, and that nobody among its certificates is out.
+    ///
+    /// # Errors
+    /// The status to refuse its bearer with.
+    pub fn prove_record(&self, record: &LocationRecord) -> Result<Member, Status> {
+        let member = record
+            .check(self.verifier(), self.identity.realm, self.wall())
+            .map_err(|error| error.status())?;
+        if self.revoked.bars(&record.chain) { Err(Status::REVOKED) } else { Ok(member) }
     }
 
     /// Checks that a supernode of the realm issued this place.

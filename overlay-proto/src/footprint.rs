@@ -4,7 +4,7 @@ use crate::address::TransportAddress;
 use crate::coordinates::Coordinates;
 use crate::id::{LinkId, MessageId, NodeId, ShortId};
 use crate::identity::chain::DeviceChain;
-use crate::identity::{Certificate, Contact};
+use crate::identity::{Certificate, Contact, Subject};
 use crate::location::LocationRecord;
 use crate::name::Name;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -32,7 +32,7 @@ macro_rules! flat {
 }
 pub(crate) use flat;
 
-flat!(u8, u32, u64, LinkId, MessageId, NodeId, ShortId);
+flat!(u8, u16, u32, u64, LinkId, MessageId, NodeId, ShortId, Subject);
 
 impl<T: Heap> Heap for Box<T> {
     fn heap(&self) -> usize {

@@ -204,11 +204,13 @@ pub enum Command {
         /// Whose newest device.
         to: Name,
     },
-    /// Find a user's newest device and make it a correspondent: datagrams can go there. Reply:
-    /// [`Reply::Met`].
+    /// Find a user's newest device, or that one, and make it a correspondent: datagrams can go there.
+    /// Reply: [`Reply::Met`].
     Meet {
         /// Who.
         to: Name,
+        /// Which device; `None` for the one on line with the newest record.
+        node: Option<NodeId>,
     },
     /// Find a user's devices. Reply: [`Reply::Located`].
     Lookup {

@@ -99,6 +99,7 @@ mod context;
 pub mod coordinates;
 pub mod denial;
 pub mod encoding;
+mod fetching;
 mod footprint;
 pub mod forward;
 pub mod id;

@@ -117,6 +117,8 @@ impl Node {
             Input::Revocations(lists) => {
                 if let Some(supernode) = &mut self.supernode {
                     supernode.recall_revocations(&mut self.cx, lists);
+                } else if let Some(peer) = &mut self.peer {
+                    peer.recall_revocations(&mut self.cx, lists);
                 }
             }
             Input::Devices(list) => {
@@ -347,7 +349,10 @@ impl Node {
         }
         match &mut self.supernode {
             Some(supernode) => supernode.on_message(&mut self.cx, link, message),
-            None => Ok(()),
+            None => match &mut self.peer {
+                Some(peer) => peer.on_message(&mut self.cx, link, message),
+                None => Ok(()),
+            },
         }
     }
 
@@ -419,7 +424,7 @@ impl Node {
         self.supernode.as_ref().map(|supernode| supernode.view(&self.cx))
     }
 
-    /// The newest list of each signer, of those who are out, as this supernode knows them.
+    /// The newest list of each signer, of those who are out, as this node knows them.
     pub fn revocations(&self) -> Vec<Arc<RevocationList>> {
         self.cx.revoked.lists().cloned().collect()
     }

@@ -74,6 +74,8 @@ mod sown {
         NoBackOff,
         /// A peer believes what a look-up brings, whoever has signed it.
         RecordUnchecked,
+        /// A peer goes on talking with somebody who is out.
+        OutcastKept,
         /// A recipient forgets which letters it has shown.
         LetterShownAgain,
         /// A recipient shows a letter though one before it is missing.
@@ -107,6 +109,7 @@ mod sown {
             SeededBug::EverybodyAtOnce,
             SeededBug::NoBackOff,
             SeededBug::RecordUnchecked,
+            SeededBug::OutcastKept,
             SeededBug::LetterShownAgain,
             SeededBug::LetterGapIgnored,
             SeededBug::KeptIsDelivered,

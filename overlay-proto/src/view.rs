@@ -104,6 +104,9 @@ pub struct SupernodeView {
     /// Seconds since the start.
     #[serde(default)]
     pub uptime_secs: u64,
+    /// Seconds that its own certificate still holds.
+    #[serde(default)]
+    pub certificate_secs: u64,
     /// Whether it sends its peers elsewhere, to stop.
     #[serde(default)]
     pub draining: bool,

@@ -55,6 +55,16 @@ const FALSE_INDEX: &str = "
     lying_index = { share = 0.25, how = 'forge', lookups = 60, for_secs = 20, under = { limit_secs = 60 } }
 ";
 
+/// Some are shut out while others have sessions with them.
+const REVOKE: &str = "
+    name = 'revoke'
+    population = { peers = 30, supernodes = 3, degree = 4, trees = 4, arrive_over_secs = 10 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    revoke = { share = 0.1, over_secs = 5, under = { limit_secs = 60 } }
+";
+
 /// All supernodes restart, each with more to do than it can; all peers come back at once.
 const STORM: &str = "
     name = 'storm'
@@ -106,6 +116,7 @@ fn expected(bug: SeededBug) -> (World, &'static str) {
         MessageShownAgain | ReceiptWithoutShowing | OlderRecordWins => (crash, "delivery"),
         LeaseNeverEnds => (crash, "presence"),
         RecordUnchecked => (World::Scenario(FALSE_INDEX), "index"),
+        OutcastKept => (World::Scenario(REVOKE), "talks"),
         LetterShownAgain | LetterGapIgnored | KeptIsDelivered => (World::Scenario(MAIL), "mail"),
         EverybodyAtOnce | NoBackOff => (World::Scenario(STORM), "storm"),
     }
@@ -132,7 +143,7 @@ fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static 
 #[test]
 fn nothing_is_found_where_no_mistake_is_made() {
     let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
-    let scenarios = [CRASH, HOMES, CHAOS, STORM, FALSE_INDEX, MAIL].map(World::Scenario);
+    let scenarios = [CRASH, HOMES, CHAOS, STORM, FALSE_INDEX, MAIL, REVOKE].map(World::Scenario);
     for world in scenarios.into_iter().chain(liars) {
         for seed in SEEDS {
             let (checks, found) = found(world, seed, None);

@@ -37,3 +37,28 @@ fn a_supernode_with_metrics_in_its_settings_tells_how_it_fares() {
         peers.as_array().expect("a list").iter().map(|peer| &peer["name"]).collect();
     assert_eq!(names, ["alice", "bob"], "in order");
 }
+
+#[test]
+fn a_supernode_gets_a_new_end_for_its_certificate() {
+    let mut realm = Realm::start(2);
+    let secs = |realm: &Realm| {
+        realm.supernode("s1", &["status"]).json()["certificate_secs"].as_u64().expect("a number")
+    };
+    let year = 365 * 24 * 3_600;
+    assert!((year - 600..=year).contains(&secs(&realm)), "{}", secs(&realm));
+    let node = realm.supernode("s1", &["status"]).json()["node"].clone();
+    let ticket = realm.invitation(&["--supernode"]);
+    let running = realm.supernode("s1", &["renew", &ticket]);
+    assert_eq!(running.code, Some(1), "it must not run meanwhile: {running:?}");
+    let of_a_user = realm.supernode("s1", &["renew", &realm.invitation(&[])]);
+    assert_eq!(of_a_user.code, Some(3), "{of_a_user:?}");
+    realm.supernodes[1].kill9();
+    let renewed = realm.supernode("s1", &["renew", &ticket, "--listen", "127.0.0.1:0"]).json();
+    assert_eq!(renewed["node"], node, "its key is the same");
+    assert!(renewed["until_ms"].is_u64(), "{renewed}");
+    let elsewhere = realm.supernode("s2", &["join", &ticket]);
+    assert_eq!(elsewhere.code, Some(3), "the invitation is used up: {elsewhere:?}");
+    realm.revive_supernode(1);
+    realm.acquaint();
+    assert_eq!(realm.supernode("s1", &["status"]).json()["node"], node);
+}

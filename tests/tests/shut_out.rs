@@ -2,7 +2,11 @@
 
 use overlay_tests::program::eventually;
 use overlay_tests::realm::Realm;
+use overlay_tests::running::Running;
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
 fn words<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
@@ -88,4 +92,97 @@ fn a_user_is_shut_out_and_stays_so_after_every_restart() {
     // The name is nobody's.
     let again = realm.peer("other", &["join", &realm.invitation(&[]), "--name", "mallory"]);
     assert!(again.out.contains("409"), "{again:?}");
+}
+
+/// `peer WORDS` for as long as it is held, and the first thing that it says.
+fn staying(realm: &Realm, name: &str, words: &[&str]) -> (Running, Value) {
+    let folder = realm.folder(name);
+    let all = [words, &["--json", "--data", folder.to_str().expect("plain")]].concat();
+    let mut running = Running::start("peer", &all);
+    let first = running.line("its first line", |line| serde_json::from_str(line).ok());
+    (running, first)
+}
+
+/// Mallory's machine stands still meanwhile: nothing of what ends is her own doing.
+#[test]
+fn a_session_with_who_is_shut_out_ends_at_the_other_end() {
+    let realm = Realm::start(2);
+    let mut running = realm.settle(&["bob", "mallory"]);
+    realm.in_place("bob", 1);
+    realm.peer("bob", &["contacts", "add", "mallory"]).json();
+    realm.peer("mallory", &["contacts", "add", "bob"]).json();
+    let echo = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = echo.local_addr().expect("bound").to_string();
+    std::thread::spawn(move || {
+        for connection in echo.incoming().flatten() {
+            let mut to = connection.try_clone().expect("cloned");
+            std::thread::spawn(move || std::io::copy(&mut &connection, &mut to));
+        }
+    });
+    let words = ["expose", "80", "--to", "bob", "--target", &target];
+    let _exposing = staying(&realm, "mallory", &words);
+    let (_forwarding, ready) = staying(&realm, "bob", &["forward", "127.0.0.1:0", "mallory:80"]);
+    let local = ready["listening"].as_str().expect("an address");
+    let mut connection = TcpStream::connect(local).expect("forwarded");
+    connection.write_all(b"hello").expect("written");
+    let mut came = [0; 5];
+    connection.read_exact(&mut came).expect("read");
+    assert_eq!(realm.peer("bob", &["sessions"]).json()[0]["name"], "mallory");
+
+    running[1].signal("STOP");
+    let asked = Instant::now();
+    assert_eq!(realm.supernode("s0", &["revoke", "mallory"]).json()["status"], 200);
+    running[0].event("shut_out", |event| event["name"] == "mallory");
+    println!("bob's session was over {:?} after `supernode revoke` was typed", asked.elapsed());
+    let patience = Some(Duration::from_secs(60));
+    connection.set_read_timeout(patience).expect("a time");
+    let end = connection.read(&mut came).map_err(|error| error.kind());
+    assert!(matches!(end, Ok(0) | Err(std::io::ErrorKind::ConnectionReset)), "{end:?}");
+    assert_eq!(realm.peer("bob", &["sessions"]).json(), Value::Array(Vec::new()));
+    realm.peer_typed("bob", &["request", "mallory", "echo", "hi"]).code.expect("refused");
+    // What bob knows is on his disk.
+    running[0].kill9();
+    assert!(realm.folder("bob").join("revocations.cbor").exists());
+}
+
+/// What is served on one device of a user only is found there, whichever device is the newest.
+#[test]
+fn of_two_devices_each_can_be_meant_and_both_are_asked() {
+    let realm = Realm::start(1);
+    let _running = realm.settle(&["alice", "bob"]);
+    let code = realm.peer("alice", &["device", "add"]).json();
+    let code = words(&code, "code").to_owned();
+    realm.peer("laptop", &["device", "join", &code, "--label", "laptop"]).json();
+    let _laptop = realm.run_peer("laptop");
+    realm.in_place("laptop", 1);
+    for (one, other) in [("bob", "alice"), ("alice", "bob"), ("laptop", "bob")] {
+        realm.peer(one, &["contacts", "add", other]).json();
+    }
+    let node = |name: &str| words(&realm.peer(name, &["status"]).json(), "node").to_owned();
+    let (desktop, laptop) = (node("alice"), node("laptop"));
+    let (at_desktop, at_laptop) =
+        (format!("alice/{}", &desktop[..12]), format!("alice/{}", &laptop[..12]));
+    let content = vec![7; 100_000];
+    let file = realm.dir().join("notes.txt");
+    std::fs::write(&file, &content).expect("written");
+    let file = file.to_str().expect("plain");
+    for (receiver, named, other) in
+        [("alice", &at_desktop, &at_laptop), ("laptop", &at_laptop, &at_desktop)]
+    {
+        let into = realm.dir().join(format!("in-{receiver}"));
+        std::fs::create_dir(&into).expect("made");
+        let words = ["receive", "--into", into.to_str().expect("plain")];
+        let (_receiving, _) = staying(&realm, receiver, &words);
+        realm.peer_typed("bob", &["send-file", other, file]).refused(4, 501);
+        realm.peer("bob", &["send-file", named, file]).json();
+        assert!(std::fs::read(into.join("notes.txt")).expect("there") == content);
+        std::fs::remove_file(into.join("notes.txt")).expect("ours");
+        // By the name alone: the one that receives is found, whether it is the newest or not.
+        realm.peer("bob", &["send-file", "alice", file]).json();
+        assert!(std::fs::read(into.join("notes.txt")).expect("there") == content);
+    }
+    let nobody = realm.peer_typed("bob", &["request", "alice/0000000000", "echo", "hi"]);
+    nobody.refused(4, 480);
+    let unclear = realm.peer_typed("bob", &["request", "alice/laptop", "echo", "hi"]);
+    assert_eq!(unclear.code, Some(2), "{unclear:?}");
 }

@@ -152,6 +152,7 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::MailEnded { id, to, status } => {
             ApiEvent::MailEnded { id: id.to_string(), to: to.to_string(), status: *status }
         }
+        Event::CertificateEnds { until } => ApiEvent::CertificateEnds { until_ms: until.0 },
         Event::Drained => ApiEvent::Drained,
         Event::Registered { name } => ApiEvent::Registered { name: name.to_string() },
         Event::DeviceAdded { node } => ApiEvent::DeviceAdded { node: node.to_string() },
@@ -163,6 +164,9 @@ fn shown(event: &Event) -> Option<ApiEvent> {
         Event::MemberDown { node } => ApiEvent::MemberDown { node: node.to_string() },
         Event::Refused { node, status } => {
             ApiEvent::Refused { node: node.to_string(), status: *status }
+        }
+        Event::ShutOut { node, name } => {
+            ApiEvent::ShutOut { node: node.to_string(), name: name.to_string() }
         }
         Event::PathChanged { node, name, direct } => ApiEvent::PathChanged {
             node: node.to_string(),

@@ -6,7 +6,9 @@
 use super::peer::{Answer, Peer, name};
 use super::problem::ApiError;
 use super::types::{Done, IncomingStream, RequestAnswered, ServiceRequest};
-use crate::session::{Access, Incoming, Listener, Service, SessionError, Stream};
+use crate::session::{
+    Access, Incoming, Listener, NoRecipient, Recipient, Service, SessionError, Stream,
+};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
@@ -94,7 +96,7 @@ async fn open(
     Query(opening): Query<Opening>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (to, service) = (name(&user)?, service(&opening.service)?);
+    let (to, service) = (recipient(&user)?, service(&opening.service)?);
     let class = match opening.class.as_deref() {
         None | Some("bulk") => Class::Bulk,
         Some("message") => Class::Message,
@@ -108,13 +110,22 @@ async fn open(
     Ok(upgrade(request, stream))
 }
 
+/// A user, or `user/digits` of one of their devices.
+fn recipient(text: &str) -> Result<Recipient, ApiError> {
+    if !text.contains('/') {
+        return Ok(Recipient::from(&name(text)?));
+    }
+    text.parse()
+        .map_err(|error: NoRecipient| ApiError::new(Status::INVALID_NAME, error.to_string()))
+}
+
 async fn request(
     State(peer): State<Peer>,
     Path(user): Path<String>,
     Query(opening): Query<Opening>,
     body: Bytes,
 ) -> Answer<RequestAnswered> {
-    let (to, service) = (name(&user)?, service(&opening.service)?);
+    let (to, service) = (recipient(&user)?, service(&opening.service)?);
     let deadline = opening.deadline.map_or(DEADLINE_MAX, Duration::from_millis).min(DEADLINE_MAX);
     let answer = peer.sessions.request(&to, &service, &body, deadline).await?;
     Ok(Json(RequestAnswered { answer: String::from_utf8_lossy(&answer).into_owned() }))

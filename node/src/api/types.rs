@@ -327,6 +327,13 @@ pub enum ApiEvent {
         /// Over a direct link, or hop by hop.
         direct: bool,
     },
+    /// A user with whom a session stood was shut out, or that device of theirs: the session is over.
+    ShutOut {
+        /// The device's node id in hex.
+        node: String,
+        /// The user.
+        name: String,
+    },
     /// A neighbour's link is up.
     NeighbourUp {
         /// The neighbour's node id in hex.
@@ -387,12 +394,17 @@ pub enum ApiEvent {
         /// Its node id in hex.
         node: String,
     },
+    /// This supernode's certificate ends before long: its operator has to renew it.
+    CertificateEnds {
+        /// When, in milliseconds since the epoch.
+        until_ms: u64,
+    },
     /// The certificates have a new end.
     Renewed {
         /// Milliseconds since the epoch.
         until_ms: u64,
     },
-    /// This supernode knows of other lists of revocations than before.
+    /// This node knows of other lists of revocations than before.
     RevocationsChanged {
         /// Entries in all of them.
         entries: usize,

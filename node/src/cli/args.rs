@@ -120,7 +120,9 @@ pub enum PeerCommand {
     Contacts(ContactCommand),
     /// Send a file to a contact who runs `peer receive`; a transfer that broke goes on where it
     /// stopped
-    #[command(after_help = "Example: peer send-file bob holiday.tar")]
+    #[command(
+        after_help = "Example: peer send-file bob holiday.tar\n         peer send-file bob/1f3a holiday.tar (the device with that node id, from `peer lookup bob`)"
+    )]
     SendFile {
         /// To whom
         to: String,

@@ -7,6 +7,7 @@ use crate::api::{
     MailWritten, PeerStatus, People, Pong, RequestAnswered, SendRequest, Sent, Trace, Upgraded,
 };
 use crate::data::Folder;
+use crate::session::{NoRecipient, Recipient};
 use hyper::Method;
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
@@ -99,9 +100,9 @@ impl Asker {
         self.post(&format!("/v1/devices/{node}/revoke")).await
     }
 
-    /// A stream to a user.
+    /// A stream to a user, or to one of their devices.
     pub(super) async fn stream(&self, user: &str, service: &str) -> Result<Upgraded, Failure> {
-        let user = segment(&name(user)?);
+        let user = escaped(&recipient(user)?.to_string());
         let route = format!("/v1/users/{user}/stream?service={}", escaped(service));
         self.0.upgrade(Method::POST, &route).await.map_err(not_running)
     }
@@ -114,7 +115,7 @@ impl Asker {
         body: Vec<u8>,
         deadline: Duration,
     ) -> Result<RequestAnswered, Failure> {
-        let user = segment(&name(user)?);
+        let user = escaped(&recipient(user)?.to_string());
         let (service, deadline) = (escaped(service), deadline.as_millis());
         let route = format!("/v1/users/{user}/request?service={service}&deadline={deadline}");
         self.0.post_bytes(&route, body).await.map_err(not_running)
@@ -199,6 +200,14 @@ pub(super) fn name(text: &str) -> Result<Name, Failure> {
             error.to_string(),
         )
     })
+}
+
+/// A user, or one of their devices by the first digits of its node id.
+pub(super) fn recipient(text: &str) -> Result<Recipient, Failure> {
+    if !text.contains('/') {
+        return Ok(Recipient::from(&name(text)?));
+    }
+    text.parse().map_err(|error: NoRecipient| Failure::usage(error.to_string()))
 }
 
 /// A name as a segment of a path.

@@ -39,7 +39,7 @@ pub(super) async fn forward(
     let unclear = || Failure::usage(format!("{to:?} names no port: write it like bob:80"));
     let (user, port) = to.rsplit_once(':').ok_or_else(unclear)?;
     let port: u16 = port.parse().map_err(|_| unclear())?;
-    super::ask::name(user)?;
+    super::ask::recipient(user)?;
     let listener = TcpListener::bind(local).await.map_err(|error| {
         Failure::local(format!("cannot listen on {local} ({error}): choose another port"))
     })?;

@@ -179,6 +179,9 @@ impl Output {
             ApiEvent::DeviceAdded { node } => {
                 self.note(&format!("one more device of yours is in: {}", short(node)));
             }
+            ApiEvent::ShutOut { name, .. } => {
+                self.note(&format!("{name} was shut out of the realm: the session is over"));
+            }
             ApiEvent::Missed { count } => {
                 self.note(&format!(
                     "{count} events were too fast to be shown; texts are in the inbox"

@@ -1,5 +1,5 @@
-//! What a supernode knows of those who are out, in `revocations.cbor`: so that it refuses them
-//! from the first moment after a start, with nobody to ask.
+//! What a node knows of those who are out, in `revocations.cbor`: so that it refuses them from the
+//! first moment after a start, with nobody to ask.
 
 use super::keys::read_private;
 use super::{DataError, Folder};

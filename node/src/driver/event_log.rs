@@ -1,7 +1,7 @@
 //! How events come into the log: each by its name, with what identifies it, and never a text.
 
 use overlay_proto::io::Event;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 /// Logs `event`. What an operator of a quiet realm wants to read is information, the rest is for
 /// those who look for a mistake.
@@ -15,6 +15,12 @@ pub(super) fn log(event: &Event) {
         Event::Renewed { until } => info!(event = name, until_ms = until.0),
         Event::HomeLost { home } => info!(event = name, ?home),
         Event::LoggedOut { status } => info!(event = name, %status),
+        Event::ShutOut { node, name: user } => info!(event = name, ?node, %user),
+        Event::CertificateEnds { until } => warn!(
+            event = name,
+            until_ms = until.0,
+            "this supernode's certificate ends before long: `supernode renew` it"
+        ),
         Event::Drained => info!(event = name),
         // What people write to each other is theirs.
         Event::Received(text) => debug!(event = name, id = ?text.id, node = ?text.node),

@@ -114,7 +114,7 @@ impl Handle {
         self.look(Node::devices).await.unwrap_or_default()
     }
 
-    /// Who is out, as this supernode knows; empty if the node has ended.
+    /// Who is out, as this node knows; empty if the node has ended.
     pub async fn revocations(&self) -> Vec<Arc<RevocationList>> {
         self.look(Node::revocations).await.unwrap_or_default()
     }

@@ -156,6 +156,11 @@ impl Endpoints {
         self.endpoints.get(&class).cloned()
     }
 
+    /// The devices with which there are sessions.
+    pub(super) fn nodes(&self) -> Vec<NodeId> {
+        locked(&self.sessions).keys().map(|(node, _)| *node).collect()
+    }
+
     fn living(&self, node: NodeId, class: Class) -> Option<Session> {
         let mut sessions = locked(&self.sessions);
         let session = sessions.get(&(node, class))?.clone();

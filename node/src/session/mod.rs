@@ -38,6 +38,7 @@ mod error;
 mod flow;
 mod listener;
 mod opening;
+mod recipient;
 mod reset;
 mod sessions;
 mod settings;
@@ -46,12 +47,14 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod turns;
 
 pub use endpoint::EndpointError;
 pub use error::SessionError;
 pub use flow::Datagrams;
 pub use listener::{Access, AlreadyServed, Listener};
 pub use opening::{NoService, SERVICE_BYTES_MAX, Service};
+pub use recipient::{NoRecipient, Recipient};
 pub use sessions::{REQUEST_BYTES_MAX, Sessions};
 pub use stream::{Incoming, Stream};
 pub use tls::TlsError;

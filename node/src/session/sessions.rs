@@ -4,22 +4,27 @@ use super::endpoint::{EndpointError, Endpoints, Session};
 use super::error::SessionError;
 use super::listener::{Access, AlreadyServed, Listener, Registry};
 use super::opening::{Opening, Service, receive_answer, send_answer};
+use super::recipient::Recipient;
 use super::settings::{CLASSES, OPENING_PATIENCE, SESSIONS_MAX};
 use super::stream::{Incoming, Stream, refuse, status_of};
+use super::turns::Turns;
 use crate::driver::Handle;
 use crate::driver::port::Port;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::SecretKey;
-use overlay_proto::io::{Command, Reply};
+use overlay_proto::io::Event;
 use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::wire::Class;
 use quinn::VarInt;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 use tracing::debug;
 
@@ -39,6 +44,8 @@ struct Shared {
     registry: Registry,
     /// Sessions that others have begun.
     taken: AtomicUsize,
+    /// Devices that were shut out while there was a session.
+    out: watch::Sender<BTreeSet<NodeId>>,
 }
 
 impl Sessions {
@@ -63,44 +70,68 @@ impl Sessions {
             endpoints,
             registry: Registry::default(),
             taken: AtomicUsize::new(0),
+            out: watch::Sender::default(),
         };
         let sessions = Sessions(Arc::new(shared));
         for class in CLASSES {
             tokio::spawn(take_sessions(sessions.clone(), class));
         }
         tokio::spawn(tidy(Arc::downgrade(&sessions.0)));
+        tokio::spawn(watch_outcasts(Arc::downgrade(&sessions.0), handle.events()));
         Ok(sessions)
     }
 
-    /// Opens a stream to a user's newest device. `class` says which traffic it competes with.
+    /// Opens a stream to a user: to the newest device on line, and if that does not serve it, to the
+    /// others in turn; or to the one device that is named. `class` says which traffic it competes
+    /// with.
     ///
     /// # Errors
     /// [`SessionError`]: the user is off line, does not serve that, or the session broke.
     pub async fn open(
         &self,
+        to: impl Into<Recipient>,
+        service: &Service,
+        class: Class,
+    ) -> Result<Stream, SessionError> {
+        let to = to.into();
+        let mut turns = Turns::new(&self.0.handle, &to);
+        let mut node = turns.first().await?;
+        loop {
+            let refusal = match self.open_at(node, to.name(), service, class).await {
+                Err(error) if error.status() == Status::NOT_SERVED => error,
+                opened => return opened,
+            };
+            node = turns.next().await.ok_or(refusal)?;
+        }
+    }
+
+    async fn open_at(
+        &self,
+        node: NodeId,
         to: &Name,
         service: &Service,
         class: Class,
     ) -> Result<Stream, SessionError> {
         let opening = Opening { service: service.clone(), deadline: None };
-        let mut stream = self.begin(to, &opening, class).await?;
+        let mut stream = self.begin(node, to, &opening, class).await?;
         stream.take_datagrams();
         let answered = timeout(OPENING_PATIENCE, receive_answer(&mut stream.recv)).await;
-        let (status, sentence) = answered.map_err(|_| SessionError::refused(Status::TIMEOUT))??;
+        let answered = answered.map_err(|_| SessionError::refused(Status::TIMEOUT))?;
+        let (status, sentence) = answered.map_err(|error| self.why(stream.node(), error.into()))?;
         match status.is_success() {
             true => Ok(stream),
             false => Err(SessionError::Refused { status, sentence }),
         }
     }
 
-    /// Sends `body` to a service and returns its answer. Cancelled when the deadline has passed or
-    /// the future is dropped.
+    /// Sends `body` to a service and returns its answer; the device is chosen as by
+    /// [`Sessions::open`]. Cancelled when the deadline has passed or the future is dropped.
     ///
     /// # Errors
     /// [`SessionError`], the service's own refusals among them.
     pub async fn request(
         &self,
-        to: &Name,
+        to: impl Into<Recipient>,
         service: &Service,
         body: &[u8],
         deadline: Duration,
@@ -109,15 +140,18 @@ impl Sessions {
             return Err(SessionError::refused(Status::TOO_LARGE));
         }
         let opening = Opening { service: service.clone(), deadline: Some(deadline) };
+        let to = to.into();
         let asked = async {
-            let mut stream = self.begin(to, &opening, Class::Message).await?;
-            stream.write_all(body).await.map_err(SessionError::broken)?;
-            stream.shutdown().await.map_err(SessionError::broken)?;
-            let (status, sentence) = receive_answer(&mut stream.recv).await?;
-            if !status.is_success() {
-                return Err(SessionError::Refused { status, sentence });
+            let mut turns = Turns::new(&self.0.handle, &to);
+            let mut node = turns.first().await?;
+            loop {
+                let mut stream = self.begin(node, to.name(), &opening, Class::Message).await?;
+                let refusal = match exchange(&mut stream, body).await {
+                    Err(error) if error.status() == Status::NOT_SERVED => error,
+                    answered => return answered.map_err(|error| self.why(node, error)),
+                };
+                node = turns.next().await.ok_or(refusal)?;
             }
-            read_body(&mut stream).await
         };
         timeout(deadline, asked).await.map_err(|_| SessionError::refused(Status::TIMEOUT))?
     }
@@ -161,18 +195,24 @@ impl Sessions {
         self.0.endpoints.close().await;
     }
 
+    /// Why something broke: perhaps because the other end was shut out meanwhile.
+    fn why(&self, node: NodeId, error: SessionError) -> SessionError {
+        match error {
+            SessionError::Broken { .. } if self.0.out.borrow().contains(&node) => {
+                SessionError::refused(Status::REVOKED)
+            }
+            error => error,
+        }
+    }
+
     /// A stream on which the opening has been sent.
     async fn begin(
         &self,
+        node: NodeId,
         to: &Name,
         opening: &Opening,
         class: Class,
     ) -> Result<Stream, SessionError> {
-        let node = match self.0.handle.command(Command::Meet { to: to.clone() }).await {
-            Reply::Met { node, .. } => node,
-            Reply::Failed { status } => return Err(SessionError::refused(status)),
-            _ => return Err(SessionError::refused(Status::INTERNAL)),
-        };
         let session = self.session(node, class).await?;
         let (mut send, recv) = session.connection.open_bi().await?;
         opening.send(&mut send).await?;
@@ -214,6 +254,16 @@ async fn take_streams(sessions: Sessions, session: Session) {
         session.connection.close(VarInt::from_u32(Status::UNPROVEN.0.into()), b"who are you?");
         return;
     };
+    let mut out = sessions.0.out.subscribe();
+    tokio::select! {
+        () = take_streams_of(&sessions, &session, user) => {}
+        Ok(_) = out.wait_for(|out| out.contains(&session.node)) => {
+            session.connection.close(VarInt::from_u32(Status::REVOKED.0.into()), b"shut out");
+        }
+    }
+}
+
+async fn take_streams_of(sessions: &Sessions, session: &Session, user: Name) {
     loop {
         match session.connection.accept_bi().await {
             Ok((send, recv)) => {
@@ -236,6 +286,17 @@ async fn take_stream(sessions: Sessions, mut stream: Stream) {
         }
         Err(_) => stream.abort(Status::TIMEOUT),
     }
+}
+
+/// Asks on a stream and reads the answer.
+async fn exchange(stream: &mut Stream, body: &[u8]) -> Result<Vec<u8>, SessionError> {
+    stream.write_all(body).await.map_err(SessionError::broken)?;
+    stream.shutdown().await.map_err(SessionError::broken)?;
+    let (status, sentence) = receive_answer(&mut stream.recv).await?;
+    if !status.is_success() {
+        return Err(SessionError::Refused { status, sentence });
+    }
+    read_body(stream).await
 }
 
 async fn answer<H, F>(incoming: Incoming, handler: Arc<H>)
@@ -280,5 +341,29 @@ async fn tidy(shared: std::sync::Weak<Shared>) {
         every.tick().await;
         let Some(shared) = shared.upgrade() else { return };
         shared.endpoints.tidy();
+    }
+}
+
+/// Ends the sessions with who is out.
+async fn watch_outcasts(shared: std::sync::Weak<Shared>, mut events: broadcast::Receiver<Event>) {
+    loop {
+        let happened = events.recv().await;
+        let Some(shared) = shared.upgrade() else { return };
+        let out = match happened {
+            Ok(Event::ShutOut { node, .. }) => vec![node],
+            Ok(_) => continue,
+            // It may have been among those that were missed: the core knows none of them any more.
+            Err(RecvError::Lagged(_)) => {
+                let mut unknown = Vec::new();
+                for node in shared.endpoints.nodes() {
+                    if shared.handle.correspondent(node).await.is_none() {
+                        unknown.push(node);
+                    }
+                }
+                unknown
+            }
+            Err(RecvError::Closed) => return,
+        };
+        shared.out.send_modify(|all| all.extend(out));
     }
 }

@@ -46,6 +46,11 @@ impl Issuers {
         self.0.insert(node, term);
     }
 
+    /// Forgets those of whom this is not true.
+    pub fn retain(&mut self, holds: impl Fn(NodeId) -> bool) {
+        self.0.retain(|node, _| holds(*node));
+    }
+
     /// Whether a certificate of `node` was ever shown.
     pub fn know(&self, node: NodeId) -> bool {
         self.0.contains_key(&node)

@@ -1,6 +1,6 @@
 //! The one place where key, name, realm, role and time are tied together.
 
-use super::certificate::{Certificate, CertificateError, Role};
+use super::certificate::{Certificate, CertificateError, Role, Subject};
 use super::verify::Verify;
 use crate::encoding::positional::positional;
 use crate::id::{NodeId, RealmId, UserKey};
@@ -17,6 +17,17 @@ positional! {
         /// The user's certificate for the device.
         pub device: Certificate,
     }
+}
+
+/// The three keys of a chain. If one of them is out, so is its bearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainKeys {
+    /// The registrar's.
+    pub registrar: Subject,
+    /// The user's.
+    pub user: Subject,
+    /// The device's.
+    pub device: Subject,
 }
 
 /// What a checked chain proves: this node is a device of this user of the realm.
@@ -51,6 +62,12 @@ impl DeviceChain {
         self.user.check(verifier, realm, Role::User, &self.registrar.subject.0, now)?;
         self.device.check(verifier, realm, Role::Device, &self.user.subject.0, now)?;
         Ok(Member { node, name, user: UserKey(self.user.subject.0) })
+    }
+
+    /// The keys that it speaks of, unchecked.
+    pub fn keys(&self) -> ChainKeys {
+        let DeviceChain { registrar, user, device } = self;
+        ChainKeys { registrar: registrar.subject, user: user.subject, device: device.subject }
     }
 
     /// The name in the user's certificate, unchecked.

@@ -12,7 +12,7 @@ pub mod secret;
 pub mod verify;
 
 pub use certificate::{Certificate, CertificateError, Role, Subject, Validity};
-pub use chain::{DeviceChain, Member};
+pub use chain::{ChainKeys, DeviceChain, Member};
 pub use invitation::{Contact, Invitation, InvitationError, RegistrarGrant, Ticket};
 pub use keys::{Identity, RegistrarKeys, SupernodeKeys, UserKeys, UserSecret};
 pub use pairing::{DeviceCode, DeviceCodeError, PairingSecret, Seal};

@@ -1,21 +1,34 @@
-//! Who is out: the newest list of each signer, and the union of them for quick answers.
+//! Who is out: the newest list of each signer, and quick answers from all of them.
 
 use super::certificate::{Role, Subject};
-use super::chain::DeviceChain;
+use super::chain::{ChainKeys, DeviceChain};
 use super::revocation::{Revocation, RevocationError, RevocationList};
 use super::verify::Verify;
-use crate::config::REVOKERS_MAX;
+use crate::config::{REVOCATIONS_MAX, REVOKERS_MAX};
+use crate::footprint::Heap;
 use crate::id::{NodeId, RealmId};
 use crate::time::WallTime;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// All lists that a node believes.
 #[derive(Debug, Default)]
 pub struct Revoked {
-    lists: BTreeMap<Subject, Arc<RevocationList>>,
-    out: BTreeSet<Out>,
+    lists: BTreeMap<Subject, Held>,
 }
+
+#[derive(Debug)]
+struct Held {
+    list: Arc<RevocationList>,
+    /// The places of the entries in the order of what they take out: a peer shall not keep the keys
+    /// twice.
+    order: Vec<u16>,
+    /// What a registrar that is out itself has revoked does not count: its own users are out with
+    /// it, and nobody else shall be at its mercy.
+    counts: bool,
+}
+
+const _: () = assert!(REVOCATIONS_MAX <= u16::MAX as usize);
 
 /// A key that is out of a role; a device perhaps only under one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +36,25 @@ struct Out {
     role: u8,
     subject: Subject,
     issuer: Option<Subject>,
+}
+
+impl Out {
+    fn of(entry: &Revocation) -> Out {
+        Out { role: entry.role as u8, subject: entry.subject, issuer: entry.issuer }
+    }
+}
+
+impl Held {
+    fn new(list: Arc<RevocationList>) -> Held {
+        let mut order: Vec<u16> = (0..=u16::MAX).zip(&list.entries).map(|(at, _)| at).collect();
+        order.sort_unstable_by_key(|at| list.entries.get(usize::from(*at)).map(Out::of));
+        Held { list, order, counts: true }
+    }
+
+    fn has(&self, out: Out) -> bool {
+        let at = |at: &u16| self.list.entries.get(usize::from(*at)).map(Out::of);
+        self.order.binary_search_by_key(&Some(out), at).is_ok()
+    }
 }
 
 impl Revoked {
@@ -40,7 +72,7 @@ impl Revoked {
     ) -> Result<(), RevocationError> {
         let signer = list.head.signer();
         match self.lists.get(&signer) {
-            Some(held) if list.head.age() <= held.head.age() => {
+            Some(held) if list.head.age() <= held.list.head.age() => {
                 return Err(RevocationError::RolledBack);
             }
             None if self.lists.len() >= REVOKERS_MAX => {
@@ -49,41 +81,34 @@ impl Revoked {
             _ => {}
         }
         list.check(verifier, realm, now)?;
-        self.lists.insert(signer, list);
-        self.unite(realm);
+        self.lists.insert(signer, Held::new(list));
+        self.judge_registrars(realm);
         Ok(())
     }
 
-    /// What a registrar that is out itself has revoked does not count: its own users are out with
-    /// it, and nobody else shall be at its mercy.
-    fn unite(&mut self, realm: RealmId) {
-        let out = |entry: &Revocation| Out {
-            role: entry.role as u8,
-            subject: entry.subject,
-            issuer: entry.issuer,
-        };
+    fn judge_registrars(&mut self, realm: RealmId) {
         let root = Subject(realm.0);
-        let by_root = self.lists.get(&root).into_iter().flat_map(|list| &list.entries);
-        self.out = by_root.map(out).collect();
-        for (signer, list) in &self.lists {
-            if *signer != root && !self.has(Role::Registrar, *signer, None) {
-                self.out.extend(list.entries.iter().map(out));
-            }
+        let Some(by_root) = self.lists.remove(&root) else { return };
+        for (signer, held) in &mut self.lists {
+            let role = Role::Registrar as u8;
+            held.counts = !by_root.has(Out { role, subject: *signer, issuer: None });
         }
+        self.lists.insert(root, by_root);
     }
 
     fn has(&self, role: Role, subject: Subject, issuer: Option<Subject>) -> bool {
-        self.out.contains(&Out { role: role as u8, subject, issuer })
+        let out = Out { role: role as u8, subject, issuer };
+        self.lists.values().any(|held| held.counts && held.has(out))
     }
 
     /// Whether a device, its user or the registrar that certified the user is out.
     pub fn bars(&self, chain: &DeviceChain) -> bool {
-        !self.out.is_empty()
-            && self.bars_device(chain.registrar.subject, chain.user.subject, chain.device.subject)
+        !self.lists.is_empty() && self.bars_keys(&chain.keys())
     }
 
     /// The same, by the three keys.
-    pub fn bars_device(&self, registrar: Subject, user: Subject, device: Subject) -> bool {
+    pub fn bars_keys(&self, keys: &ChainKeys) -> bool {
+        let ChainKeys { registrar, user, device } = *keys;
         self.has(Role::Registrar, registrar, None)
             || self.has(Role::User, user, None)
             || self.has(Role::Device, device, None)
@@ -100,6 +125,11 @@ impl Revoked {
         self.has(Role::Supernode, Subject(node.0), None)
     }
 
+    /// Whether whoever has this node's key is out, whatever certificates are shown.
+    pub fn bars_node(&self, node: NodeId) -> bool {
+        self.bars_supernode(node) || self.has(Role::Device, Subject(node.0), None)
+    }
+
     /// Whether a registrar's key is out.
     pub fn bars_registrar(&self, key: &[u8; 32]) -> bool {
         self.has(Role::Registrar, Subject(*key), None)
@@ -107,16 +137,30 @@ impl Revoked {
 
     /// The newest list of a signer.
     pub fn list(&self, signer: Subject) -> Option<&Arc<RevocationList>> {
-        self.lists.get(&signer)
+        self.lists.get(&signer).map(|held| &held.list)
     }
 
     /// The newest list of each signer.
     pub fn lists(&self) -> impl Iterator<Item = &Arc<RevocationList>> {
-        self.lists.values()
+        self.lists.values().map(|held| &held.list)
     }
 
     /// The number of the newest list of a signer; zero if there is none.
     pub fn epoch(&self, signer: Subject) -> u64 {
-        self.lists.get(&signer).map_or(0, |list| list.head.epoch)
+        self.list(signer).map_or(0, |list| list.head.epoch)
+    }
+}
+
+impl Heap for Held {
+    fn heap(&self) -> usize {
+        let list =
+            size_of::<RevocationList>() + self.list.entries.capacity() * size_of::<Revocation>();
+        list + self.order.heap()
+    }
+}
+
+impl Heap for Revoked {
+    fn heap(&self) -> usize {
+        self.lists.heap()
     }
 }

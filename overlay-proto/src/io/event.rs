@@ -85,6 +85,13 @@ pub enum Event {
         /// Over a direct link, or hop by hop.
         direct: bool,
     },
+    /// Somebody with whom datagrams were exchanged was shut out: the session is over.
+    ShutOut {
+        /// Which device.
+        node: NodeId,
+        /// Whose it is.
+        name: Name,
+    },
     /// This peer had to hand a packet to the scaffold.
     Escalated {
         /// Where it goes.
@@ -103,6 +110,12 @@ pub enum Event {
         node: NodeId,
         /// 200 if it logged out, 302 if it was sent elsewhere.
         status: Status,
+    },
+    /// This supernode's own certificate ends before long: its operator has to renew it. Told once a
+    /// day.
+    CertificateEnds {
+        /// When.
+        until: WallTime,
     },
     /// This supernode drains, and its last peer has gone.
     Drained,
@@ -123,7 +136,7 @@ pub enum Event {
     },
     /// The supernodes worth remembering for the next start have changed.
     HostsChanged(Vec<Contact>),
-    /// This supernode has other lists of revocations than before: all that it has, to be kept for
+    /// This node has other lists of revocations than before: all that it has, to be kept for
     /// the next start.
     RevocationsChanged(Vec<Arc<RevocationList>>),
     /// A further device of this peer's user has been let in.
@@ -171,9 +184,11 @@ event_names! {
     NeighbourDown = "neighbour_down",
     Placed = "placed",
     PathChanged = "path_changed",
+    ShutOut = "shut_out",
     Escalated = "escalated",
     ChildIn = "child_in",
     ChildOut = "child_out",
+    CertificateEnds = "certificate_ends",
     Drained = "drained",
     Registered = "registered",
     MemberUp = "member_up",

@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::coordinates::Labels;
 use crate::footprint::Heap;
 use crate::id::{CommandId, NodeId};
-use crate::identity::Contact;
+use crate::identity::{ChainKeys, Contact};
 use crate::io::Reply;
 use crate::location::{LocationRecord, index_key};
 use crate::name::Name;
@@ -51,6 +51,7 @@ pub(crate) struct Correspondents {
 #[derive(Debug)]
 pub(super) struct Correspondent {
     pub name: Name,
+    pub keys: ChainKeys,
     /// Of the newest record known.
     seq: u64,
     pub to: Destination,
@@ -63,6 +64,21 @@ pub(super) struct Correspondent {
     /// Hops that its last datagram took.
     pub hops: u8,
     pub direct: Direct,
+}
+
+/// Where a device is, by a checked record, and whose it is.
+struct Known {
+    name: Name,
+    keys: ChainKeys,
+    seq: u64,
+    to: Destination,
+}
+
+impl Known {
+    fn of(cx: &Context, at: &Whereabouts) -> Known {
+        let to = at.destination(cx.identity.realm);
+        Known { name: at.name.clone(), keys: at.keys, seq: at.seq, to }
+    }
 }
 
 /// What a correspondent was told last of where we are.
@@ -98,11 +114,12 @@ impl Correspondents {
     }
 
     /// The device is at this place; news of an older one is passed over. False if there is no room.
-    fn learn(&mut self, now: Time, name: Name, seq: u64, to: Destination) -> bool {
+    fn learn(&mut self, now: Time, at: Known) -> bool {
+        let Known { name, keys, seq, to } = at;
         let node = to.node;
         if let Some(known) = self.known.get_mut(&node) {
             if known.seq <= seq {
-                (known.seq, known.to, known.name) = (seq, to, name);
+                (known.seq, known.to, known.name, known.keys) = (seq, to, name, keys);
             }
             return true;
         }
@@ -111,6 +128,7 @@ impl Correspondents {
         }
         let fresh = Correspondent {
             name,
+            keys,
             seq,
             to,
             contact: None,
@@ -128,9 +146,8 @@ impl Correspondents {
 impl Peer {
     /// A user's device has been found: from now on datagrams go there, and are taken from it.
     pub(super) fn meet(&mut self, cx: &mut Context, command: CommandId, at: &Whereabouts) {
-        let to = at.destination(cx.identity.realm);
         let (node, name) = (at.node, at.name.clone());
-        if !self.correspondents.learn(cx.now, name.clone(), at.seq, to) {
+        if !self.correspondents.learn(cx.now, Known::of(cx, at)) {
             return reply(cx, command, Reply::Failed { status: Status::TOO_MANY });
         }
         self.tell_binding(cx, node);
@@ -142,8 +159,7 @@ impl Peer {
     pub(super) fn rebind(&mut self, cx: &Context, to: NodeId, at: &Whereabouts) {
         // Another device of the same user may have the newest record.
         if at.node == to {
-            let destination = at.destination(cx.identity.realm);
-            self.correspondents.learn(cx.now, at.name.clone(), at.seq, destination);
+            self.correspondents.learn(cx.now, Known::of(cx, at));
         }
     }
 
@@ -170,12 +186,11 @@ impl Peer {
         if !known && !self.correspondents.may_look(cx.now) {
             return false;
         }
-        let Ok(member) = record.check(cx.verifier(), cx.identity.realm, cx.wall()) else {
-            return false;
-        };
-        let key = index_key(cx.identity.realm, &member.name);
+        let Ok(member) = cx.prove_record(&record) else { return false };
+        let (key, keys) = (index_key(cx.identity.realm, &member.name), record.chain.keys());
         let to = Destination { node, key, labels: record.labels };
-        if !self.correspondents.learn(cx.now, member.name, record.seq, to) {
+        let at = Known { name: member.name, keys, seq: record.seq, to };
+        if !self.correspondents.learn(cx.now, at) {
             return false;
         }
         if let Some(known) = self.correspondents.known.get_mut(&node) {

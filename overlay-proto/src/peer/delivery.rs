@@ -153,10 +153,7 @@ impl Peer {
     }
 
     pub(super) fn on_text(&mut self, cx: &mut Context, arrival: Arrival, text: Text) {
-        let realm = cx.identity.realm;
-        let Ok(member) = text.from.check(cx.verifier(), realm, arrival.source, cx.wall()) else {
-            return;
-        };
+        let Ok(member) = cx.prove(&text.from, arrival.source) else { return };
         let signed = text_signed(cx.me, text.id, text.sent_ms, &text.text);
         let key = &member.node.0;
         if text.text.len() > TEXT_BYTES_MAX

@@ -10,6 +10,7 @@ use crate::io::Reply;
 use crate::name::Name;
 use crate::status::Status;
 use crate::wire::message::{EnrollReply, JoinDeviceReply, RegisterReply, UserCertificates};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Peer {
@@ -24,7 +25,8 @@ impl Peer {
             return reply(cx, command, Reply::Failed { status: Status::WRONG_ROLE });
         }
         let give_up = cx.now + COMMAND_PATIENCE;
-        self.pursue(cx, Goal::Register { command, name, code, give_up });
+        let tired = BTreeSet::new();
+        self.pursue(cx, Goal::Register { command, name, code, give_up, tired });
     }
 
     pub(super) fn on_enroll(
@@ -49,12 +51,15 @@ impl Peer {
         if asked != link {
             return;
         }
-        answer.redirect.iter().for_each(|contact| {
-            self.hosts.learn(contact, true);
-        });
+        let fresh = self.learn_registrars(cx, link, &answer);
         let outcome = match (answer.status, answer.certificates) {
             (Status::OK, Some(given)) => self.take_certificates(cx, &name, given),
             (Status::OK, None) => Err(Status::MALFORMED),
+            // Another one may have more patience with this address; the same one is not asked again.
+            (Status::TOO_MANY, _) if fresh => {
+                self.refused = Some(Status::TOO_MANY);
+                return self.retry(cx, cx.links.node_of(link));
+            }
             (status, _) if status.is_redirect() || status.0 / 100 == 5 => {
                 self.refused = (!status.is_redirect()).then_some(status);
                 return self.retry(cx, cx.links.node_of(link).filter(|_| !status.is_redirect()));
@@ -64,6 +69,22 @@ impl Peer {
         self.goal = Goal::Rest;
         self.session = Session::Idle;
         reply(cx, command, outcome.unwrap_or_else(|status| Reply::Failed { status }));
+    }
+
+    /// Notes whom the answer names to turn to, but for those who have had enough of us. True if that
+    /// is anybody.
+    fn learn_registrars(&mut self, cx: &Context, link: LinkId, answer: &RegisterReply) -> bool {
+        let Goal::Register { tired, .. } = &mut self.goal else { return false };
+        if answer.status == Status::TOO_MANY {
+            tired.extend(cx.links.node_of(link));
+        }
+        let fresh = answer.redirect.iter().filter(|contact| !tired.contains(&contact.node));
+        let mut any = false;
+        for contact in fresh {
+            self.hosts.learn(contact, true);
+            any = true;
+        }
+        any
     }
 
     pub(super) fn on_enroll_reply(&mut self, cx: &mut Context, link: LinkId, answer: EnrollReply) {
@@ -184,3 +205,6 @@ fn take_chain(
     Arc::make_mut(&mut cx.identity).user = Some(UserKeys { key, chain: Some(chain.clone()) });
     Ok(Reply::Registered { chain })
 }
+
+#[cfg(test)]
+mod tests;

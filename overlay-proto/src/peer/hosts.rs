@@ -128,6 +128,13 @@ impl Hosts {
         is_new
     }
 
+    /// Forgets those of whom this is not true.
+    pub fn retain(&mut self, holds: impl Fn(NodeId) -> bool) {
+        let anchors = self.known.iter().take(self.served);
+        self.served = anchors.filter(|host| holds(host.contact.node)).count();
+        self.known.retain(|host| holds(host.contact.node));
+    }
+
     fn host(&mut self, node: NodeId) -> Option<&mut Host> {
         self.known.iter_mut().find(|host| host.contact.node == node)
     }

@@ -9,6 +9,7 @@ use crate::coordinates::Labels;
 use crate::denial::{self, DENIALS_NEEDED};
 use crate::footprint::{Heap, flat};
 use crate::id::{CommandId, LinkId, MessageId, NodeId};
+use crate::identity::Revoked;
 use crate::identity::verify::Signature;
 use crate::io::Reply;
 use crate::location::{LocationRecord, index_key};
@@ -72,8 +73,8 @@ pub(super) enum Errand {
     Trace(CommandId),
     /// Letters or receipts, by the number of the post's question.
     Post(u64),
-    /// The first of many datagrams.
-    Meet(CommandId),
+    /// The first of many datagrams, to the newest device or to that one.
+    Meet(CommandId, Option<NodeId>),
     /// Datagrams that have had no answer for a while.
     Rebind(NodeId),
 }
@@ -81,7 +82,8 @@ pub(super) enum Errand {
 impl Peer {
     /// Finds where an errand leads: from the cache, or through the home.
     pub(super) fn locate(&mut self, cx: &mut Context, name: Name, errand: Errand) {
-        match self.lookups.cache.young(&name, cx.now, cx.config.location_cache).cloned() {
+        let young = self.lookups.cache.young(&name, cx.now, cx.config.location_cache);
+        match young.filter(|at| errand.may_go(at.node)).cloned() {
             Some(whereabouts) => self.located(cx, errand, &whereabouts),
             None => self.ask_for(cx, name, Waiter::Errand(errand)),
         }
@@ -146,8 +148,19 @@ impl Peer {
                 (Waiter::Lookup(command), _) if !found.is_empty() => {
                     reply(cx, command, Reply::Located { found: found.clone(), elapsed });
                 }
-                (Waiter::Errand(errand), Some(whereabouts)) => {
-                    self.located(cx, errand, whereabouts);
+                (Waiter::Errand(errand), _) => {
+                    let mut online = found.iter().filter(|found| found.lease_ms > 0);
+                    match online.find(|found| errand.may_go(found.record.node())) {
+                        Some(found) => {
+                            let at = Whereabouts::of(&found.record, name.clone(), cx.now);
+                            self.located(cx, errand, &at);
+                        }
+                        // Others of the user may be there.
+                        None if status == Status::OK => {
+                            self.not_located(cx, waiter, Status::OFFLINE);
+                        }
+                        None => self.not_located(cx, waiter, status),
+                    }
                 }
                 (Waiter::OwnDevices, _) => self.ask_own_devices(cx, &found),
                 (waiter, _) => self.not_located(cx, waiter, status),
@@ -164,7 +177,7 @@ impl Peer {
     ) -> (Status, Vec<Found>) {
         let (realm, verifier, now) = (cx.identity.realm, cx.verifier(), cx.wall());
         let is_genuine = |found: &Found| {
-            let member = found.record.check(verifier, realm, now);
+            let member = cx.prove_record(&found.record);
             member.is_ok_and(|member| member.name == question.name)
         };
         let mut found: Vec<Found> = answer
@@ -207,7 +220,7 @@ impl Peer {
             Errand::Post(token) => self.post_located(cx, token, Ok(whereabouts)),
             Errand::Ping(command) => self.probe(cx, command, whereabouts, false),
             Errand::Trace(command) => self.probe(cx, command, whereabouts, true),
-            Errand::Meet(command) => self.meet(cx, command, whereabouts),
+            Errand::Meet(command, _) => self.meet(cx, command, whereabouts),
             Errand::Rebind(node) => self.rebind(cx, node, whereabouts),
         }
     }
@@ -222,7 +235,7 @@ impl Peer {
             // The next try is due anyway.
             Waiter::OwnDevices | Waiter::Errand(Errand::Rebind(_)) => {}
             Waiter::Errand(
-                Errand::Ping(command) | Errand::Trace(command) | Errand::Meet(command),
+                Errand::Ping(command) | Errand::Trace(command) | Errand::Meet(command, _),
             )
             | Waiter::Lookup(command) => reply(cx, command, Reply::Failed { status }),
         }
@@ -230,7 +243,7 @@ impl Peer {
 
     /// A fresher location than the one we used, from the scaffold.
     pub(super) fn on_moved(&mut self, cx: &mut Context, record: LocationRecord) {
-        let Ok(member) = record.check(cx.verifier(), cx.identity.realm, cx.wall()) else { return };
+        let Ok(member) = cx.prove_record(&record) else { return };
         // Only what we asked for: nobody else fills our cache.
         if self.lookups.cache.is_news(&member.name, record.seq) {
             self.lookups.cache.remember(Whereabouts::of(&record, member.name, cx.now));
@@ -318,6 +331,23 @@ impl Peer {
             signature: Signature([0; 64]),
         };
         Some(record.signed(&cx.identity.device, cx.verifier()))
+    }
+}
+
+impl Errand {
+    /// Whether this device is one for it: the newest that is has it.
+    fn may_go(self, node: NodeId) -> bool {
+        match self {
+            Errand::Meet(_, Some(meant)) | Errand::Rebind(meant) => node == meant,
+            _ => true,
+        }
+    }
+}
+
+impl Lookups {
+    /// Nobody is sought any more where somebody was who is out.
+    pub fn forget_barred(&mut self, revoked: &Revoked) {
+        self.cache.retain(|known| !revoked.bars_keys(&known.keys));
     }
 }
 

@@ -4,6 +4,7 @@ use crate::config::LOCATION_CACHE_MAX;
 use crate::coordinates::Labels;
 use crate::footprint::Heap;
 use crate::id::{NodeId, RealmId};
+use crate::identity::ChainKeys;
 use crate::location::{LocationRecord, index_key};
 use crate::name::Name;
 use crate::time::{Span, Time};
@@ -16,6 +17,8 @@ pub(crate) struct Whereabouts {
     pub name: Name,
     pub node: NodeId,
     labels: Labels,
+    /// By which it may be out one day.
+    pub keys: ChainKeys,
     /// The number of the record.
     pub seq: u64,
     asked: Time,
@@ -24,7 +27,7 @@ pub(crate) struct Whereabouts {
 impl Whereabouts {
     pub fn of(record: &LocationRecord, name: Name, now: Time) -> Whereabouts {
         let (node, labels, seq) = (record.node(), record.labels.clone(), record.seq);
-        Whereabouts { name, node, labels, seq, asked: now }
+        Whereabouts { name, node, labels, keys: record.chain.keys(), seq, asked: now }
     }
 
     pub fn destination(&self, realm: RealmId) -> Destination {
@@ -67,6 +70,11 @@ impl LocationCache {
             }
         }
         self.known.insert(whereabouts.name.clone(), Box::new(whereabouts));
+    }
+
+    /// Forgets those of whom this is not true.
+    pub fn retain(&mut self, holds: impl Fn(&Whereabouts) -> bool) {
+        self.known.retain(|_, known| holds(known));
     }
 
     pub fn forget(&mut self, name: &Name) {

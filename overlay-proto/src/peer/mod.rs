@@ -21,11 +21,13 @@ mod probe;
 pub(crate) mod renewal;
 mod routing;
 mod session;
+mod shut_out;
 mod standby;
 pub(crate) mod survey;
 
 use crate::context::Context;
 use crate::coordinates::{Coordinates, Labels};
+use crate::fetching::Fetching;
 use crate::footprint::Heap;
 use crate::forward::Near;
 use crate::id::{CommandId, Cookie, DialId, LinkId, NodeId};
@@ -80,6 +82,7 @@ pub(crate) struct Peer {
     probes: Probes,
     devices: Devices,
     post: Post,
+    fetching: Fetching,
     counters: Counters,
     wake_at: Time,
 }
@@ -117,6 +120,7 @@ impl Peer {
             probes: Probes::default(),
             devices: Devices::default(),
             post: Post::default(),
+            fetching: Fetching::default(),
             counters: Counters::default(),
             wake_at: Time::NEVER,
         }
@@ -132,7 +136,7 @@ impl Peer {
             Command::Write { to, body, life } => self.on_write(cx, id, to, body, life),
             Command::Ping { to } => self.locate(cx, to, Errand::Ping(id)),
             Command::Trace { to } => self.locate(cx, to, Errand::Trace(id)),
-            Command::Meet { to } => self.locate(cx, to, Errand::Meet(id)),
+            Command::Meet { to, node } => self.locate(cx, to, Errand::Meet(id, node)),
             Command::Lookup { name } => self.ask_for(cx, name, Waiter::Lookup(id)),
             Command::AddDevice => self.on_add_device(cx, id),
             Command::JoinDevice { code, label } => self.on_join_command(cx, id, code, label),
@@ -163,6 +167,7 @@ impl Peer {
         self.slot_link_down(cx, link);
         self.direct_link_down(cx, link);
         self.session_link_down(cx, link, node);
+        self.fetching_link_down(link);
     }
 
     pub fn on_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
@@ -195,6 +200,8 @@ impl Peer {
             Message::LettersWait(_) if from_home => self.letters_wait(cx),
             Message::JoinDevice(ask) if ask.to == cx.me => self.on_join_device(cx, link, ask),
             Message::JoinDeviceReply(answer) => self.on_join_reply(cx, link, answer),
+            Message::RevocationsKnown(known) => return self.on_revocations_known(cx, link, &known),
+            Message::Revocations(part) => return self.on_revocations(cx, link, part),
             // From a former home, or a role that we do not have: late, not wrong.
             _ => {}
         }
@@ -215,6 +222,7 @@ impl Peer {
         self.tick_probes(cx);
         self.tick_devices(cx);
         self.tick_post(cx);
+        self.tick_fetching(cx);
         self.drop_strangers(cx);
         if let Session::Online { renew_at, .. } = self.session {
             self.wake_by(renew_at.min(self.warm_at));
@@ -379,5 +387,6 @@ impl Heap for Peer {
             + self.probes.heap()
             + self.devices.heap()
             + self.post.heap()
+            + self.fetching.heap()
     }
 }

@@ -125,7 +125,7 @@ impl Peer {
         ask: &DeviceRenewal,
     ) {
         let node = NodeId(ask.chain.device.subject.0);
-        let checked = ask.chain.check(cx.verifier(), cx.identity.realm, node, cx.wall());
+        let checked = cx.prove(&ask.chain, node);
         let ours = checked.is_ok_and(|member| {
             cx.identity.user.as_ref().is_some_and(|user| user.public() == member.user)
         });

@@ -15,6 +15,7 @@ use crate::time::{Span, Time};
 use crate::wire::message::{
     Enroll, JoinDevice, Login, LoginReply, Logout, Register, RegistrarClaim,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Seconds of waiting from which on it is worth asking another supernode meanwhile.
@@ -29,7 +30,14 @@ pub(crate) enum Goal {
     /// Nothing: it stays off line.
     Rest,
     /// A certificate for a name.
-    Register { command: CommandId, name: Name, code: Option<String>, give_up: Time },
+    Register {
+        command: CommandId,
+        name: Name,
+        code: Option<String>,
+        give_up: Time,
+        /// Registrars that have had too much to do with us.
+        tired: BTreeSet<NodeId>,
+    },
     /// A supernode's certificate, and perhaps a registrar's for this key.
     Enroll { command: CommandId, ticket: Ticket, registrar: Option<Box<SecretKey>>, give_up: Time },
     /// A certificate for this device, from another device of its user.

@@ -13,6 +13,7 @@ use super::child::{Child, Phase, Seat, Slot};
 use crate::config::{ADDRESSES_MAX, DEGREE_MAX};
 use crate::context::Context;
 use crate::coordinates::LinkCost;
+use crate::fetching;
 use crate::id::{LinkId, NodeId};
 use crate::identity::{Contact, Domain, Member};
 use crate::io::Event;
@@ -64,12 +65,13 @@ impl Supernode {
                 return Ok(());
             }
         };
-        self.bears(link, &login.chain);
+        self.bears(cx, link, &login.chain);
         if login.warm {
             self.warm.insert(link);
             self.counters.login_standby(node, cx.now);
             let answer = self.terms(cx, Status::ACCEPTED, node);
             cx.send(link, answer);
+            fetching::tell(cx, &[link]);
             return Ok(());
         }
         let newcomer = login.coordinates.is_none() && !self.children.contains_key(&node);
@@ -111,6 +113,7 @@ impl Supernode {
         self.counters.login_admitted(node, cx.now);
         let answer = self.terms(cx, Status::OK, node);
         cx.send(link, answer);
+        fetching::tell(cx, &[link]);
         cx.event(Event::ChildIn { node, name: member.name });
         self.wake_by(cx.now);
     }
@@ -274,13 +277,7 @@ fn prove(cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Result<Memb
         return Err(Status::TOO_LARGE);
     }
     let greeted = cx.links.greeted(link).ok_or(Status::MALFORMED)?;
-    let member = login
-        .chain
-        .check(cx.verifier(), cx.identity.realm, node, cx.wall())
-        .map_err(|error| error.status())?;
-    if cx.revoked.bars(&login.chain) {
-        return Err(Status::REVOKED);
-    }
+    let member = cx.prove(&login.chain, node)?;
     match Domain::Login.is_signed(cx.verifier(), &node.0, &greeted.transcript, &login.proof) {
         true => Ok(member),
         false => Err(Status::UNPROVEN),

@@ -66,7 +66,7 @@ impl Supernode {
         }
         let next: Vec<LinkId> = next.into_iter().map(|(_, link)| link).collect();
         cx.broadcast(&next, &Message::Heartbeat(load));
-        self.tell_revocations(cx, &next);
+        crate::fetching::tell(cx, &next);
         self.compare_with_one(cx);
         self.give_up_silent(cx, &links);
     }

@@ -133,7 +133,7 @@ impl Supernode {
         child.lease_until = cx.now + cx.config.lease;
         child.record = Some(record.clone());
         let key = child.key;
-        self.bears(link, &record.chain);
+        self.bears(cx, link, &record.chain);
         self.replicate(cx, key, record);
         Ok(())
     }
@@ -166,13 +166,15 @@ impl Supernode {
         store: StoreLocation,
     ) -> Result<(), Status> {
         let record = store.record;
-        let member =
-            record.check(cx.verifier(), cx.identity.realm, cx.wall()).map_err(|e| e.status())?;
-        // Its sender may not have heard yet.
-        if !cx.revoked.bars(&record.chain) {
-            self.directory.insert(index_key(cx.identity.realm, &member.name), record, cx.now);
+        match cx.prove_record(&record) {
+            Ok(member) => {
+                self.directory.insert(index_key(cx.identity.realm, &member.name), record, cx.now);
+                Ok(())
+            }
+            // Its sender may not have heard yet.
+            Err(Status::REVOKED) => Ok(()),
+            Err(status) => Err(status),
         }
-        Ok(())
     }
 
     pub(super) fn on_withdraw(&mut self, cx: &Context, home: NodeId, withdraw: &Withdraw) {

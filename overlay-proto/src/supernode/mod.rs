@@ -6,6 +6,7 @@ mod beating;
 mod bucket;
 #[cfg(any(test, feature = "fuzzing"))]
 mod census;
+mod certificate;
 mod child;
 mod children;
 mod counters;
@@ -39,6 +40,7 @@ mod swim;
 mod trees;
 
 use crate::context::Context;
+use crate::fetching;
 use crate::id::{LinkId, NodeId, StoreId};
 use crate::identity::Contact;
 use crate::links;
@@ -113,6 +115,8 @@ pub(crate) struct Supernode {
     counters: Counters,
     plan_at: Time,
     heartbeat_at: Time,
+    /// When its own certificate is looked at next.
+    certificate_at: Time,
     wake_at: Time,
 }
 
@@ -164,6 +168,7 @@ impl Supernode {
             counters: Counters::default(),
             plan_at,
             heartbeat_at,
+            certificate_at: Time(0),
             wake_at: plan_at,
         }
     }
@@ -198,6 +203,9 @@ impl Supernode {
             Message::Enroll(enroll) => self.on_enroll(cx, link, &enroll),
             Message::JoinDevice(ask) => self.on_join_device(cx, link, ask),
             Message::JoinDeviceReply(reply) => self.on_join_device_reply(cx, link, reply),
+            Message::RevocationsWanted(wanted) if self.is_borne(link) => {
+                self.on_wanted_by_peer(cx, link, &wanted);
+            }
             message => {
                 if let Some(node) = self.member_of(cx, link) {
                     return self.on_member_message(cx, link, node, message);
@@ -286,8 +294,10 @@ impl Supernode {
         message: Message,
     ) -> Result<(), Status> {
         match message {
-            Message::RevocationsKnown(known) => return self.on_revocations_known(cx, link, &known),
-            Message::RevocationsWanted(wanted) => self.on_revocations_wanted(cx, link, &wanted),
+            Message::RevocationsKnown(known) => {
+                return self.spread.fetching.on_known(cx, link, &known);
+            }
+            Message::RevocationsWanted(wanted) => fetching::answer(cx, link, &wanted),
             Message::Revocations(part) => return self.on_revocations(cx, link, part),
             Message::Revoke(ask) => self.on_revoke_asked(cx, link, ask),
             Message::Renew(ask) => self.on_renew_asked(cx, link, ask),
@@ -308,6 +318,8 @@ impl Supernode {
             self.look_elsewhere(cx);
             self.gate.tend(cx);
             self.free_slots_of_expelled(cx);
+            self.tell_peers_what_is_due(cx);
+            self.watch_certificate(cx);
             self.expire_children(cx);
             self.damping.forget(cx.config.degree, cx.now);
             self.tend_trees(cx);
@@ -385,6 +397,7 @@ impl Supernode {
             logins: self.counters.admitted,
             refused: self.counters.refused,
             members: self.members.views(cx),
+            certificate_secs: Supernode::certificate_secs(cx),
             uptime_secs: self.members.up_for(cx.me, cx.now).as_millis() / 1_000,
             draining: self.drain.is_some(),
             peers_soft: cx.config.children_soft,

@@ -134,7 +134,7 @@ impl Supernode {
     /// Where else to ask who was not served here, though another registrar may do it.
     fn other_registrars(&self, status: Status) -> Vec<Contact> {
         match status {
-            Status::ASK_THERE | Status::OVERLOADED | Status::STORE_FAILED => {
+            Status::ASK_THERE | Status::OVERLOADED | Status::STORE_FAILED | Status::TOO_MANY => {
                 self.members.registrars()
             }
             _ => Vec::new(),

@@ -4,27 +4,31 @@
 //! them is new, and with each heartbeat; who is behind asks for what it lacks, in parts. So a list
 //! is everywhere one round trip after it is durable, after a heartbeat and a round trip where that
 //! first word was lost, and as soon after a partition heals. **Deadline**: five seconds among
-//! supernodes that are linked.
+//! supernodes that are linked, and for the peers that are logged in with them.
+//!
+//! Peers keep the lists, too: how else would a session between two of them end, over links of their
+//! own? Each is told by its home and by those that stand by for it, so one that is silent hides
+//! nothing while another speaks.
 //!
 //! A supernode that starts again with an empty memory is told by its driver what it had. Whoever
 //! has no disk for it asks the others as soon as it is linked, and may admit somebody who is out
 //! for that second.
 
 use super::Supernode;
+use super::bucket::{Bucket, Rate};
 use super::child::Child;
 use super::members::Reach;
 use crate::config::{REVOCATIONS_MAX, REVOCATIONS_PER_MESSAGE, REVOKERS_MAX};
 use crate::context::Context;
+use crate::fetching::{self, Fetching};
 use crate::id::{LinkId, NodeId, ShortId};
-use crate::identity::{
-    DeviceChain, ListHead, Revocation, RevocationError, RevocationList, Subject,
-};
+use crate::identity::{ChainKeys, DeviceChain, RevocationList};
 use crate::io::Event;
 use crate::links;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::wire::Message;
-use crate::wire::message::{Expel, ListEpoch, Revocations, RevocationsKnown, RevocationsWanted};
+use crate::wire::message::{Expel, Revocations, RevocationsWanted};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -32,157 +36,103 @@ use std::sync::Arc;
 const EXPELLED_FOR: Span = Span::secs(60);
 /// Of those shut out within that time, so many are remembered.
 const EXPELLED_MAX: usize = 4_096;
+/// Peers are told that a list is new at most this often: each of some hundreds fetches it.
+const PEERS_TOLD_GAP: Span = Span::secs(1);
+/// Parts of lists for one peer: all lists, as full as they get, at once, and then one a second.
+const PARTS: Rate = Rate {
+    per_second: 1,
+    burst: (REVOKERS_MAX * (REVOCATIONS_MAX / REVOCATIONS_PER_MESSAGE + 1)) as u32,
+};
 
 /// What a supernode does about revocations.
 #[derive(Debug, Default)]
 pub(crate) struct Spread {
-    /// Lists that are being fetched, by signer.
-    pulls: BTreeMap<Subject, Pull>,
+    pub(super) fetching: Fetching,
+    /// When peers were told last which lists there are, and whether there are others since.
+    peers_told: Time,
+    peers_untold: bool,
     /// Whose certificates have opened which link, for a session or to stand by.
     bearers: BTreeMap<LinkId, Bearer>,
     /// Who was shut out a while ago, and until when that is remembered.
     expelled: BTreeMap<ShortId, Time>,
 }
 
-#[derive(Debug)]
-struct Pull {
-    link: LinkId,
-    until: Time,
-    /// The number after which entries were asked for; those before are the ones held.
-    base: u64,
-    staged: Vec<Revocation>,
-}
-
-/// The three keys by which somebody may be out.
+/// Who has proved itself on a link, and what may be told there.
 #[derive(Debug, Clone, Copy)]
 struct Bearer {
-    registrar: Subject,
-    user: Subject,
-    device: Subject,
+    keys: ChainKeys,
+    /// Parts of lists.
+    parts: Bucket,
 }
 
 impl Supernode {
     /// A proven chain has opened `link`, or stands for its session from now on.
-    pub(super) fn bears(&mut self, link: LinkId, chain: &DeviceChain) {
-        let (registrar, user) = (chain.registrar.subject, chain.user.subject);
-        self.spread.bearers.insert(link, Bearer { registrar, user, device: chain.device.subject });
+    pub(super) fn bears(&mut self, cx: &Context, link: LinkId, chain: &DeviceChain) {
+        let held = self.spread.bearers.get(&link).map(|bearer| bearer.parts);
+        let parts = held.unwrap_or_else(|| Bucket::full(PARTS, cx.now));
+        self.spread.bearers.insert(link, Bearer { keys: chain.keys(), parts });
+    }
+
+    /// Whether somebody has proved on `link` who it is.
+    pub(super) fn is_borne(&self, link: LinkId) -> bool {
+        self.spread.bearers.contains_key(&link)
     }
 
     /// The link is gone, and what was asked over it.
     pub(super) fn forget_bearer(&mut self, link: LinkId) {
         self.spread.bearers.remove(&link);
-        self.spread.pulls.retain(|_, pull| pull.link != link);
-    }
-
-    /// What is told on a new link and with each heartbeat: nothing, while nothing is revoked.
-    pub(super) fn tell_revocations(&self, cx: &mut Context, links: &[LinkId]) {
-        let epoch = |list: &Arc<RevocationList>| ListEpoch {
-            signer: list.head.signer(),
-            epoch: list.head.epoch,
-        };
-        let lists: Vec<ListEpoch> = cx.revoked.lists().map(epoch).collect();
-        if !lists.is_empty() {
-            cx.broadcast(links, &Message::RevocationsKnown(RevocationsKnown { lists }));
-        }
+        self.spread.fetching.link_down(link);
     }
 
     pub(super) fn tell_revocations_to_all(&self, cx: &mut Context) {
         let links: Vec<LinkId> =
             self.members.alive().filter_map(|(_, member)| member.link()).collect();
-        self.tell_revocations(cx, &links);
+        fetching::tell(cx, &links);
     }
 
-    /// A member says which lists it has: what is newer is asked for, once at a time.
-    pub(super) fn on_revocations_known(
-        &mut self,
-        cx: &mut Context,
-        link: LinkId,
-        known: &RevocationsKnown,
-    ) -> Result<(), Status> {
-        if known.lists.len() > REVOKERS_MAX {
-            return Err(Status::TOO_LARGE);
+    /// Peers, and those that would be: at once, unless they were told just now.
+    pub(super) fn tell_peers_of_revocations(&mut self, cx: &mut Context) {
+        if cx.now < self.spread.peers_told + PEERS_TOLD_GAP {
+            self.spread.peers_untold = true;
+            return;
         }
-        for list in &known.lists {
-            let held = cx.revoked.epoch(list.signer);
-            let busy = self.spread.pulls.get(&list.signer).is_some_and(|pull| cx.now < pull.until);
-            if list.epoch > held && !busy {
-                self.pull(cx, link, list.signer, held);
-            }
-        }
-        Ok(())
+        (self.spread.peers_told, self.spread.peers_untold) = (cx.now, false);
+        let links: Vec<LinkId> = self.spread.bearers.keys().copied().collect();
+        fetching::tell(cx, &links);
     }
 
-    fn pull(&mut self, cx: &mut Context, link: LinkId, signer: Subject, base: u64) {
-        let until = cx.now + cx.config.patience;
-        // As many as there are signers: what a liar names beyond them makes room for nobody.
-        let stale = |pull: &Pull| cx.now < pull.until;
-        self.spread.pulls.retain(|_, pull| stale(pull));
-        if self.spread.pulls.len() < REVOKERS_MAX || self.spread.pulls.contains_key(&signer) {
-            self.spread.pulls.insert(signer, Pull { link, until, base, staged: Vec::new() });
-            cx.send(link, RevocationsWanted { signer, after: base });
+    /// To be called with each heartbeat.
+    pub(super) fn tell_peers_what_is_due(&mut self, cx: &mut Context) {
+        if self.spread.peers_untold {
+            self.tell_peers_of_revocations(cx);
         }
     }
 
-    pub(super) fn on_revocations_wanted(
+    /// A peer, or one that would be, asks for a list. Who asks for more than all there is waits.
+    pub(super) fn on_wanted_by_peer(
         &mut self,
         cx: &mut Context,
         link: LinkId,
         wanted: &RevocationsWanted,
     ) {
-        let Some(list) = cx.revoked.list(wanted.signer) else { return };
-        let first = list.entries.partition_point(|entry| entry.number <= wanted.after);
-        let rest = &list.entries[first..];
-        let part = rest.len().min(REVOCATIONS_PER_MESSAGE);
-        let answer = Revocations {
-            head: list.head.clone(),
-            entries: rest[..part].to_vec(),
-            more: part < rest.len(),
-        };
-        cx.send(link, answer);
+        let Some(bearer) = self.spread.bearers.get_mut(&link) else { return };
+        bearer.parts.fill(PARTS, cx.now);
+        if bearer.parts.has(1) {
+            bearer.parts.take(PARTS, 1);
+            fetching::answer(cx, link, wanted);
+        }
     }
 
-    /// A part of a list that was asked for. It counts only when all of it is there and signed.
+    /// A part of a list that was asked for.
     pub(super) fn on_revocations(
         &mut self,
         cx: &mut Context,
         link: LinkId,
         part: Revocations,
     ) -> Result<(), Status> {
-        if part.entries.len() > REVOCATIONS_PER_MESSAGE {
-            return Err(Status::TOO_LARGE);
-        }
-        let signer = part.head.signer();
-        // Only who was asked: nobody else ends what is under way with another.
-        let asked = self.spread.pulls.get(&signer).filter(|pull| pull.link == link);
-        if asked.is_some_and(|pull| pull.staged.len() + part.entries.len() > REVOCATIONS_MAX) {
-            return Err(Status::TOO_LARGE);
-        }
-        let Some(mut pull) = asked.is_some().then(|| self.spread.pulls.remove(&signer)).flatten()
-        else {
-            return Ok(());
-        };
-        pull.staged.extend(part.entries);
-        if let (true, Some(last)) = (part.more, pull.staged.last()) {
-            pull.until = cx.now + cx.config.patience;
-            let after = last.number;
-            self.spread.pulls.insert(signer, pull);
-            cx.send(link, RevocationsWanted { signer, after });
-            return Ok(());
-        }
-        let before = cx.revoked.list(signer).cloned();
-        let (base, list) = assemble(cx, part.head, pull);
-        match cx.adopt_revocations(Arc::new(list)) {
-            Ok(()) => {
-                self.revocations_changed(cx);
-                before.iter().for_each(|older| self.write_again(cx, older));
-            }
-            Err(RevocationError::RolledBack) => {}
-            // What we hold is not what theirs was made of: the whole list, then.
-            Err(_) if base > 0 => self.pull(cx, link, signer, 0),
-            Err(error) => {
-                let node = cx.links.node_of(link).unwrap_or(cx.me);
-                cx.event(Event::Refused { node, status: error.status() });
-            }
+        if let Some(taken) = self.spread.fetching.on_part(cx, link, part)? {
+            self.revocations_changed(cx);
+            taken.before.iter().for_each(|older| self.write_again(cx, older));
         }
         Ok(())
     }
@@ -198,15 +148,14 @@ impl Supernode {
     /// A list is new: everybody hears of it, and what it speaks of ends here.
     pub(super) fn revocations_changed(&mut self, cx: &mut Context) {
         self.tell_revocations_to_all(cx);
+        self.tell_peers_of_revocations(cx);
         cx.event(Event::RevocationsChanged(cx.revoked.lists().cloned().collect()));
         self.directory.purge(|record| cx.revoked.bars(&record.chain));
         let barred: Vec<LinkId> = self
             .spread
             .bearers
             .iter()
-            .filter(|(_, bearer)| {
-                cx.revoked.bars_device(bearer.registrar, bearer.user, bearer.device)
-            })
+            .filter(|(_, bearer)| cx.revoked.bars_keys(&bearer.keys))
             .map(|(link, _)| *link)
             .collect();
         barred.into_iter().for_each(|link| self.shut_out(cx, link));
@@ -287,14 +236,6 @@ impl Supernode {
             self.members.seeds.remove(&node);
         }
     }
-}
-
-/// The whole list, of what was held up to the number that was asked after, and what came.
-fn assemble(cx: &Context, head: ListHead, pull: Pull) -> (u64, RevocationList) {
-    let held = cx.revoked.list(head.signer()).filter(|_| pull.base > 0);
-    let kept = held.into_iter().flat_map(|list| list.lasting(head.issued).cloned());
-    let entries = kept.chain(pull.staged).collect();
-    (pull.base, RevocationList { head, entries })
 }
 
 #[cfg(test)]

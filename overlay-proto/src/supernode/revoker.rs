@@ -8,8 +8,8 @@ use crate::config::{REQUESTS_MAX, REVOCATIONS_MAX};
 use crate::context::Context;
 use crate::id::{CommandId, LinkId, NodeId, StoreId};
 use crate::identity::{
-    Certificate, DeviceRevocation, RegistrarKeys, Revocation, RevocationList, Revoker, Role,
-    Subject, Validity,
+    Certificate, ChainKeys, DeviceRevocation, RegistrarKeys, Revocation, RevocationList, Revoker,
+    Role, Subject, Validity,
 };
 use crate::io::{Outcast, Output, Reply, StoreAnswer, StoreRequest};
 use crate::peer::renewal::NOT_BEFORE;
@@ -352,8 +352,8 @@ fn may_renew(cx: &Context, renew: &Renew) -> Status {
     if let Err(error) = checked {
         return error.status();
     }
-    let nobody = Subject([0; 32]);
-    if cx.revoked.bars_device(renew.registrar.subject, renew.user.subject, nobody) {
+    let (registrar, user) = (renew.registrar.subject, renew.user.subject);
+    if cx.revoked.bars_keys(&ChainKeys { registrar, user, device: Subject([0; 32]) }) {
         return Status::REVOKED;
     }
     if now.0 / 1_000 < renew.user.due(NOT_BEFORE) { Status::TOO_MANY } else { Status::OK }

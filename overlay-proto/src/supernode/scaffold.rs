@@ -53,7 +53,7 @@ impl Supernode {
         self.greet_member(cx, link);
         let load = self.load(cx);
         cx.send(link, load);
-        self.tell_revocations(cx, &[link]);
+        crate::fetching::tell(cx, &[link]);
     }
 
     /// Members for an enrolling supernode to begin with, this one first.

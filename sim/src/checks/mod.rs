@@ -17,6 +17,7 @@ pub mod promise;
 pub mod shut_out;
 pub mod standing;
 pub mod storm;
+pub mod talks;
 
 pub use degree::Degree;
 pub use delivery::{Delivery, Era};
@@ -29,6 +30,7 @@ pub use promise::Promise;
 pub use shut_out::ShutOut;
 pub use standing::Standing;
 pub use storm::Storm;
+pub use talks::Talks;
 
 use overlay_proto::time::Time;
 use std::fmt;

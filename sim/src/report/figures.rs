@@ -121,6 +121,19 @@ pub struct Figures {
     /// The same: 99th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shut_out_healed_ms_p99: Option<f64>,
+    /// From the registrar's command until the session that another user has with the outcast is over
+    /// at that end, of those whom the word could reach: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_over_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_over_ms_p99: Option<f64>,
+    /// The same from the end of a partition, where that end was cut off from the registrar: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_over_healed_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sessions_over_healed_ms_p99: Option<f64>,
     /// Messages that wait, of those whose writers were told that they are durable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail_written: Option<usize>,

@@ -62,6 +62,9 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     row("found while supernodes lie", found, hidden);
     row("shut out after", ms(f.shut_out_ms_p50), p99(f.shut_out_ms_p99));
     row("the same from a heal", ms(f.shut_out_healed_ms_p50), p99(f.shut_out_healed_ms_p99));
+    row("their sessions over after", ms(f.sessions_over_ms_p50), p99(f.sessions_over_ms_p99));
+    let healed = (ms(f.sessions_over_healed_ms_p50), p99(f.sessions_over_healed_ms_p99));
+    row("the same from a heal, too", healed.0, healed.1);
     let count = |v: Option<usize>| v.unwrap_or(0);
     let ends = f.mail_written.map_or(note(), |written| {
         let (expired, returned) = (count(f.mail_expired), count(f.mail_returned));

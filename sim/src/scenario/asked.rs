@@ -21,6 +21,8 @@ pub enum Asked {
     Seek,
     /// To look the user of this number up while some supernodes lie.
     Consult(u32),
+    /// To begin a session.
+    Meet,
     /// To write the letter of this number.
     Write(u32),
 }
@@ -38,6 +40,7 @@ impl Asked {
             Asked::Seek => (7, 0),
             Asked::Consult(user) => (8, user),
             Asked::Write(letter) => (9, letter),
+            Asked::Meet => (10, 0),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -54,6 +57,7 @@ impl Asked {
             7 => Some(Asked::Seek),
             8 => Some(Asked::Consult(id.0 as u32)),
             9 => Some(Asked::Write(id.0 as u32)),
+            10 => Some(Asked::Meet),
             _ => None,
         }
     }
@@ -75,6 +79,7 @@ mod tests {
             Asked::Seek,
             Asked::Consult(9),
             Asked::Write(70_000),
+            Asked::Meet,
         ];
         for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));

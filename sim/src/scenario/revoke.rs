@@ -10,7 +10,7 @@ use overlay_proto::id::NodeId;
 use overlay_proto::io::{Command, Outcast};
 use overlay_proto::time::{Span, Time};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The registrar's number: the first supernode.
 const REGISTRAR: usize = 0;
@@ -71,6 +71,7 @@ impl Stage<'_> {
         (self.crashed, self.era) = (true, Era::During);
         let victims = self.draw_victims(step.share);
         let cut = self.cut_off(step.cut_off);
+        self.meet_outcasts(&victims, &cut)?;
         self.world.ail(&cut, |ailment| ailment.side = 1);
         if !cut.is_empty() {
             self.talk_until(self.now() + PARTED, &step.under)?;
@@ -82,9 +83,12 @@ impl Stage<'_> {
         self.world.ail(&cut, |ailment| *ailment = Ailment::default());
         let healed = self.now();
         self.healed = Some(healed);
-        self.wait_for(healed + PATIENCE, |stage| stage.shut_out.inside() == 0)?;
+        self.wait_for(healed + PATIENCE, |stage| {
+            stage.shut_out.inside() == 0 && stage.talks.open() == 0
+        })?;
         let deadline = span(step.deadline_secs);
         self.shut_out.judge(healed, deadline, deadline + MEET);
+        self.talks.judge(healed, deadline, deadline + MEET);
         self.wait(self.now() + MEET)?;
         self.seek_outcasts(&victims)?;
         // Their processes have nothing to do any more, and nobody is to wait for them.
@@ -102,6 +106,26 @@ impl Stage<'_> {
         hosts.into_iter().filter(|host| *host != registrar).collect()
     }
 
+    /// Somebody else has a session with each of them: nobody tells those but their own homes.
+    fn meet_outcasts(&mut self, victims: &[usize], cut: &[u32]) -> Result<(), Interrupted> {
+        let others = self.others_than(victims);
+        for (number, victim) in victims.iter().enumerate() {
+            let Some(from) = others.get(number % others.len().max(1)) else { break };
+            let (host, node) = (self.population.host(*from), self.users[*victim].node());
+            self.talks.begin(node, host, cut.contains(&host));
+            let to = self.population.name(*victim).clone();
+            self.world.command(host, Asked::Meet.id(), Command::Meet { to, node: None });
+        }
+        self.look();
+        self.wait(self.now() + MEET)
+    }
+
+    /// The live users who stay.
+    fn others_than(&self, victims: &[usize]) -> Vec<usize> {
+        let out: BTreeSet<usize> = victims.iter().copied().collect();
+        self.live_users().into_iter().filter(|user| !out.contains(user)).collect()
+    }
+
     fn name_outcasts(
         &mut self,
         victims: &[usize],
@@ -117,6 +141,7 @@ impl Stage<'_> {
             let inside = self.who_has(node);
             let beyond = cut.contains(&host) || inside.0.iter().any(|home| cut.contains(home));
             self.shut_out.begin(node, host, inside, beyond, now);
+            self.talks.named(node, now);
             self.liveness.told_to_log_out(host);
             self.delivery.left(*user, now);
             let outcast = Outcast::User(self.population.name(*user).clone());
@@ -147,9 +172,7 @@ impl Stage<'_> {
     /// Somebody else looks for each of them: nobody may be told where they are.
     fn seek_outcasts(&mut self, victims: &[usize]) -> Result<(), Interrupted> {
         let now = self.now();
-        let out: BTreeMap<usize, ()> = victims.iter().map(|user| (*user, ())).collect();
-        let others: Vec<usize> =
-            self.live_users().into_iter().filter(|user| !out.contains_key(user)).collect();
+        let others = self.others_than(victims);
         for (number, victim) in victims.iter().enumerate() {
             self.delivery.left(*victim, now);
             let Some(from) = others.get(number % others.len().max(1)) else { break };

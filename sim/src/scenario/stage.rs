@@ -7,7 +7,7 @@ use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
     Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Presence, Promise, ShutOut,
-    Standing, Storm,
+    Standing, Storm, Talks,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -69,6 +69,7 @@ pub(super) struct Stage<'a> {
     /// The supernodes that each user's device remembers, by their numbers.
     pub(super) caches: Vec<Vec<u16>>,
     pub(super) shut_out: ShutOut,
+    pub(super) talks: Talks,
     pub(super) mail: Mail,
     /// When the last that were cut off from a revocation were back.
     pub(super) healed: Option<Time>,
@@ -156,6 +157,7 @@ impl<'a> Stage<'a> {
             heat: None,
             caches: vec![Vec::new(); spec.peers],
             shut_out: ShutOut::default(),
+            talks: Talks::default(),
             mail: Mail::default(),
             healed: None,
             findings: Findings::default(),

@@ -19,6 +19,7 @@ impl Stage<'_> {
         findings.extend(self.presence.verdict());
         findings.extend(self.index.verdict());
         findings.extend(self.shut_out.verdict());
+        findings.extend(self.talks.verdict());
         findings.extend(self.mail.findings());
         if figures.partial {
             return findings;
@@ -177,6 +178,12 @@ impl Stage<'_> {
         (figures.shut_out_ms_p50, figures.shut_out_ms_p99) =
             (reached.quantile(0.5), reached.quantile(0.99));
         (figures.shut_out_healed_ms_p50, figures.shut_out_healed_ms_p99) =
+            (beyond.quantile(0.5), beyond.quantile(0.99));
+        let (reached, beyond) = self.talks.waits(healed);
+        let (reached, beyond) = (Sample::millis(&reached), Sample::millis(&beyond));
+        (figures.sessions_over_ms_p50, figures.sessions_over_ms_p99) =
+            (reached.quantile(0.5), reached.quantile(0.99));
+        (figures.sessions_over_healed_ms_p50, figures.sessions_over_healed_ms_p99) =
             (beyond.quantile(0.5), beyond.quantile(0.99));
     }
 

@@ -96,6 +96,7 @@ impl Stage<'_> {
         self.presence.see(sighting, &self.population);
         self.index.see(sighting, &self.population);
         self.shut_out.see(sighting, &self.population);
+        self.talks.see(sighting);
         self.mail.see(sighting, &self.population);
         let world = &self.world;
         self.storm.see(sighting, &self.population, |host| world.is_alive(host));

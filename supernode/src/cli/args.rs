@@ -40,6 +40,11 @@ pub enum SupernodeCommand {
         after_help = "Example: supernode join trellis1qvz... (from `supernode invite --supernode`)\n         supernode join trellis1qvz... --store postgres://USER@HOST/DATABASE (--registrar)"
     )]
     Join(JoinArgs),
+    /// Give this supernode's certificate a new end; the supernode must not run
+    #[command(
+        after_help = "Example: supernode renew trellis1qvz... (from `supernode invite --supernode`)"
+    )]
+    Renew(RenewArgs),
     /// Print an invitation to the realm
     #[command(after_help = "Example: peer join $(supernode invite) --name alice")]
     Invite(InviteArgs),
@@ -230,6 +235,16 @@ pub struct InviteArgs {
     /// Where names are kept, if it does not run now.
     #[command(flatten)]
     pub storage: Storage,
+}
+
+/// What `supernode renew` takes.
+#[derive(Debug, Clone, Args)]
+pub struct RenewArgs {
+    /// A new invitation for a supernode of its realm, made on the machine with the root key
+    pub invitation: String,
+    /// From where to ask.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// What `supernode users` takes.

@@ -1,6 +1,6 @@
 //! `supernode join`: a further supernode of a realm, and perhaps a further registrar.
 
-use super::args::{JoinArgs, Registration};
+use super::args::{JoinArgs, Place, Registration};
 use super::init::settle;
 use super::store::{of_store, place};
 use crate::store::{RegistrationPolicy, confirm};
@@ -35,8 +35,8 @@ struct Desk {
 }
 
 /// What the realm's root has signed.
-struct Certified {
-    supernode: Arc<Certificate>,
+pub(super) struct Certified {
+    pub supernode: Arc<Certificate>,
     registrar: Option<Arc<Certificate>>,
     supernodes: Vec<Contact>,
 }
@@ -62,7 +62,8 @@ pub(super) async fn join(folder: &Folder, args: &JoinArgs, out: &Output) -> Resu
     };
     let identity = Identity { realm: invitation.realm, device, user: None, supernode: None };
     let node = identity.node();
-    let certified = enroll(folder, args, &invitation, identity, ticket, registrar, out).await?;
+    let certified = enroll(&args.place, &invitation, identity, ticket, registrar, out).await?;
+    let certified = certified.map_err(|status| refused(folder, status))?;
     folder.keep_joining_key(KeyKind::Device)?;
     folder.keep_joining_key(KeyKind::Registrar)?;
     settle(folder, &args.place, desk.as_ref().map(|desk| (&desk.registration, &args.storage)))?;
@@ -136,17 +137,16 @@ fn alike(args: &JoinArgs, of_others: Option<RegistrationPolicy>) -> Result<Regis
     Ok(registration)
 }
 
-/// Redeems the ticket at the supernode that has the root's key.
-async fn enroll(
-    folder: &Folder,
-    args: &JoinArgs,
+/// Redeems the ticket at the supernode that has the root's key. The inner error is its refusal.
+pub(super) async fn enroll(
+    place: &Place,
     invitation: &Invitation,
     identity: Identity,
     ticket: Ticket,
     registrar: Option<SecretKey>,
     out: &Output,
-) -> Result<Certified, Failure> {
-    let mut place = settings::listen(args.place.listen, &args.place.announce);
+) -> Result<Result<Certified, Status>, Failure> {
+    let mut place = settings::listen(place.listen, &place.announce);
     // Nobody dials a machine that is no supernode yet.
     place.port = 0;
     let handle = driver::start(Options {
@@ -164,9 +164,9 @@ async fn enroll(
     handle.shutdown().await;
     match reply {
         Reply::Enrolled { certificate, registrar, supernodes } => {
-            Ok(Certified { supernode: certificate, registrar, supernodes })
+            Ok(Ok(Certified { supernode: certificate, registrar, supernodes }))
         }
-        Reply::Failed { status } => Err(refused(folder, status)),
+        Reply::Failed { status } => Ok(Err(status)),
         other => {
             let text = format!("an unexpected reply ({other:?}): this is a bug, please report it");
             Err(Failure::local(text))
@@ -186,7 +186,7 @@ fn refused(folder: &Folder, status: Status) -> Failure {
     refusal(status)
 }
 
-fn refusal(status: Status) -> Failure {
+pub(super) fn refusal(status: Status) -> Failure {
     const AGAIN: &str = "make a new one with `supernode invite`, with the same flags";
     match status {
         Status::NAME_TAKEN | Status::FORBIDDEN => {

@@ -8,6 +8,7 @@ mod init;
 pub(crate) mod invitation;
 mod invite;
 mod join;
+mod renew;
 mod revoke;
 mod run;
 mod show;
@@ -48,6 +49,7 @@ async fn follow(args: SupernodeArgs, out: &Output) -> Result<(), Failure> {
         SupernodeCommand::Init(init) => init::init(&folder, &init, out),
         SupernodeCommand::Run(run) => run::run(&folder, run, out).await,
         SupernodeCommand::Join(join) => join::join(&folder, &join, out).await,
+        SupernodeCommand::Renew(args) => renew::renew(&folder, &args, out).await,
         SupernodeCommand::Invite(invite) => invite::invite(&folder, invite, out).await,
         SupernodeCommand::Revoke(args) => revoke::revoke(&folder, args, out).await,
         SupernodeCommand::Revocations => revoke::revocations(&folder, out).await,

@@ -59,12 +59,21 @@ fn glance(status: &SupernodeStatus) -> String {
     ];
     rows.extend(load_rows(node));
     rows.extend(done_rows(node));
+    rows.push(("certificate", certificate(node.certificate_secs)));
     rows.push(("addresses", status.addresses.join(" ")));
     if let Some(address) = status.metrics {
         rows.push(("metrics", format!("http://{address}/metrics")));
     }
     rows.push(("process", format!("{}, version {}", status.process, status.version)));
     table_of(&rows)
+}
+
+/// Months before its end there is time to renew it; the log says so, too.
+fn certificate(secs: u64) -> String {
+    match secs {
+        0 => "has ended: no supernode and no peer takes it; `supernode renew`".to_owned(),
+        secs => format!("holds for {}; then `supernode renew`", duration(secs)),
+    }
 }
 
 /// What it carries now.

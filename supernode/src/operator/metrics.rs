@@ -171,8 +171,10 @@ impl Seen {
         page.gauge("ready", "Whether /readyz answers 200", u64::from(self.ready))?;
         let version = [(env!("CARGO_PKG_VERSION"), 1)];
         page.gauge("build_info", "The program's version", by("version", version))?;
-        let (help, kind) = ("Seconds since the start", MetricType::Gauge);
-        page.write("uptime", help, Some(&Unit::Seconds), kind, node.uptime_secs.into())
+        let (unit, kind) = (Some(&Unit::Seconds), MetricType::Gauge);
+        let help = "Seconds that its own certificate still holds";
+        page.write("certificate_left", help, unit, kind, node.certificate_secs.into())?;
+        page.write("uptime", "Seconds since the start", unit, kind, node.uptime_secs.into())
     }
 
     fn work(&self, page: &mut Page<'_>) -> fmt::Result {

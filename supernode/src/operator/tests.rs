@@ -137,6 +137,7 @@ fn expected(seen: &Seen) -> BTreeMap<String, u64> {
         ("ready", u64::from(seen.ready)),
         (concat!("build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1),
         ("uptime_seconds", node.uptime_secs),
+        ("certificate_left_seconds", node.certificate_secs),
         ("slots_filled_total{how=\"splice\"}", counts.slots_spliced),
         ("slots_filled_total{how=\"pair\"}", counts.slots_paired),
         ("relinks_total", counts.relinked),
@@ -223,6 +224,7 @@ fn no_two_metrics_are_mixed_up() {
         "node": "n", "realm": "r", "registrar": true, "children": next(), "locations": next(),
         "links": next(), "free_slots": next(), "trees_owned": next(), "escalated": next(),
         "logins": next(), "refused": next(), "members": [], "uptime_secs": next(),
+        "certificate_secs": next(),
         "peers_soft": next(), "peers_hard": next(), "standby_links": next(), "strangers": next(),
         "line_secs": next(),
         "requests_open": next(), "finds_open": next(), "store_open": next(), "counters": {

@@ -178,6 +178,11 @@ impl ChatScreen {
             },
             ApiEvent::PathChanged { name, direct: true, .. } => self.way(name, Some(Way::Direct)),
             ApiEvent::PathChanged { name, direct: false, .. } => self.way(name, None),
+            ApiEvent::ShutOut { name, .. } => {
+                self.way(name, None);
+                self.note =
+                    Some(format!("{name}, or a device of theirs, was shut out of the realm"));
+            }
             ApiEvent::Missed { .. } => return true,
             _ => {}
         }

@@ -35,7 +35,7 @@ fn name_of(net: &Net, node: NodeId) -> Name {
 
 fn meet(net: &mut Net, from: NodeId, to: NodeId) {
     let to_name = name_of(net, to);
-    let reply = net.ask(from, Command::Meet { to: to_name.clone() });
+    let reply = net.ask(from, Command::Meet { to: to_name.clone(), node: None });
     assert_eq!(reply, Reply::Met { node: to, name: to_name });
     // Until then the other end does not know us.
     net.run(Span::millis(200));

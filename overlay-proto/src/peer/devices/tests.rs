@@ -263,3 +263,30 @@ fn crossing(order: &str, pause: Span) -> usize {
     let delivered = matches!(said, Reply::Delivered { .. });
     usize::from(!(both && orders && delivered && reached == [first]))
 }
+
+#[test]
+fn a_session_goes_to_the_newest_device_or_to_the_one_that_is_named() {
+    let (mut net, realm, _, users) = world(2, 4);
+    let (first, asker) = (users[0], users[2]);
+    let newest = second(&mut net, &realm, first, 90);
+    net.run(Span::secs(5));
+    let mut meet = |node| net.ask(asker, Command::Meet { to: name(0), node });
+    let met = |node| Reply::Met { node, name: name(0) };
+    // Each renews its record now and then; both are there.
+    let Reply::Met { node: unnamed, .. } = meet(None) else { panic!("nobody") };
+    assert!([first, newest].contains(&unnamed));
+    for named in [first, newest, first] {
+        assert_eq!(meet(Some(named)), met(named), "whatever is remembered of the name");
+    }
+    assert_eq!(meet(Some(users[1])), Reply::Failed { status: Status::OFFLINE }, "not hers");
+    let bytes = b"to that very device".to_vec();
+    for to in [first, newest] {
+        net.run(Span::millis(500));
+        let input =
+            Input::Datagram { to, class: crate::wire::Class::Message, bytes: bytes.clone() };
+        net.input(asker, input);
+        net.run(Span::secs(1));
+        let came = std::mem::take(&mut net.datagrams);
+        assert_eq!(came.iter().map(|(node, _)| *node).collect::<Vec<_>>(), [to]);
+    }
+}

@@ -1,9 +1,10 @@
 //! Keys for letters: ours are published, those of others are asked for.
 
-use super::{Asked, Peer};
+use super::{Asked, Peer, Post};
 use crate::config::{DEVICES_PER_USER_MAX, ONE_TIME_KEYS_MAX};
 use crate::context::Context;
 use crate::id::LinkId;
+use crate::identity::Revoked;
 use crate::location::index_key;
 use crate::mail::{DeviceKeys, VaultAnswer, VaultRequest};
 use crate::name::Name;
@@ -17,6 +18,15 @@ const DEVICES_FRESH: Span = Span::secs(600);
 const SPENT_MAX: usize = ONE_TIME_KEYS_MAX / 2;
 /// The longest wait between two questions for somebody's keys.
 const ASK_AGAIN_MAX: Span = Span::secs(300);
+
+impl Post {
+    /// Nothing more is sealed for a device that is out.
+    pub(in crate::peer) fn forget_barred(&mut self, revoked: &Revoked) {
+        for thread in self.outbox.threads.values_mut() {
+            thread.devices.retain(|_, keys| !revoked.bars(&keys.chain));
+        }
+    }
+}
 
 impl Peer {
     /// Makes our keys known: new ones the first time and when many are spent, else the same again,
@@ -100,7 +110,7 @@ impl Peer {
         let (verifier, realm, now) = (cx.verifier(), cx.identity.realm, cx.wall());
         let genuine = |keys: &DeviceKeys| {
             let member = keys.check(verifier, realm, now);
-            member.is_ok_and(|member| member.name == *name)
+            member.is_ok_and(|member| member.name == *name) && !cx.revoked.bars(&keys.chain)
         };
         let mut devices = answer.devices;
         devices.truncate(DEVICES_PER_USER_MAX);

@@ -220,6 +220,9 @@ impl Peer {
     fn proved(&self, cx: &Context, letter: &Letter, claimed: Option<NodeId>) -> Option<Member> {
         let own = cx.identity.user.as_ref()?.public();
         let member = letter.check(cx.verifier(), cx.identity.realm, own, cx.wall()).ok()?;
+        if cx.revoked.bars(&letter.from) {
+            return None;
+        }
         claimed.is_none_or(|claimed| claimed == member.node).then_some(member)
     }
 

@@ -14,8 +14,8 @@ positional! {
 }
 
 positional! {
-    /// The lists of revocations that a supernode has. Sent with each heartbeat, if there are any,
-    /// and at once when one is new.
+    /// The lists of revocations that a supernode has. Sent to others with each heartbeat, if there
+    /// are any, to peers at their log-in, and to all when one is new.
     pub struct RevocationsKnown {
         /// Each signer's newest.
         pub lists: Vec<ListEpoch>,
