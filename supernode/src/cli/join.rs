@@ -156,6 +156,7 @@ async fn enroll(
         listen: place,
         store: None,
         keeper: None,
+        measure_logins: false,
         capture: None,
     })
     .await?;
