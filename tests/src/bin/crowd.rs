@@ -36,8 +36,8 @@ use tokio::time::{sleep, timeout};
 const AT_A_TIME: usize = 4;
 /// Strangers of one process at a time.
 const STRANGERS_AT_A_TIME: u32 = 16;
-/// After an attempt that came to nothing.
-const AGAIN: Duration = Duration::from_millis(500);
+/// After an attempt that came to nothing: places that come free are taken at once.
+const AGAIN: Duration = Duration::from_millis(20);
 /// Between two bytes of who says next to nothing.
 const DRIP: Duration = Duration::from_secs(1);
 /// What a dialler says first, a byte at a time.
