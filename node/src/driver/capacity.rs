@@ -122,7 +122,8 @@ mod tests {
     #[test]
     fn what_a_log_in_costs_is_learnt_from_those_there_are() {
         let mut capacity = Capacity::of_check(Duration::from_micros(50));
-        assert_eq!(seconds(&mut capacity, 1, 0.0, 0.0), 400, "40 checks of 50 us in 0.8 s");
+        let told = seconds(&mut capacity, 1, 0.0, 0.0);
+        assert!((399..=400).contains(&told), "40 checks of 50 us in 0.8 s: {told}");
         // Each takes 4 ms, beside nothing.
         let told = seconds(&mut capacity, 60, 0.4, 100.0);
         assert!((190..=215).contains(&told), "{told}");

@@ -260,11 +260,20 @@ mod tests {
         }
         let outbox = &others[0];
         assert_eq!(outbox.push(Class::RealTime, vec![1; 100]), Err(Refused::Crowded(Class::Bulk)));
-        while outbox.push(Class::Message, vec![2; 9_000]) == Err(Refused::Crowded(Class::Bulk)) {}
-        assert_eq!(outbox.push(Class::Message, vec![2]), Err(Refused::Crowded(Class::Message)));
+        let lost: Vec<usize> = (0..500)
+            .filter_map(|_| match outbox.push(Class::Message, vec![2; 9_000]) {
+                Err(Refused::Crowded(class)) => Some(class as usize),
+                _ => None,
+            })
+            .collect();
+        // First all there is of bulk, then the messages themselves.
+        assert_eq!(lost.first(), Some(&(Class::Bulk as usize)));
+        assert_eq!(lost.last(), Some(&(Class::Message as usize)));
+        assert!(lost.is_sorted_by(|a, b| a >= b), "{lost:?}");
         // Control frames are never dropped; who does not take even those is hung up.
         let taken = (0..5_000).filter(|_| outbox.push(Class::Control, vec![3; 9_000]).is_ok());
         assert!(taken.count() < 1_000);
+        assert_eq!(outbox.push(Class::Control, vec![3; 9_000]), Err(Refused::Full));
     }
 
     #[tokio::test]

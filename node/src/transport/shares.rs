@@ -2,8 +2,9 @@
 //! places by opening connections and saying nothing, or little (catalogue 19).
 //!
 //! An address may hold a part of what is free, not a part of all: the more addresses hold theirs,
-//! the less each may (dynamic thresholds, Choudhury and Hahne 1998). So a place is left for who
-//! has none yet, until there are about as many addresses as places.
+//! the less each may (dynamic thresholds, Choudhury and Hahne 1998). So once those who had more have
+//! lost it by their own silence, a place is left for who has none yet, until there are about as
+//! many addresses as places.
 
 use super::address::shown_address;
 use super::knocks::Knocks;
@@ -193,8 +194,9 @@ mod tests {
     #[test]
     fn hundreds_of_silent_addresses_leave_a_place_for_one_more() {
         let mut door = Door::default();
-        for n in 0..500 {
-            door.fill(|_| format!("/ip4/10.1.{}.{}/tcp/1", n / 250, n % 250));
+        // They come in turns: who had more has lost it when its patience was over.
+        for n in (0..64).flat_map(|_| 0..500) {
+            door.knock(&format!("/ip4/10.1.{}.{}/tcp/1", n / 250, n % 250));
         }
         assert!(door.shares.unlinked.len() > INBOUND_UNLINKED_MAX * 9 / 10);
         assert!(door.knock("/ip4/192.0.2.1/tcp/1").is_some());
