@@ -144,6 +144,7 @@ impl Client {
             listen: options.listen,
             store: Some(Arc::new(OwnStore::new(folder.clone()))),
             keeper: Some(letters.clone()),
+            measure_logins: false,
             capture: capture.map(Arc::new),
         })
         .await?;

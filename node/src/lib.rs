@@ -46,6 +46,7 @@ pub mod data;
 pub mod driver;
 pub mod mail;
 mod prefixed;
+mod seldom;
 pub mod session;
 pub mod settings;
 pub mod telemetry;

@@ -57,6 +57,11 @@ pub const VISITED_MAX: usize = 64;
 /// of who has the most. A greeting takes a tenth of a second and a transport some 2,500 handshakes a
 /// second, so so many are under way at most; each costs a kilobyte here and a connection.
 pub const STRANGERS_MAX: usize = 256;
+/// Links at a supernode that have greeted and not proved yet that they are anybody's. More crowd out
+/// the oldest of the address that has the most. A log-in takes two round trips, one that is sent
+/// elsewhere may stay for fifteen seconds; with peers and members they fit into the connections of
+/// a driver.
+pub const GUESTS_MAX: usize = 1_024;
 /// Addresses, and keys, whose log-ins a supernode reckons up. Who has been quiet for a while needs
 /// no entry; beyond this the one that has been quiet longest is forgotten (96 bytes each).
 pub const BUDGETS_MAX: usize = 4_096;
@@ -217,7 +222,7 @@ pub struct Config {
     /// Peers a supernode serves at the very most.
     pub children_hard: usize,
     /// Log-ins that a supernode looks at in a second: what one core does beside its other work. A
-    /// driver that has measured its machine says so here.
+    /// driver that measures its machine says so with [`Input::Capacity`](crate::io::Input).
     pub logins_per_second: u32,
     /// After a start a supernode takes a quarter of them, and more and more until all, over this
     /// time: what follows a log-in is still to be done for those who were first.

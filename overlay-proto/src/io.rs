@@ -73,6 +73,12 @@ pub enum Input {
     Revocations(Vec<Arc<RevocationList>>),
     /// The devices that this one had let in at its last end. To be given at the start.
     Devices(Vec<DeviceEntry>),
+    /// The log-ins a second that this machine can take now, as measured; in place of
+    /// [`Config::logins_per_second`](crate::Config).
+    Capacity {
+        /// Log-ins a second. Zero counts as one.
+        logins_per_second: u32,
+    },
     /// What the keeper of letters kept at the last end: all records. To be given at the start.
     Records(Vec<(RecordKey, Vec<u8>)>),
     /// The keeper of letters has answered.

@@ -126,6 +126,11 @@ impl Node {
                     peer.recall_devices(list);
                 }
             }
+            Input::Capacity { logins_per_second } => {
+                if let Some(supernode) = &mut self.supernode {
+                    supernode.on_capacity(logins_per_second);
+                }
+            }
             Input::Records(kept) => {
                 if let Some(supernode) = &mut self.supernode {
                     supernode.recall_mailbox(&self.cx, &kept);
@@ -160,6 +165,12 @@ impl Node {
     #[must_use]
     pub fn poll_output(&mut self) -> Option<Output> {
         self.cx.pop_output()
+    }
+
+    /// The log-ins that this supernode has admitted since its start; none if it is not one.
+    #[must_use]
+    pub fn logins(&self) -> u64 {
+        self.supernode.as_ref().map_or(0, |supernode| supernode.logins())
     }
 
     /// When the next [`Input::Tick`] is due.

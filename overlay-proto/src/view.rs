@@ -125,6 +125,9 @@ pub struct SupernodeView {
     /// Links whose other end has not greeted yet.
     #[serde(default)]
     pub strangers: usize,
+    /// Log-ins a second that it takes at most: what its driver has measured, or was told.
+    #[serde(default)]
+    pub logins_per_second: u32,
     /// Seconds that a newcomer has to wait until it is looked at.
     #[serde(default)]
     pub line_secs: u16,

@@ -50,6 +50,9 @@ pub struct SupernodeStatus {
     /// Where `/metrics`, `/healthz` and `/readyz` are served, if they are.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
+    /// Its links, and what they have carried.
+    #[serde(default)]
+    pub transport: Counters,
     /// The role.
     #[serde(flatten)]
     pub supernode: SupernodeView,
@@ -83,6 +86,7 @@ async fn status(State(admin): State<Admin>) -> Result<Json<SupernodeStatus>, Api
         process: std::process::id(),
         addresses: admin.handle.addresses().iter().map(ToString::to_string).collect(),
         metrics: admin.metrics,
+        transport: admin.handle.counters().await,
         supernode: view,
     }))
 }

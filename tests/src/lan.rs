@@ -1,6 +1,7 @@
 //! Machines in a local network of their own, made of network namespaces.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The machines; gone when this is dropped.
 #[derive(Debug)]
@@ -13,7 +14,10 @@ impl Lan {
     /// Makes machines of these names, all at one switch. `None`, with a line that says so, where
     /// that needs rights or tools which are not here.
     pub fn new(names: &[&str]) -> Option<Lan> {
-        let tag = format!("trellis-{}", std::process::id());
+        // Tests of one process may each have one.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let tag = format!("trellis-{}-{number}", std::process::id());
         let all = names.iter().chain(["switch"].iter());
         let namespaces =
             all.map(|name| ((*name).to_owned(), format!("{tag}-{name}"))).collect::<Vec<_>>();
@@ -60,6 +64,19 @@ impl Lan {
     /// If there is no such machine.
     pub fn ip(&self, name: &str) -> String {
         format!("10.77.0.{}", self.number(name) + 1)
+    }
+
+    /// Gives a machine so many addresses more, and says which.
+    ///
+    /// # Panics
+    /// If that does not work, or there are none left.
+    pub fn more_addresses(&self, name: &str, count: usize) -> Vec<String> {
+        let addresses = (0..count).map(|n| format!("10.77.0.{}", 100 + n)).collect::<Vec<_>>();
+        for address in &addresses {
+            let words = ["addr", "add", &format!("{address}/24"), "dev", "eth0"];
+            ip(&[&["-n", self.namespace(name)], &words[..]].concat()).expect("an address");
+        }
+        addresses
     }
 
     fn number(&self, name: &str) -> usize {

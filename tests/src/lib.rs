@@ -11,6 +11,9 @@ pub mod realm;
 pub mod ring;
 pub mod running;
 pub mod terminal;
+pub mod usage;
+pub mod users;
+pub mod visitor;
 
 pub use program::{Answer, eventually, program, run};
 pub use realm::Realm;

@@ -146,6 +146,19 @@ impl Realm {
         running
     }
 
+    /// A crowd on the machine `name` that comes to the first supernode: `crowd KIND` with the rest of
+    /// its arguments.
+    ///
+    /// # Panics
+    /// If there are no machines.
+    pub fn crowd(&self, name: &str, kind: &str, rest: &[&str]) -> Running {
+        let status = self.supernode("s0", &["status"]).json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let to = format!("{}@{}", text(&status["node"]), text(&status["addresses"][0]));
+        let words = [&[kind, to.as_str()], rest].concat();
+        Running::start_in(self.namespace(name), "crowd", &words)
+    }
+
     /// The data folder of `name`.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)

@@ -91,6 +91,11 @@ impl Running {
         self.stdin = None;
     }
 
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal by name, as `kill -NAME`.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

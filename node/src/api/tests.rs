@@ -42,6 +42,7 @@ impl Lonely {
             listen: Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, announce: Vec::new() },
             store: None,
             keeper: None,
+            measure_logins: false,
             capture: None,
         })
         .await

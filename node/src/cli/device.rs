@@ -81,6 +81,7 @@ async fn join(folder: &Folder, args: JoinDeviceArgs, out: &Output) -> Result<(),
         listen: Listen { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0, announce: Vec::new() },
         store: None,
         keeper: None,
+        measure_logins: false,
         capture: None,
     })
     .await?;

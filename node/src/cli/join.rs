@@ -54,6 +54,7 @@ pub(super) async fn join(folder: &Folder, args: JoinArgs, out: &Output) -> Resul
         listen: Listen { ip: Ipv4Addr::UNSPECIFIED.into(), port: 0, announce: Vec::new() },
         store: None,
         keeper: None,
+        measure_logins: false,
         capture: None,
     })
     .await?;

@@ -1,14 +1,31 @@
 //! How events come into the log: each by its name, with what identifies it, and never a text.
 
+use crate::seldom::Seldom;
 use overlay_proto::io::Event;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
+
+/// The log of a node's events.
+#[derive(Debug, Default)]
+pub(super) struct EventLog {
+    refused: Seldom,
+}
+
+impl EventLog {
+    /// Logs `event`. Of refusals, which strangers cause, a few: the others are counted.
+    pub(super) fn log(&mut self, event: &Event) {
+        let Event::Refused { node, status } = event else { return log(event) };
+        if let Some(left_out) = self.refused.line(Instant::now()) {
+            info!(event = event.name(), ?node, %status, left_out);
+        }
+    }
+}
 
 /// Logs `event`. What an operator of a quiet realm wants to read is information, the rest is for
 /// those who look for a mistake.
-pub(super) fn log(event: &Event) {
+fn log(event: &Event) {
     let name = event.name();
     match event {
-        Event::Refused { node, status } => info!(event = name, ?node, %status),
         Event::Registered { name: user } => info!(event = name, %user),
         Event::MemberUp { node } | Event::MemberDown { node } => info!(event = name, ?node),
         Event::RevocationsChanged(lists) => info!(event = name, lists = lists.len()),

@@ -1,9 +1,11 @@
 //! The one loop: everything that happens to a node goes through here, one after the other.
 
+use super::capacity::Capacity;
 use super::clock::{self, Clock};
+use super::event_log::EventLog;
 use super::handle::Request;
 use super::port::{Outbound, Outlet};
-use super::{Keeper, Store, Stores, event_log};
+use super::{Keeper, Store, Stores};
 use crate::transport::{Arrival, HANG_UP_PATIENCE, Outbox, Refused, Tally, Transport};
 use overlay_proto::Node;
 use overlay_proto::id::{CommandId, LinkId, StoreId};
@@ -22,6 +24,8 @@ use tracing::{debug, info, trace, warn};
 const BATCH_MAX: usize = 256;
 /// How often the wall clock is read for the core, which wants it at least once a minute.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(30);
+/// How often is looked at what log-ins cost.
+const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// A deadline that is still due after its tick is not served again sooner than this: a mistake in
 /// the core shall not take a whole processor.
 const TICK_GAP: Span = Span::millis(1);
@@ -45,6 +49,9 @@ pub(super) struct EventLoop {
     commands: HashMap<CommandId, oneshot::Sender<Reply>>,
     last_command: u64,
     last_tick: Option<Time>,
+    log: EventLog,
+    /// What log-ins cost, if that is measured.
+    capacity: Option<Capacity>,
 }
 
 /// What the loop tells its owner.
@@ -70,6 +77,7 @@ impl EventLoop {
         transport: Transport,
         Stores { store, keeper }: Stores,
         owner: Owner,
+        capacity: Option<Capacity>,
     ) -> EventLoop {
         let (stored_out, stored) = mpsc::unbounded_channel();
         let (vaulted_out, vaulted) = mpsc::unbounded_channel();
@@ -88,6 +96,8 @@ impl EventLoop {
             commands: HashMap::new(),
             last_command: 0,
             last_tick: None,
+            log: EventLog::default(),
+            capacity,
         }
     }
 
@@ -104,6 +114,8 @@ impl EventLoop {
         self.give(Input::Tick);
         let mut wall_clock = interval(WALL_CLOCK_EVERY);
         wall_clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut measure = interval(MEASURE_EVERY);
+        measure.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH_MAX);
         let mut outbound = Vec::with_capacity(BATCH_MAX);
         loop {
@@ -120,6 +132,7 @@ impl EventLoop {
                 }
                 Some((id, answer)) = self.stored.recv() => self.give(Input::Stored { id, answer }),
                 _ = wall_clock.tick() => self.give(Input::WallClock(clock::wall())),
+                _ = measure.tick(), if self.capacity.is_some() => self.measure(),
                 taken = arrivals.recv_many(&mut batch, BATCH_MAX) => {
                     if taken == 0 {
                         warn!("the transport has ended, and so does the node");
@@ -141,9 +154,22 @@ impl EventLoop {
 
     /// Gives the core an input and does what it puts out.
     fn give(&mut self, input: Input) {
+        let began = self.capacity.is_some().then(std::time::Instant::now);
         self.node.handle_input(self.clock.now(), input);
         while let Some(output) = self.node.poll_output() {
             self.perform(output);
+        }
+        if let (Some(capacity), Some(began)) = (&mut self.capacity, began) {
+            capacity.worked(began.elapsed());
+        }
+    }
+
+    /// Tells the core what this machine can take, when that has changed.
+    fn measure(&mut self) {
+        let Some(capacity) = &mut self.capacity else { return };
+        if let Some(logins_per_second) = capacity.look(self.node.logins()) {
+            debug!(logins_per_second, "capacity measured");
+            self.give(Input::Capacity { logins_per_second });
         }
     }
 
@@ -222,7 +248,7 @@ impl EventLoop {
                 }
             }
             Output::Event(event) => {
-                event_log::log(&event);
+                self.log.log(&event);
                 // Without a receiver nobody wants to know.
                 let _ = self.owner.events.send(event);
             }
@@ -248,11 +274,16 @@ impl EventLoop {
                 warn!(link = link.0, ?class, "a frame too large to send was dropped");
                 Tally::add(&self.owner.tally.dropped[class as usize], 1);
             }
+            Err(Refused::Crowded(lost)) => {
+                debug!(link = link.0, ?class, ?lost, "too much waits on all links, frame dropped");
+                Tally::add(&self.owner.tally.dropped[lost as usize], 1);
+            }
             Err(Refused::Full) => {
                 debug!(link = link.0, ?class, "queue full, frame dropped");
                 Tally::add(&self.owner.tally.dropped[class as usize], 1);
                 if class == Class::Control {
-                    info!(link = link.0, "the other end does not read: hanging up");
+                    info!(link = link.0, "link stalled: its control queue is full");
+                    Tally::add(&self.owner.tally.links_stalled, 1);
                     self.hang_up(link);
                 }
             }

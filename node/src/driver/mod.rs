@@ -3,6 +3,7 @@
 //! It carries and decides nothing: what the core puts out is performed, what happens outside is
 //! given to the core, with the time of day.
 
+mod capacity;
 mod clock;
 mod event_log;
 mod event_loop;
@@ -44,6 +45,9 @@ pub struct Options {
     /// The keeper of letters. Without one, every request of the keeper fails, so that the node
     /// neither writes nor keeps messages that wait.
     pub keeper: Option<Arc<dyn Keeper>>,
+    /// Whether the log-ins a second of a supernode are measured while it works. Else those of
+    /// `config` stand.
+    pub measure_logins: bool,
     /// Where the frames of all links are written, in clear. For looking at a wire only.
     pub capture: Option<Arc<Capture>>,
 }

@@ -1,5 +1,6 @@
 //! How a node comes to life.
 
+use super::capacity::Capacity;
 use super::clock::{self, Clock};
 use super::event_loop::{EventLoop, Owner};
 use super::handle::Handle;
@@ -71,7 +72,8 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`].
 pub async fn start(options: Options) -> Result<Handle, StartError> {
-    let Options { identity, config, hosts, listen, store, keeper, capture } = options;
+    let Options { identity, config, hosts, listen, store, keeper, measure_logins, capture } =
+        options;
     let seed = seed()?;
     let tally = Arc::new(Tally::default());
     let started = Transport::start(
@@ -88,6 +90,7 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
 
     let clock = Clock::start();
     let id = identity.node();
+    let measures = measure_logins && identity.supernode.is_some();
     let node = Node::new(Setup { config, identity, hosts, seed, wall: clock::wall() }, clock.now());
     let (requests, requests_in) = mpsc::channel(REQUESTS_MAX);
     let (events, _) = broadcast::channel(EVENTS_MAX);
@@ -96,7 +99,9 @@ pub async fn start(options: Options) -> Result<Handle, StartError> {
         let events_weak = events.downgrade();
         let (port, inlet) = port::port();
         let owner = Owner { events, announced, tally, sessions: inlet.outlet };
-        let driver = EventLoop::new(node, clock, transport, Stores { store, keeper }, owner);
+        let capacity = measures.then(Capacity::guessed);
+        let stores = Stores { store, keeper };
+        let driver = EventLoop::new(node, clock, transport, stores, owner, capacity);
         tokio::spawn(driver.run(requests_in, arrivals, inlet.outbound));
         let port = Arc::new(Mutex::new(Some(port)));
         Handle { id, requests, events: events_weak, addresses, port }

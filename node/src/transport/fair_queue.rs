@@ -62,18 +62,17 @@ impl FairQueue {
         flow.frames.push_back(frame);
     }
 
-    /// Drops the newest frame of the longest flow. Nothing happens if there is none.
-    pub(super) fn drop_from_longest(&mut self) {
-        let longest = (0..self.flows.len()).max_by_key(|at| self.flows[*at].bytes);
-        let Some(at) = longest else { return };
-        if let Some(frame) = self.flows[at].frames.pop_back() {
-            self.flows[at].bytes -= frame.len();
-            self.bytes -= frame.len();
-            self.frames -= 1;
-        }
+    /// Drops the newest frame of the longest flow. Returns its bytes; nothing happens if there is none.
+    pub(super) fn drop_from_longest(&mut self) -> Option<usize> {
+        let at = (0..self.flows.len()).max_by_key(|at| self.flows[*at].bytes)?;
+        let frame = self.flows[at].frames.pop_back()?;
+        self.flows[at].bytes -= frame.len();
+        self.bytes -= frame.len();
+        self.frames -= 1;
         if self.flows[at].frames.is_empty() {
             self.flows.remove(at);
         }
+        Some(frame.len())
     }
 
     /// The next frame to be sent.

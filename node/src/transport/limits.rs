@@ -12,11 +12,19 @@ pub(crate) const CONNECTIONS_MAX: u32 = 4_096;
 /// Established connections with one node. Both ends may dial at once over two transports, and the
 /// core hangs up all but one.
 pub(crate) const CONNECTIONS_PER_NODE_MAX: u32 = 4;
-/// Inbound connections in their handshake. One that says nothing costs a socket for 2.5 s.
-pub(crate) const INBOUND_PENDING_MAX: u32 = 1_024;
-/// Of these, those of one address: what a large household or a small office needs at once. Sixteen
-/// addresses would have to be silent together to keep others out.
-pub(crate) const INBOUND_PENDING_PER_REMOTE_MAX: u32 = 64;
+/// Inbound connections that are no links yet: in their handshake, or before their substream. One
+/// that says nothing costs a socket for 2.5 s.
+pub(crate) const INBOUND_UNLINKED_MAX: usize = 1_024;
+/// Of these, one address may hold one for so many that are still free: 60 if nobody else comes, which
+/// a large household or a small office needs at once; 6 each of 150 addresses.
+pub(crate) const INBOUND_PART_OF_FREE: usize = 16;
+/// Connections a second that one address may open on average: five hundred people behind one router
+/// are back within a quarter of a minute, and a handshake each takes a hundredth of a core.
+pub(crate) const INBOUND_PER_SECOND: u32 = 32;
+/// And so many at once, when they have been quiet.
+pub(crate) const INBOUND_BURST: u32 = 256;
+/// Addresses of which that is reckoned up, 40 bytes each.
+pub(crate) const REMOTES_MAX: usize = 4_096;
 /// Outbound connections being dialled. The core dials tens at a time, never hundreds.
 pub(crate) const OUTBOUND_PENDING_MAX: u32 = 256;
 /// Substreams a remote may have in negotiation on one connection. It needs one.
@@ -43,13 +51,17 @@ pub(crate) const LOOKUP_PATIENCE: Duration = Duration::from_millis(1_500);
 pub(crate) const ADDRESSES_PER_NAME_MAX: usize = 2;
 /// How long the one substream may take to be agreed on.
 pub(crate) const SUBSTREAM_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a connection may stay without a substream. One with a substream is never idle.
-pub(crate) const LINKLESS_PATIENCE: Duration = Duration::from_secs(15);
-/// How long a link may take not one byte of what is to be sent. Longer than the patience of any
-/// keep-alive, and short enough that its queues are soon given back.
+/// How long a connection may stay without a substream, whatever is said on it. Its dialler opens one
+/// at once, and the core has given up on the dial by then.
+pub(crate) const LINKLESS_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a link may take for one write of at most [`WRITE_BYTES_MAX`] bytes: who takes less than
+/// 6 KiB a second while more waits does not read. Longer than the patience of any keep-alive, and
+/// short enough that its queues are soon given back.
 pub(crate) const WRITE_STALL_MAX: Duration = Duration::from_secs(10);
 /// How long a link that is hung up may take to send what is queued and to see the other end close.
 pub(crate) const HANG_UP_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a connection may take to be closed. One whose other end does not read never would be.
+pub(crate) const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long an end waits for its UDP port: QUIC drains for three probe timeouts.
 pub(crate) const RELEASE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks meanwhile.
@@ -72,6 +84,14 @@ pub(crate) const WRITE_BYTES_MAX: usize = 64 * 1024;
 pub(crate) const READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Bytes waiting in one class's queue of one link, however few frames that is.
 pub(crate) const QUEUED_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes waiting on all links of the node together, with [`FRAME_COST_BYTES`] for each frame. Links
+/// that carry what they get have next to none; this is for those that do not.
+pub(crate) const QUEUED_BYTES_OF_ALL_MAX: usize = 64 * 1024 * 1024;
+/// Of these, one link may hold a part of what is still free: 12 MiB if only one stalls, 60 KiB each
+/// if a thousand do. So there is always room on a link that carries.
+pub(crate) const QUEUED_PART_OF_FREE: usize = 4;
+/// What a frame costs in a queue beside its bytes: its entry there, and the allocation.
+pub(crate) const FRAME_COST_BYTES: usize = 64;
 
 /// Frames waiting in a class's queue of one link.
 pub(crate) const fn queued_max(class: Class) -> usize {

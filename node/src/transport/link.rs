@@ -12,7 +12,7 @@ use crate::capture::{Capture, Direction};
 use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use overlay_proto::config::FRAME_BYTES_MAX;
 use overlay_proto::id::LinkId;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -28,15 +28,6 @@ pub(crate) struct Link {
     pub(crate) capture: Option<Arc<Capture>>,
 }
 
-/// Does a part of a write, unless the other end has stopped reading.
-async fn in_time<T>(part: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(WRITE_STALL_MAX, part).await.unwrap_or_else(|_| {
-        let secs = WRITE_STALL_MAX.as_secs();
-        let text = format!("the other end has taken nothing for {secs} s");
-        Err(io::Error::new(ErrorKind::TimedOut, text))
-    })
-}
-
 /// Why a link is at its end.
 #[derive(Debug, thiserror::Error)]
 enum End {
@@ -46,6 +37,9 @@ enum End {
     /// It sent a length that no frame may have.
     #[error("a frame of {0} bytes was announced, more than {FRAME_BYTES_MAX}")]
     TooLarge(u32),
+    /// It does not take what is sent, or next to nothing of it.
+    #[error("the other end has not taken {0} bytes in {secs} s", secs = WRITE_STALL_MAX.as_secs())]
+    Stalled(usize),
     /// This end has hung up.
     #[error("hung up")]
     HungUp,
@@ -62,6 +56,10 @@ impl Link {
         let end = self.carry(reader, writer).await;
         match end {
             End::TooLarge(_) => info!(link = self.id.0, %end, "link refused"),
+            End::Stalled(_) => {
+                info!(link = self.id.0, %end, "link stalled");
+                Tally::add(&self.tally.links_stalled, 1);
+            }
             _ => debug!(link = self.id.0, %end, "link down"),
         }
         self.outbox.close();
@@ -89,9 +87,10 @@ impl Link {
             // Either all is sent and our direction is closed, and the other end closes its own
             // when it has read all: QUIC would throw away what is still under way if we closed
             // the connection now. Or the link is broken: what came before may still be read.
-            sent = &mut writing => match timeout(HANG_UP_PATIENCE, reading).await {
-                Ok(End::TooLarge(bytes)) => End::TooLarge(bytes),
-                _ => sent.map_or_else(End::Closed, |()| End::HungUp),
+            sent = &mut writing => match (sent, timeout(HANG_UP_PATIENCE, reading).await) {
+                (End::Stalled(bytes), _) => End::Stalled(bytes),
+                (_, Ok(End::TooLarge(bytes))) => End::TooLarge(bytes),
+                (sent, _) => sent,
             },
             // The other end does not read.
             () = overdue => End::HungUp,
@@ -131,21 +130,27 @@ impl Link {
         }
     }
 
-    async fn write<W: AsyncWrite + Unpin>(&self, mut writer: W) -> io::Result<()> {
+    async fn write<W: AsyncWrite + Unpin>(&self, writer: W) -> End {
+        match self.write_frames(writer).await {
+            Ok(()) => End::HungUp,
+            Err(end) => end,
+        }
+    }
+
+    async fn write_frames<W: AsyncWrite + Unpin>(&self, mut writer: W) -> Result<(), End> {
         let mut buffer = Vec::new();
         loop {
             let frames = self.outbox.fill(&mut buffer).await;
             if frames == 0 {
-                return writer.close().await;
+                return Ok(writer.close().await?);
             }
-            let mut rest = buffer.as_slice();
-            while !rest.is_empty() {
-                match in_time(writer.write(rest)).await? {
-                    0 => return Err(ErrorKind::WriteZero.into()),
-                    taken => rest = &rest[taken..],
-                }
-            }
-            in_time(writer.flush()).await?;
+            let taken = async {
+                writer.write_all(&buffer).await?;
+                writer.flush().await
+            };
+            // All of it, not a byte: who takes a little now and then would keep its queues for ever.
+            let taken = timeout(WRITE_STALL_MAX, taken).await;
+            taken.map_err(|_| End::Stalled(buffer.len()))??;
             Tally::add(&self.tally.frames_out, frames);
             Tally::add(&self.tally.bytes_out, buffer.len() as u64);
             if let Some(capture) = &self.capture {

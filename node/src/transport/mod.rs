@@ -10,12 +10,15 @@
 //! The loop never waits for any of them. Frames do not pass the swarm task.
 
 mod address;
+mod closing;
 mod fair_queue;
+mod knocks;
 mod limits;
 mod link;
 mod link_behaviour;
 mod listen;
 mod outbox;
+mod queued;
 mod resolve;
 mod shares;
 mod swarm;

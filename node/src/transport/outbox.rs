@@ -2,10 +2,11 @@
 //! fairly within one.
 
 use super::fair_queue::FairQueue;
-use super::limits::{QUEUED_BYTES_MAX, WRITE_BYTES_MAX, queued_max};
+use super::limits::{FRAME_COST_BYTES, QUEUED_BYTES_MAX, WRITE_BYTES_MAX, queued_max};
+use super::queued::Queued;
 use overlay_proto::config::FRAME_BYTES_MAX;
 use overlay_proto::wire::Class;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// Bytes of a frame's length before it.
@@ -16,6 +17,9 @@ pub(crate) const LENGTH_BYTES: usize = 4;
 pub(crate) enum Refused {
     /// The class's queue is full: this frame, or one of a sender who has more in it, was dropped.
     Full,
+    /// All links together hold as much as they may, and this one its share: frames of this class of
+    /// the link were dropped to make room.
+    Crowded(Class),
     /// The link is being hung up.
     Closed,
     /// Larger than any frame may be.
@@ -28,6 +32,7 @@ pub(crate) struct Outbox {
     queues: Mutex<Queues>,
     changed: Notify,
     closed: Notify,
+    all: Arc<Queued>,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +41,17 @@ struct Queues {
     closed: bool,
 }
 
+/// The bytes that a queue holds, with what its frames cost beside them.
+fn held(queue: &FairQueue) -> usize {
+    queue.bytes() + queue.frames() * FRAME_COST_BYTES
+}
+
 impl Outbox {
+    /// The queues of a link whose share is one of `all`.
+    pub(crate) fn sharing(all: Arc<Queued>) -> Outbox {
+        Outbox { queues: Mutex::default(), changed: Notify::new(), closed: Notify::new(), all }
+    }
+
     /// Queues a frame.
     ///
     /// # Errors
@@ -49,19 +64,44 @@ impl Outbox {
         if queues.closed {
             return Err(Refused::Closed);
         }
+        let cost = frame.len() + FRAME_COST_BYTES;
         let queue = &mut queues.classes[class as usize];
         let is_full =
             queue.frames() >= queued_max(class) || queue.bytes() + frame.len() > QUEUED_BYTES_MAX;
-        if is_full && class == Class::Control {
+        if class == Class::Control && (is_full || !self.all.has_room(held(queue) + cost)) {
             return Err(Refused::Full);
         }
         queue.push(frame);
+        self.all.add(cost);
         if is_full {
-            queue.drop_from_longest();
+            self.all.sub(queue.drop_from_longest().map_or(0, |bytes| bytes + FRAME_COST_BYTES));
         }
+        let shed = self.shed(&mut queues);
         drop(queues);
         self.changed.notify_one();
-        if is_full { Err(Refused::Full) } else { Ok(()) }
+        match shed {
+            Some(class) => Err(Refused::Crowded(class)),
+            None if is_full => Err(Refused::Full),
+            None => Ok(()),
+        }
+    }
+
+    /// Drops the least urgent frames until the link holds no more than its share. Returns the class
+    /// that lost last.
+    fn shed(&self, queues: &mut Queues) -> Option<Class> {
+        let mut shed = None;
+        while !self.all.has_room(queues.classes.iter().map(held).sum()) {
+            // Without its control frames a link is of no use: it is hung up rather.
+            let classes = Class::ALL.into_iter().rev().filter(|class| *class != Class::Control);
+            let lost = classes.into_iter().find_map(|class| {
+                let bytes = queues.classes[class as usize].drop_from_longest()?;
+                Some((class, bytes))
+            });
+            let Some((class, bytes)) = lost else { break };
+            self.all.sub(bytes + FRAME_COST_BYTES);
+            shed = Some(class);
+        }
+        shed
     }
 
     /// Frames that wait, and their bytes.
@@ -108,6 +148,7 @@ impl Outbox {
                 // At most FRAME_BYTES_MAX, by `push`.
                 buffer.extend_from_slice(&(next.len() as u32).to_be_bytes());
                 buffer.extend_from_slice(next);
+                self.all.sub(next.len() + FRAME_COST_BYTES);
                 queue.pop();
                 frames += 1;
             }
@@ -121,8 +162,16 @@ impl Outbox {
     }
 }
 
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let queues = self.queues.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.all.sub(queues.classes.iter().map(held).sum());
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::limits::QUEUED_BYTES_OF_ALL_MAX;
     use super::*;
 
     fn filled(outbox: &Outbox) -> Vec<u8> {
@@ -178,6 +227,53 @@ mod tests {
         assert_eq!(taken.count(), largest);
         let over = vec![0; FRAME_BYTES_MAX + 1];
         assert_eq!(outbox.push(Class::Control, over), Err(Refused::TooLarge));
+    }
+
+    #[test]
+    fn all_links_together_are_bounded_and_one_that_carries_has_room() {
+        let all = Arc::new(Queued::default());
+        let stalled: Vec<Outbox> = (0..300).map(|_| Outbox::sharing(Arc::clone(&all))).collect();
+        for _ in 0..200 {
+            for outbox in &stalled {
+                let _ = outbox.push(Class::Bulk, vec![0; FRAME_BYTES_MAX / 2]);
+                assert!(all.bytes() <= QUEUED_BYTES_OF_ALL_MAX);
+            }
+        }
+        assert!(all.bytes() > QUEUED_BYTES_OF_ALL_MAX * 9 / 10, "{}", all.bytes());
+        let carries = Outbox::sharing(Arc::clone(&all));
+        for _ in 0..1_000 {
+            for class in Class::ALL {
+                carries.push(class, vec![0; 10_000]).expect("room");
+            }
+            filled(&carries);
+        }
+        drop((stalled, carries));
+        assert_eq!(all.bytes(), 0);
+    }
+
+    #[test]
+    fn without_room_the_least_urgent_are_dropped() {
+        let all = Arc::new(Queued::default());
+        let others: Vec<Outbox> = (0..40).map(|_| Outbox::sharing(Arc::clone(&all))).collect();
+        for outbox in &others {
+            while outbox.push(Class::Bulk, vec![0; FRAME_BYTES_MAX]).is_ok() {}
+        }
+        let outbox = &others[0];
+        assert_eq!(outbox.push(Class::RealTime, vec![1; 100]), Err(Refused::Crowded(Class::Bulk)));
+        let lost: Vec<usize> = (0..500)
+            .filter_map(|_| match outbox.push(Class::Message, vec![2; 9_000]) {
+                Err(Refused::Crowded(class)) => Some(class as usize),
+                _ => None,
+            })
+            .collect();
+        // First all there is of bulk, then the messages themselves.
+        assert_eq!(lost.first(), Some(&(Class::Bulk as usize)));
+        assert_eq!(lost.last(), Some(&(Class::Message as usize)));
+        assert!(lost.is_sorted_by(|a, b| a >= b), "{lost:?}");
+        // Control frames are never dropped; who does not take even those is hung up.
+        let taken = (0..5_000).filter(|_| outbox.push(Class::Control, vec![3; 9_000]).is_ok());
+        assert!(taken.count() < 1_000);
+        assert_eq!(outbox.push(Class::Control, vec![3; 9_000]), Err(Refused::Full));
     }
 
     #[tokio::test]

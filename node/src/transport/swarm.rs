@@ -1,24 +1,30 @@
 //! How the swarm is made: transports, handshakes, limits.
 
 use super::address::keypair;
+use super::closing::InTime;
 use super::limits::{
-    CONNECTIONS_MAX, CONNECTIONS_PER_NODE_MAX, HANDSHAKE_PATIENCE, INBOUND_PENDING_MAX,
-    LINKLESS_PATIENCE, NEGOTIATING_MAX, OUTBOUND_PENDING_MAX, QUIC_CONNECTION_BYTES_MAX,
-    QUIC_IDLE_MAX, QUIC_KEEP_ALIVE, QUIC_STREAM_BYTES_MAX, SUBSTREAMS_MAX,
+    CONNECTIONS_MAX, CONNECTIONS_PER_NODE_MAX, HANDSHAKE_PATIENCE, LINKLESS_PATIENCE,
+    NEGOTIATING_MAX, OUTBOUND_PENDING_MAX, QUIC_CONNECTION_BYTES_MAX, QUIC_IDLE_MAX,
+    QUIC_KEEP_ALIVE, QUIC_STREAM_BYTES_MAX, SUBSTREAMS_MAX,
 };
 use super::link_behaviour::LinkBehaviour;
 use super::listen::ListenError;
 use super::shares::Shares;
 use libp2p::connection_limits::{self, ConnectionLimits};
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::upgrade;
+use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
-use libp2p::{Swarm, SwarmBuilder, noise, quic, tcp, yamux};
+use libp2p::{PeerId, Swarm, SwarmBuilder, Transport, noise, quic, tcp, yamux};
 use overlay_proto::identity::SecretKey;
+use std::error::Error;
 
 /// What runs on every connection.
 #[derive(NetworkBehaviour)]
 pub(crate) struct Behaviour {
     /// These first, so that they refuse before the link is prepared.
-    shares: Shares,
+    pub(crate) shares: Shares,
     limits: connection_limits::Behaviour,
     link: LinkBehaviour,
 }
@@ -30,9 +36,9 @@ pub(crate) struct Behaviour {
 pub(crate) fn build(device: &SecretKey) -> Result<Swarm<Behaviour>, ListenError> {
     let swarm = SwarmBuilder::with_existing_identity(keypair(device))
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux_config)
-        .map_err(|error| ListenError::Handshake(error.to_string()))?
         .with_quic_config(quic_config)
+        .with_other_transport(tcp)
+        .map_err(|error| ListenError::Handshake(error.to_string()))?
         .with_behaviour(|_| Behaviour {
             shares: Shares::default(),
             limits: connection_limits::Behaviour::new(limits()),
@@ -49,9 +55,18 @@ pub(crate) fn build(device: &SecretKey) -> Result<Swarm<Behaviour>, ListenError>
     Ok(swarm)
 }
 
+/// TCP with Noise and Yamux, as libp2p's builder makes it, but its connections are closed in time.
+fn tcp(keys: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn Error + Send + Sync>> {
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+        .upgrade(upgrade::Version::V1Lazy)
+        .authenticate(noise::Config::new(keys)?)
+        .multiplex(yamux_config())
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(InTime::new(muxer))));
+    Ok(tcp.boxed())
+}
+
 fn limits() -> ConnectionLimits {
     ConnectionLimits::default()
-        .with_max_pending_incoming(Some(INBOUND_PENDING_MAX))
         .with_max_pending_outgoing(Some(OUTBOUND_PENDING_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_NODE_MAX))
         .with_max_established(Some(CONNECTIONS_MAX))

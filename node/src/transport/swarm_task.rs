@@ -1,27 +1,31 @@
 //! The task that owns the swarm: takes orders, tells what comes of them.
 
 use super::address::{multiaddr_of, node_of, peer_of, shown_address};
+use super::limits::LINKLESS_PATIENCE;
 use super::link::Link;
 use super::link_behaviour::LinkEvent;
 use super::listen::{Announced, quic_socket, released};
 use super::outbox::Outbox;
+use super::queued::Queued;
 use super::resolve::{is_named, resolve};
 use super::swarm::{Behaviour, BehaviourEvent};
 use super::tally::Tally;
 use super::{Arrival, Arrivals, Order};
 use crate::capture::Capture;
+use crate::seldom::Seldom;
 use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::{ConnectionId, ListenError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Stream, Swarm};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::wire::TransportAddress;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU8;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info};
 
 /// Addresses of one dial are tried one after the other, so that the first that works wins.
@@ -43,6 +47,11 @@ pub(crate) struct SwarmTask {
     dials: HashMap<ConnectionId, DialId>,
     /// Connections without a substream yet.
     linkless: HashMap<ConnectionId, Linkless>,
+    /// When each that was linkless has to be a link, in this order.
+    due: VecDeque<(Instant, ConnectionId)>,
+    refusals: Seldom,
+    /// What waits on all links.
+    queued: Arc<Queued>,
     last_link: u64,
 }
 
@@ -81,6 +90,9 @@ impl SwarmTask {
             capture,
             dials: HashMap::new(),
             linkless: HashMap::new(),
+            due: VecDeque::new(),
+            refusals: Seldom::default(),
+            queued: Arc::default(),
             last_link: 0,
         }
     }
@@ -98,6 +110,7 @@ impl SwarmTask {
             }
         }
         loop {
+            let due = self.due.front().map(|(at, _)| *at);
             let outcome = tokio::select! {
                 biased;
                 order = orders.recv() => match order {
@@ -117,6 +130,10 @@ impl SwarmTask {
                     Ok(())
                 }
                 event = self.swarm.select_next_some() => self.on_event(event).await,
+                () = until(due) => {
+                    self.close_overdue();
+                    Ok(())
+                }
             };
             if let Err(LoopGone) = outcome {
                 return;
@@ -198,6 +215,7 @@ impl SwarmTask {
                 Ok(())
             }
             SwarmEvent::ConnectionClosed { connection_id, cause, .. } => {
+                Tally::less(&self.tally.connections);
                 let linkless = self.linkless.remove(&connection_id);
                 let Some(Linkless { node, dial, .. }) = linkless else { return Ok(()) };
                 debug!(?node, ?cause, "connection closed before it was a link");
@@ -214,8 +232,7 @@ impl SwarmTask {
                 }
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
-                info!(remote = %send_back_addr, %error, "inbound connection refused");
-                Tally::add(&self.tally.handshakes_failed, 1);
+                self.on_refused(&send_back_addr, &error);
                 Ok(())
             }
             SwarmEvent::NewListenAddr { .. } | SwarmEvent::ExpiredListenAddr { .. } => {
@@ -235,18 +252,46 @@ impl SwarmTask {
         connection: ConnectionId,
         endpoint: &ConnectedPoint,
     ) {
+        Tally::add(&self.tally.connections, 1);
         // Others have been denied by the behaviour.
         let Some(node) = node_of(&peer) else { return };
         Tally::add(&self.tally.handshakes, 1);
         let remote = shown_address(endpoint.get_remote_address());
         let dial = self.dials.remove(&connection);
         self.linkless.insert(connection, Linkless { node, remote, dial });
+        self.due.push_back((Instant::now() + LINKLESS_PATIENCE, connection));
+    }
+
+    /// libp2p's own timer does not run as long as something is being agreed on.
+    fn close_overdue(&mut self) {
+        let now = Instant::now();
+        while let Some((_, connection)) = self.due.front().copied().filter(|(at, _)| *at <= now) {
+            self.due.pop_front();
+            if let Some(Linkless { node, remote, .. }) = self.linkless.get(&connection) {
+                debug!(?node, %remote, "closed: not a link in time");
+                Tally::add(&self.tally.connections_idle, 1);
+                // The failure of a dial is told when the connection is closed.
+                self.swarm.close_connection(connection);
+            }
+        }
+    }
+
+    fn on_refused(&mut self, remote: &Multiaddr, error: &ListenError) {
+        let counter = match error {
+            ListenError::Denied { .. } => &self.tally.connections_refused,
+            _ => &self.tally.handshakes_failed,
+        };
+        Tally::add(counter, 1);
+        if let Some(left_out) = self.refusals.line(Instant::now()) {
+            info!(%remote, %error, left_out, "inbound connection refused");
+        }
     }
 
     async fn on_link(&mut self, event: LinkEvent) -> Result<(), LoopGone> {
         match event {
             LinkEvent::Ready { connection, stream } => {
                 let Some(linkless) = self.linkless.remove(&connection) else { return Ok(()) };
+                self.swarm.behaviour_mut().shares.give_back(connection);
                 self.link_up(connection, linkless, stream).await
             }
             LinkEvent::Failed { connection, reason } => {
@@ -268,7 +313,7 @@ impl SwarmTask {
         self.last_link += 1;
         let id = LinkId(self.last_link);
         debug!(link = id.0, ?node, %remote, dialled = dial.is_some(), "link up");
-        let outbox = Arc::new(Outbox::default());
+        let outbox = Arc::new(Outbox::sharing(Arc::clone(&self.queued)));
         if let Some(capture) = &self.capture {
             capture.link_up(id, node, &remote);
         }
@@ -298,5 +343,13 @@ impl SwarmTask {
     /// Waits while the loop is busy. The loop never waits for this task, so this ends.
     async fn tell(&mut self, arrival: Arrival) -> Result<(), LoopGone> {
         self.arrivals.send(arrival).await.map_err(|_| LoopGone)
+    }
+}
+
+/// Returns at `due`; never, if there is none.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

@@ -20,14 +20,26 @@ pub struct Counters {
     pub dropped: [u64; Class::ALL.len()],
     /// Links up now.
     pub links: u64,
+    /// Connections that are up now, links or on the way to be some.
+    #[serde(default)]
+    pub connections: u64,
     /// Dials that led to nothing.
     pub dials_failed: u64,
     /// Handshakes that were completed, of either direction: connections that proved their keys.
     #[serde(default)]
     pub handshakes: u64,
-    /// Inbound connections that were refused or failed in their handshake.
+    /// Inbound connections that failed in their handshake.
     #[serde(default)]
     pub handshakes_failed: u64,
+    /// Inbound connections for which there was no place.
+    #[serde(default)]
+    pub connections_refused: u64,
+    /// Connections that did not become links in time.
+    #[serde(default)]
+    pub connections_idle: u64,
+    /// Links that were ended because the other end did not take what was sent.
+    #[serde(default)]
+    pub links_stalled: u64,
     /// Frames that wait now to be written, on all links.
     #[serde(default)]
     pub queued_frames: u64,
@@ -44,9 +56,13 @@ pub(crate) struct Tally {
     pub(crate) bytes_in: AtomicU64,
     pub(crate) bytes_out: AtomicU64,
     pub(crate) dropped: [AtomicU64; Class::ALL.len()],
+    pub(crate) connections: AtomicU64,
     pub(crate) dials_failed: AtomicU64,
     pub(crate) handshakes: AtomicU64,
     pub(crate) handshakes_failed: AtomicU64,
+    pub(crate) connections_refused: AtomicU64,
+    pub(crate) connections_idle: AtomicU64,
+    pub(crate) links_stalled: AtomicU64,
 }
 
 impl Tally {
@@ -54,6 +70,11 @@ impl Tally {
     pub(crate) fn add(counter: &AtomicU64, n: u64) {
         // Each counter stands for itself, so no order between them is needed.
         counter.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes one off a counter of what there is now.
+    pub(crate) fn less(counter: &AtomicU64) {
+        counter.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The counters now, with the links that are up, and what waits on them.
@@ -72,9 +93,13 @@ impl Tally {
             bytes_out: read(&self.bytes_out),
             dropped: [0, 1, 2, 3].map(|class| read(&self.dropped[class])),
             links,
+            connections: read(&self.connections),
             dials_failed: read(&self.dials_failed),
             handshakes: read(&self.handshakes),
             handshakes_failed: read(&self.handshakes_failed),
+            connections_refused: read(&self.connections_refused),
+            connections_idle: read(&self.connections_idle),
+            links_stalled: read(&self.links_stalled),
             queued_frames,
             queued_bytes,
         }

@@ -87,6 +87,11 @@ impl Supernode {
         Ok(())
     }
 
+    /// The driver has measured what this machine can take.
+    pub fn on_capacity(&mut self, logins_per_second: u32) {
+        self.gate.set_capacity(logins_per_second);
+    }
+
     fn asker(&self, cx: &Context, link: LinkId, node: NodeId, login: &Login) -> Asker {
         let is_ours = self.children.contains_key(&node) || self.gate.expects(cx, node);
         if login.warm {

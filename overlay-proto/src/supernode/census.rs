@@ -1,7 +1,7 @@
 //! How much a supernode holds of what others can make grow, beside how much it may.
 
 use super::Supernode;
-use crate::config::{DEGREE_MAX, LOCATIONS_MAX, MEMBERS_MAX, REQUESTS_MAX};
+use crate::config::{DEGREE_MAX, GUESTS_MAX, LOCATIONS_MAX, MEMBERS_MAX, REQUESTS_MAX};
 use crate::context::Context;
 use crate::hostile::Count;
 
@@ -17,6 +17,7 @@ impl Supernode {
             Count { what: "requests", held: self.requests.len(), limit: REQUESTS_MAX },
             Count { what: "waits for the store", held: self.pending.len(), limit: REQUESTS_MAX },
             Count { what: "members", held: self.members.known.len(), limit: MEMBERS_MAX },
+            Count { what: "guests", held: self.guests.len(), limit: GUESTS_MAX },
             Count { what: "peers of others", held: self.warm.len(), limit: linked },
         ]
     }

@@ -17,6 +17,7 @@ mod drain;
 mod enrolment;
 mod escalation;
 mod finding;
+mod guests;
 mod labels;
 mod liveness;
 mod mailboxes;
@@ -94,6 +95,8 @@ pub(crate) struct Supernode {
     unissued: BTreeSet<NodeId>,
     /// Peers that would log in here if their home failed.
     warm: BTreeSet<LinkId>,
+    /// Links that have greeted; those that are somebody's by now are forgotten now and then.
+    guests: BTreeSet<LinkId>,
     members: Members,
     swim: Swim,
     beat: Beat,
@@ -150,6 +153,7 @@ impl Supernode {
             stale: BTreeSet::new(),
             unissued: BTreeSet::new(),
             warm: BTreeSet::new(),
+            guests: BTreeSet::new(),
             members: Members::new(seeds, cx.me, cx.now),
             beat: Beat::new(dice(cx, BEAT_DICE)),
             pages: Bucket::full(same_list::ENTRIES, cx.now),
@@ -179,6 +183,7 @@ impl Supernode {
         if let Some(certificate) = certificate {
             self.member_ready(cx, link, node, certificate);
         }
+        self.take_guest(cx, link);
     }
 
     pub fn on_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
@@ -328,6 +333,7 @@ impl Supernode {
             self.expire_directory(cx);
             self.tend_mailboxes(cx);
             self.drop_strangers(cx);
+            self.forget_guests(cx);
         }
         self.dial_members(cx);
         if cx.now >= self.plan_at {
@@ -374,12 +380,16 @@ impl Supernode {
             .iter()
             .filter(|(id, _)| {
                 let idle = cx.links.greeted(*id).is_some_and(|g| cx.now.since(g.since) >= grace);
-                let child = self.child_of(cx, *id).is_some();
-                idle && !child && !self.warm.contains(id) && self.member_of(cx, *id).is_none()
+                idle && self.is_nobodys(cx, *id)
             })
             .map(|(id, _)| id)
             .collect();
         useless.into_iter().for_each(|link| links::dismiss(cx, link, Status::TIMEOUT));
+    }
+
+    /// Log-ins admitted since the start.
+    pub fn logins(&self) -> u64 {
+        self.counters.admitted
     }
 
     pub fn view(&self, cx: &Context) -> SupernodeView {
@@ -406,6 +416,7 @@ impl Supernode {
             standby_links: self.warm.len(),
             strangers: cx.links.strangers().count(),
             line_secs: self.gate.line_secs(cx),
+            logins_per_second: self.gate.capacity(),
             requests_open: self.requests.len(),
             finds_open: self.finds.len(),
             store_open: self.pending.len(),

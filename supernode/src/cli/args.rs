@@ -175,6 +175,10 @@ pub struct RunArgs {
     /// The topology.
     #[command(flatten)]
     pub shape: Shape,
+    /// Log-ins to take in a second, in place of what is measured while it runs
+    #[arg(long, env = "TRELLIS_LOGINS_PER_SECOND", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub logins_per_second: Option<u32>,
     /// Serve /metrics, /healthz and /readyz over HTTP at this address, such as 127.0.0.1:9464
     /// [default: not at all]
     #[arg(long, env = "TRELLIS_METRICS", value_name = "IP:PORT")]

@@ -156,6 +156,7 @@ pub(super) async fn enroll(
         listen: place,
         store: None,
         keeper: None,
+        measure_logins: false,
         capture: None,
     })
     .await?;

@@ -11,6 +11,7 @@ use overlay_node::data::{Folder, Loaded};
 use overlay_node::driver::{self, Capture, Options, Store};
 use overlay_node::mail::LetterKeeper;
 use overlay_node::settings;
+use overlay_proto::Config;
 use overlay_proto::status::Status;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,13 +36,14 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
     let capture = capture.map_err(|error| Failure::local(error.to_string()))?;
     let handle = driver::start(Options {
         identity: identity.clone(),
-        config: Arc::new(args.shape.config()),
+        config: Arc::new(config(&args)),
         hosts: folder.hosts(&contacts),
         listen: settings::listen(args.place.listen, &args.place.announce),
         store: store.clone().map(|store| {
             Arc::new(WatchedStore::new(store, store_health.clone())) as Arc<dyn Store>
         }),
         keeper: Some(letters.clone()),
+        measure_logins: args.logins_per_second.is_none(),
         capture: capture.map(Arc::new),
     })
     .await?;
@@ -94,6 +96,12 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
         letters.close().await;
     }
     done
+}
+
+fn config(args: &RunArgs) -> Config {
+    let config = args.shape.config();
+    let logins_per_second = args.logins_per_second.unwrap_or(config.logins_per_second);
+    Config { logins_per_second, ..config }
 }
 
 async fn watched_at(

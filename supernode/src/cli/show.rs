@@ -125,6 +125,7 @@ fn done_rows(node: &SupernodeView) -> Vec<(&'static str, String)> {
                 counts.logins_redirected
             ),
         ),
+        ("takes", format!("{} log-ins a second at most", node.logins_per_second)),
         (
             "in two minutes",
             format!("{} by about {} clients", counts.recent_attempts, counts.recent_clients),

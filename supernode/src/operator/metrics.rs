@@ -127,6 +127,9 @@ impl Seen {
         let (help, line) = ("Seconds that a newcomer has to wait", self.supernode.line_secs);
         let seconds = Some(&Unit::Seconds);
         page.write("login_line", help, seconds, MetricType::Gauge, u64::from(line).into())?;
+        let capacity = self.supernode.logins_per_second;
+        let help = "Log-ins a second that it takes at most, as measured or set";
+        page.gauge("login_capacity", help, u64::from(capacity))?;
         page.gauge(
             "login_attempts_recent",
             "Log-ins tried in the last one to two minutes",
@@ -200,6 +203,13 @@ impl Seen {
         page.gauge("strangers", "Links that have not greeted yet", self.supernode.strangers)?;
         page.counter("handshakes", "Connections that proved their keys", links.handshakes)?;
         page.counter("handshakes_failed", "Inbound ones that did not", links.handshakes_failed)?;
+        page.gauge("connections", "Connections up, links or not", links.connections)?;
+        let help = "Inbound connections for which there was no place";
+        page.counter("connections_refused", help, links.connections_refused)?;
+        let help = "Connections that were closed since they became no links in time";
+        page.counter("connections_idle", help, links.connections_idle)?;
+        let help = "Links ended since the other end did not take what was sent";
+        page.counter("links_stalled", help, links.links_stalled)?;
         page.counter("dials_failed", "Dials that led to nothing", links.dials_failed)?;
         page.counter("frames_received", "Frames that came", links.frames_in)?;
         page.counter("frames_sent", "Frames that were written", links.frames_out)?;

@@ -27,6 +27,7 @@ fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         listen: Listen { ip: Ipv4Addr::LOCALHOST.into(), port: 0, announce: Vec::new() },
         store: None,
         keeper: None,
+        measure_logins: false,
         capture: None,
     }
 }
@@ -119,6 +120,7 @@ fn expected(seen: &Seen) -> BTreeMap<String, u64> {
         ("logins_standby_total", counts.logins_standby),
         ("logins_redirected_total", counts.logins_redirected),
         ("logins_challenged_total", counts.logins_challenged),
+        ("login_capacity", u64::from(node.logins_per_second)),
         ("login_line_seconds", u64::from(node.line_secs)),
         ("login_attempts_recent", counts.recent_attempts),
         ("login_clients_recent", counts.recent_clients),
@@ -152,6 +154,10 @@ fn expected(seen: &Seen) -> BTreeMap<String, u64> {
         ("strangers", node.strangers as u64),
         ("handshakes_total", links.handshakes),
         ("handshakes_failed_total", links.handshakes_failed),
+        ("connections", links.connections),
+        ("connections_refused_total", links.connections_refused),
+        ("connections_idle_total", links.connections_idle),
+        ("links_stalled_total", links.links_stalled),
         ("dials_failed_total", links.dials_failed),
         ("frames_received_total", links.frames_in),
         ("frames_sent_total", links.frames_out),
@@ -226,7 +232,7 @@ fn no_two_metrics_are_mixed_up() {
         "logins": next(), "refused": next(), "members": [], "uptime_secs": next(),
         "certificate_secs": next(),
         "peers_soft": next(), "peers_hard": next(), "standby_links": next(), "strangers": next(),
-        "line_secs": next(),
+        "line_secs": next(), "logins_per_second": next(),
         "requests_open": next(), "finds_open": next(), "store_open": next(), "counters": {
             "logins_tried": next(), "logins_admitted": next(), "logins_standby": next(),
             "logins_redirected": next(), "logins_challenged": next(), "recent_attempts": next(), "recent_clients": next(),
@@ -249,6 +255,10 @@ fn no_two_metrics_are_mixed_up() {
         dials_failed: next(),
         handshakes: next(),
         handshakes_failed: next(),
+        connections: next(),
+        connections_refused: next(),
+        connections_idle: next(),
+        links_stalled: next(),
         queued_frames: next(),
         queued_bytes: next(),
     };

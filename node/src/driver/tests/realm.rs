@@ -57,6 +57,7 @@ pub(crate) fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         listen: loopback(),
         store: None,
         keeper: None,
+        measure_logins: false,
         capture: None,
     }
 }

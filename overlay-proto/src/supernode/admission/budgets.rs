@@ -25,6 +25,11 @@ impl<K: Ord + Copy> Budgets<K> {
         Budgets { rate, buckets: BTreeMap::new(), by_use: BTreeSet::new() }
     }
 
+    /// From now on buckets fill at another rate. None holds more than its burst.
+    pub fn set_rate(&mut self, rate: Rate) {
+        self.rate = rate;
+    }
+
     /// How long `who` has to wait for a token; zero if it has one.
     pub fn wait(&self, who: K, now: Time) -> Span {
         let Some((mut bucket, _)) = self.buckets.get(&who).copied() else { return Span::ZERO };

@@ -71,6 +71,8 @@ pub(super) struct Later {
 /// What the decision needs. Its size does not depend on who asks.
 #[derive(Debug)]
 pub(crate) struct Gate {
+    /// Log-ins a second that this machine can take.
+    capacity: u32,
     bucket: Bucket,
     /// When the turn of the last one comes who was given a time.
     line: Time,
@@ -86,18 +88,29 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub fn new(cx: &Context) -> Gate {
-        let share = (cx.config.logins_per_second / ADDRESS_SHARE).max(1);
-        let of_address = Rate { per_second: share, burst: ADDRESS_BURST * share };
+        let capacity = cx.config.logins_per_second;
         Gate {
-            bucket: Bucket::full(rate(cx, Span::ZERO), cx.now),
+            capacity,
+            bucket: Bucket::full(rate(cx, capacity, Span::ZERO), cx.now),
             line: cx.now,
             cookies: Cookies::default(),
             keys: Budgets::new(KEY_RATE),
-            addresses: Budgets::new(of_address),
+            addresses: Budgets::new(of_address(capacity)),
             places: None,
             expected: BTreeMap::new(),
             started: cx.now,
         }
+    }
+
+    /// Log-ins a second that this machine can take.
+    pub fn capacity(&self) -> u32 {
+        self.capacity
+    }
+
+    /// From now on it can take so many. What is in the bucket, and who is in the line, stays.
+    pub fn set_capacity(&mut self, logins_per_second: u32) {
+        self.capacity = logins_per_second.max(1);
+        self.addresses.set_rate(of_address(self.capacity));
     }
 
     /// Lets a log-in be looked at, or says when to come again. `shorter` says whether there is
@@ -113,7 +126,7 @@ impl Gate {
         if seeded!(EverybodyAtOnce) {
             return Ok(());
         }
-        let rate = rate(cx, cx.now.since(self.started));
+        let rate = rate(cx, self.capacity, cx.now.since(self.started));
         self.bucket.fill(rate, cx.now);
         let half = i64::from(rate.burst / 2);
         let (needed, place) = match asker {
@@ -207,7 +220,7 @@ impl Gate {
     fn next_in_line(&mut self, cx: &mut Context) -> Span {
         // Reckoned with what can be done by then: after a start that is more than now.
         let up = self.line.max(cx.now).since(self.started);
-        let per_second = OVERBOOKED * u64::from(rate(cx, up).per_second);
+        let per_second = OVERBOOKED * u64::from(rate(cx, self.capacity, up).per_second);
         let next = self.line.max(cx.now) + Span((100 * 1_000_000 / per_second).max(1));
         let wait = next.since(cx.now);
         if wait <= LINE_MAX {
@@ -228,7 +241,7 @@ impl Gate {
             };
             (sketch(), sketch())
         });
-        let share = Sketch::in_window(cx.config.logins_per_second / ADDRESS_SHARE);
+        let share = Sketch::in_window(self.capacity / ADDRESS_SHARE);
         let of_key = keys.count(&node.0, now);
         let of_address = remote.map_or(0, |remote| addresses.count(&remote.bytes(), now));
         of_key > PLACES_OF_KEY || of_address > share.max(PLACES_OF_ADDRESS_MIN)
@@ -261,9 +274,15 @@ fn without_a_place(cx: &mut Context) -> Span {
     Span(LINE_MAX.0 / 2) + cx.jitter(Span(LINE_MAX.0 / 2))
 }
 
+/// What one address gets of it under load.
+fn of_address(capacity: u32) -> Rate {
+    let per_second = (capacity / ADDRESS_SHARE).max(1);
+    Rate { per_second, burst: ADDRESS_BURST * per_second }
+}
+
 /// What the bucket gets so long after the start.
-fn rate(cx: &Context, up: Span) -> Rate {
-    let (all, ramp) = (u64::from(cx.config.logins_per_second), cx.config.login_ramp.0.max(1));
+fn rate(cx: &Context, capacity: u32, up: Span) -> Rate {
+    let (all, ramp) = (u64::from(capacity), cx.config.login_ramp.0.max(1));
     let per_second = all / 4 + (all - all / 4) * up.0.min(ramp) / ramp;
     let per_second = u32::try_from(per_second).unwrap_or(u32::MAX).max(1);
     Rate { per_second, burst: per_second.max(BURST_MIN) }

@@ -2,7 +2,7 @@
 
 mod registering;
 
-use crate::config::STRANGERS_MAX;
+use crate::config::{GUESTS_MAX, STRANGERS_MAX};
 use crate::id::{Cookie, LinkId, NodeId, Nonce};
 use crate::identity::{Domain, SecretKey};
 use crate::io::{Event, Input, Output};
@@ -12,6 +12,7 @@ use crate::time::{Span, Time};
 use crate::wire::message::{Hello, Login, LoginReply};
 use crate::wire::{Message, TransportAddress, codec};
 use crate::{Config, Node};
+use std::collections::BTreeSet;
 
 /// A supernode and what goes to and fro.
 struct Desk {
@@ -19,6 +20,8 @@ struct Desk {
     realm: Realm,
     now: Time,
     links: u64,
+    /// Links that the supernode has ended.
+    ended: BTreeSet<LinkId>,
 }
 
 /// A link to it.
@@ -32,7 +35,7 @@ fn desk(logins_per_second: u32) -> Desk {
     let config = Config { logins_per_second, login_ramp: Span::millis(1), ..Config::default() };
     let mut realm = Realm::new(config);
     let node = Node::new(realm.supernode(0), Time(0));
-    let mut desk = Desk { node, realm, now: Time(0), links: 0 };
+    let mut desk = Desk { node, realm, now: Time(0), links: 0, ended: BTreeSet::new() };
     desk.pass(Span::secs(1));
     desk
 }
@@ -49,7 +52,12 @@ impl Desk {
 
     fn give(&mut self, input: Input) -> Vec<Output> {
         self.node.handle_input(self.now, input);
-        std::iter::from_fn(|| self.node.poll_output()).collect()
+        let outputs: Vec<Output> = std::iter::from_fn(|| self.node.poll_output()).collect();
+        self.ended.extend(outputs.iter().filter_map(|output| match output {
+            Output::HangUp { link } => Some(*link),
+            _ => None,
+        }));
+        outputs
     }
 
     /// A link comes from there, and nothing is said on it.
@@ -270,9 +278,47 @@ fn a_peer_of_ours_comes_before_the_crowd() {
 }
 
 #[test]
+fn who_greets_and_asks_for_nothing_makes_room_for_others() {
+    let mut desk = desk(500);
+    let honest = desk.visit(key(7_000_000), &address(7));
+    let mut up = BTreeSet::from([honest.link]);
+    for n in 0..3_000 {
+        up.insert(desk.visit(key(n), &address(3)).link);
+        for link in std::mem::take(&mut desk.ended) {
+            up.remove(&link);
+            desk.give(Input::LinkDown { link });
+        }
+        desk.now += Span::millis(1);
+        assert!(up.len() <= GUESTS_MAX, "{}", up.len());
+    }
+    assert!(up.contains(&honest.link));
+    assert_eq!(desk.log_in(&honest, true, None).status, Status::OK);
+}
+
+#[test]
+fn what_was_measured_is_what_is_taken() {
+    let mut desk = desk(500);
+    let admitted = |desk: &mut Desk, first: u32| {
+        desk.pass(Span::secs(5));
+        let visits = (0..200).map(|n| desk.visit(key(first + n), &address(first + n)));
+        let visits: Vec<Visitor> = visits.collect();
+        let taken = visits.iter().filter(|v| desk.log_in(v, true, None).status == Status::OK);
+        taken.count()
+    };
+    assert_eq!(admitted(&mut desk, 0), 200);
+    desk.give(Input::Capacity { logins_per_second: 20 });
+    assert_eq!(desk.node.supernode_view().map(|view| view.logins_per_second), Some(20));
+    let few = admitted(&mut desk, 1_000);
+    assert!((5..=20).contains(&few), "{few}");
+    desk.give(Input::Capacity { logins_per_second: 500 });
+    desk.pass(Span::secs(30));
+    assert_eq!(admitted(&mut desk, 2_000), 200);
+}
+
+#[test]
 fn ten_thousand_silent_links_do_not_keep_a_newcomer_out() {
     let mut desk = desk(500);
-    let mut up = std::collections::BTreeSet::new();
+    let mut up = BTreeSet::new();
     for n in 0..10_000_u32 {
         // A hundred addresses, a link a millisecond.
         let (link, outputs) = desk.knock(&key(n), &address(n % 100));
