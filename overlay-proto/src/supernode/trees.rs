@@ -173,7 +173,7 @@ impl Supernode {
         let Some(root) = self.trees.roots.get(&tree).copied() else { return };
         let label = self.children.get(&root.child).map(|child| child.labels.get(tree));
         let replaced = label.and_then(Label::epoch).is_some_and(|e| e.is_newer_than(root.epoch));
-        if replaced || label.is_none() {
+        if (replaced || label.is_none()) && !seeded!(TreeNotHandedOver) {
             self.trees.roots.remove(&tree);
             self.stale.insert(root.child);
         }

@@ -23,6 +23,8 @@ pub enum Asked {
     Consult(u32),
     /// To write the letter of this number.
     Write(u32),
+    /// To look somebody up whom another one looks up elsewhere: the pair of this number.
+    Compare(u32),
 }
 
 impl Asked {
@@ -38,6 +40,7 @@ impl Asked {
             Asked::Seek => (7, 0),
             Asked::Consult(user) => (8, user),
             Asked::Write(letter) => (9, letter),
+            Asked::Compare(pair) => (10, pair),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -54,6 +57,7 @@ impl Asked {
             7 => Some(Asked::Seek),
             8 => Some(Asked::Consult(id.0 as u32)),
             9 => Some(Asked::Write(id.0 as u32)),
+            10 => Some(Asked::Compare(id.0 as u32)),
             _ => None,
         }
     }
@@ -75,6 +79,7 @@ mod tests {
             Asked::Seek,
             Asked::Consult(9),
             Asked::Write(70_000),
+            Asked::Compare(70_000),
         ];
         for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));
