@@ -16,7 +16,8 @@ use crate::status::Status;
 use crate::supernode::Supernode;
 use crate::time::{Time, WallTime};
 use crate::view::{
-    ChildView, CorrespondentView, IssuedView, NeighbourView, PeerView, PlaceView, SupernodeView,
+    ChildView, CorrespondentView, HeldView, IssuedView, NeighbourView, PeerView, PlaceView,
+    SupernodeView,
 };
 use crate::wire::message::{HOMES_BY_DISTANCE, Hello, Unsupported};
 use crate::wire::{DecodeError, Frame, Message, codec};
@@ -433,6 +434,11 @@ impl Node {
     /// The supernode role at a glance, if the node has it.
     pub fn supernode_view(&self) -> Option<SupernodeView> {
         self.supernode.as_ref().map(|supernode| supernode.view(&self.cx))
+    }
+
+    /// What the supernode role holds of the realm's soft state, if the node has it.
+    pub fn held(&self) -> Option<HeldView> {
+        self.supernode.as_ref().map(|supernode| supernode.held(&self.cx))
     }
 
     /// The newest list of each signer, of those who are out, as this node knows them.

@@ -68,6 +68,14 @@ mod sown {
         OlderRecordWins,
         /// A record in the index counts as valid after its lease.
         LeaseNeverEnds,
+        /// A home and the index take a record that is older than the one they have.
+        LastRecordWins,
+        /// A supernode keeps the root of a tree that has become another's.
+        TreeNotHandedOver,
+        /// A supernode that was not run for a while says that all others are dead, and is believed.
+        SleeperBuries,
+        /// A supernode takes the certificates of a log-in for what they say.
+        ChainUnchecked,
         /// A supernode looks at every log-in as it comes, whatever it has to do already.
         EverybodyAtOnce,
         /// A peer that was put off, or not answered, asks again at once.
@@ -106,6 +114,10 @@ mod sown {
             SeededBug::ReceiptWithoutShowing,
             SeededBug::OlderRecordWins,
             SeededBug::LeaseNeverEnds,
+            SeededBug::LastRecordWins,
+            SeededBug::TreeNotHandedOver,
+            SeededBug::SleeperBuries,
+            SeededBug::ChainUnchecked,
             SeededBug::EverybodyAtOnce,
             SeededBug::NoBackOff,
             SeededBug::RecordUnchecked,

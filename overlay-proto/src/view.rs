@@ -1,6 +1,6 @@
 //! What a node shows of itself to its owner: plain values, ready for JSON.
 
-use crate::coordinates::Label;
+use crate::coordinates::{Epoch, Label};
 use crate::id::{NodeId, ShortId};
 use crate::status::Status;
 use serde::{Deserialize, Serialize};
@@ -285,4 +285,32 @@ pub struct BeliefView {
     pub issued: Option<IssuedView>,
     /// Its own neighbours, as it says: its slot, who is there, the labels in each tree.
     pub far: Vec<(u8, ShortId, Vec<Label>)>,
+}
+
+/// What a supernode holds of the realm's soft state, for checks that compare several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldView {
+    /// The supernode.
+    pub node: NodeId,
+    /// The other supernodes that count as alive.
+    pub members: Vec<NodeId>,
+    /// The trees that have their root among its peers, each with the root's epoch.
+    pub roots: Vec<(usize, Epoch)>,
+    /// The peers that have a session here.
+    pub sessions: Vec<NodeId>,
+    /// The records that it keeps.
+    pub records: Vec<RecordView>,
+}
+
+/// A location record as a supernode keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordView {
+    /// The device.
+    pub node: NodeId,
+    /// The record's number.
+    pub seq: u64,
+    /// The home that it names.
+    pub home: NodeId,
+    /// Whether its lease lasts.
+    pub on_line: bool,
 }

@@ -182,3 +182,42 @@ fn a_wall_clock_that_jumps_costs_no_session() {
         assert_eq!(new_sessions(shift), 0, "{shift} s");
     }
 }
+
+/// A small run of a built-in scenario in which every check holds.
+fn small(name: &str, peers: usize, supernodes: usize) -> Outcome {
+    let change = Change { peers: Some(peers), supernodes: Some(supernodes), ..Change::default() };
+    let outcome = run(&Scenario::load(name, &change).expect("built in"));
+    let found: Vec<String> = outcome.findings.kept().iter().map(ToString::to_string).collect();
+    assert!(outcome.passed(), "{name}: {found:#?}");
+    outcome
+}
+
+#[test]
+fn who_was_apart_becomes_one_realm_again() {
+    let figures = small("asunder", 60, 6).figures;
+    println!("{figures:?}");
+    assert!(figures.compared.is_some_and(|pairs| pairs > 100), "{figures:?}");
+    let wrong = (figures.conflicting_answers, figures.stale_writes, figures.messages_lost);
+    assert_eq!(wrong, (Some(0), Some(0), Some(0)));
+}
+
+/// Without a change of its own this fails: a supernode whose last peers had left while it slept told
+/// of their roots for ever.
+#[test]
+fn who_wakes_with_an_old_lease_does_nothing_with_it() {
+    let figures = small("asleep", 80, 6).figures;
+    println!("{figures:?}");
+    assert!(figures.compared.is_some_and(|pairs| pairs > 100), "{figures:?}");
+    let wrong = (figures.conflicting_answers, figures.stale_writes, figures.buried_by_sleepers);
+    assert_eq!(wrong, (Some(0), Some(0), Some(0)));
+    assert_eq!(figures.messages_lost, Some(0));
+}
+
+#[test]
+fn thirty_five_strangers_to_each_peer_get_nothing() {
+    let figures = small("sybil", 40, 3).figures;
+    assert_eq!((figures.strangers, figures.strangers_slots), (Some(1_400), Some(0)));
+    assert!(figures.strangers_said.is_some_and(|said| said > 1_000), "{figures:?}");
+    assert_eq!(figures.honest_let_in, figures.honest_returned);
+    assert_eq!(figures.consulted_found, figures.consulted);
+}

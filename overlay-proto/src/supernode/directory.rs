@@ -7,6 +7,7 @@ use crate::id::{IndexKey, NodeId};
 use crate::location::{LocationRecord, index_key};
 use crate::status::Status;
 use crate::time::{Span, Time};
+use crate::view::RecordView;
 use crate::wire::message::{Found, Publish, StoreLocation, Withdraw};
 use std::collections::BTreeMap;
 
@@ -37,7 +38,10 @@ impl Directory {
         let fresh = Entry { record, arrived: now, lease_until };
         let room = devices.len() < DEVICES_PER_USER_MAX && self.count < LOCATIONS_MAX;
         match devices.iter_mut().find(|entry| entry.record.node() == node) {
-            Some(held) if held.record.seq < fresh.record.seq && !seeded!(OlderRecordWins) => {
+            Some(held)
+                if seeded!(LastRecordWins)
+                    || held.record.seq < fresh.record.seq && !seeded!(OlderRecordWins) =>
+            {
                 *held = fresh
             }
             Some(_) => {}
@@ -88,6 +92,17 @@ impl Directory {
         found
     }
 
+    /// All records, by key.
+    pub fn views(&self, now: Time) -> Vec<RecordView> {
+        let view = |entry: &Entry| RecordView {
+            node: entry.record.node(),
+            seq: entry.record.seq,
+            home: entry.record.home,
+            on_line: entry.lease_until > now,
+        };
+        self.entries.values().flatten().map(view).collect()
+    }
+
     /// Forgets the records of which `out` is true.
     pub(super) fn purge(&mut self, out: impl Fn(&LocationRecord) -> bool) {
         for devices in self.entries.values_mut() {
@@ -122,7 +137,8 @@ impl Supernode {
         if member.node != node || member.name != child.name || record.home != cx.me {
             return Err(Status::UNPROVEN);
         }
-        if child.record.as_ref().is_some_and(|held| held.seq >= record.seq) {
+        let is_old = child.record.as_ref().is_some_and(|held| held.seq >= record.seq);
+        if is_old && !seeded!(LastRecordWins) {
             return Ok(());
         }
         let link = child.link;

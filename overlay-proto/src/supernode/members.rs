@@ -161,7 +161,7 @@ impl Members {
         let Some(member) = self.known.get(&node) else { return false };
         let heard = member.link().and_then(|link| cx.links.heard(link));
         let speaks = heard.is_some_and(|at| cx.now.since(at) < just_now(cx));
-        !(said == Verdict::Dead && speaks)
+        !(said == Verdict::Dead && speaks) || seeded!(SleeperBuries)
     }
 
     /// Live members that have peers, and so can have a tree's root among them.

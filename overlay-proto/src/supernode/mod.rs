@@ -47,7 +47,7 @@ use crate::identity::Contact;
 use crate::links;
 use crate::status::Status;
 use crate::time::{Span, Time};
-use crate::view::{ChildView, SupernodeView};
+use crate::view::{ChildView, HeldView, SupernodeView};
 use crate::wire::message::Standbys;
 use crate::wire::{Message, TransportAddress};
 use admission::gate::Gate;
@@ -421,6 +421,17 @@ impl Supernode {
             finds_open: self.finds.len(),
             store_open: self.pending.len(),
             counters: self.counters.view(cx.now),
+        }
+    }
+
+    pub fn held(&self, cx: &Context) -> HeldView {
+        let roots = self.trees.claims().into_iter();
+        HeldView {
+            node: cx.me,
+            members: self.members.nodes().collect(),
+            roots: roots.map(|claim| (usize::from(claim.tree), claim.epoch)).collect(),
+            sessions: self.children.iter().map(|(node, _)| *node).collect(),
+            records: self.directory.views(cx.now),
         }
     }
 

@@ -107,7 +107,12 @@ impl Supernode {
     /// Appoints and dismisses roots as the membership wants it.
     pub(super) fn tend_trees(&mut self, cx: &mut Context) {
         let rest = Span(REST_HEARTBEATS * cx.config.heartbeat.0);
-        if self.children.is_empty() || cx.now.since(self.members.changed_at) < rest {
+        if self.children.is_empty() {
+            // Its last peers have gone, and the roots with them: others would hear of these for ever.
+            self.trees.roots.clear();
+            return;
+        }
+        if cx.now.since(self.members.changed_at) < rest {
             return;
         }
         let me = std::iter::once(cx.me);
@@ -168,7 +173,7 @@ impl Supernode {
         let Some(root) = self.trees.roots.get(&tree).copied() else { return };
         let label = self.children.get(&root.child).map(|child| child.labels.get(tree));
         let replaced = label.and_then(Label::epoch).is_some_and(|e| e.is_newer_than(root.epoch));
-        if replaced || label.is_none() {
+        if (replaced || label.is_none()) && !seeded!(TreeNotHandedOver) {
             self.trees.roots.remove(&tree);
             self.stale.insert(root.child);
         }

@@ -99,7 +99,7 @@ impl Liveness {
             }
             (Some(Asked::Logout | Asked::Revoke), Reply::Done) => {}
             // Judged by checks of their own.
-            (Some(Asked::Seek | Asked::Consult(_) | Asked::Meet), _) => {}
+            (Some(Asked::Seek | Asked::Consult(_) | Asked::Compare(_) | Asked::Meet), _) => {}
             // What it was about when it was told to leave is over.
             (Some(Asked::Login | Asked::Lookup | Asked::Register), Reply::Failed { .. })
                 if self.leaving.contains(&host) => {}

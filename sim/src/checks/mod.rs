@@ -2,6 +2,7 @@
 //! packets they send, what they know and what the scenario did to them. They judge by rules of
 //! their own, so the core cannot agree with them by sharing its mistake.
 
+pub mod convergence;
 pub mod degree;
 pub mod delivery;
 pub mod hops;
@@ -17,8 +18,10 @@ pub mod promise;
 pub mod shut_out;
 pub mod standing;
 pub mod storm;
+pub mod strangers;
 pub mod talks;
 
+pub use convergence::Convergence;
 pub use degree::Degree;
 pub use delivery::{Delivery, Era};
 pub use hops::Hops;
@@ -30,6 +33,7 @@ pub use promise::Promise;
 pub use shut_out::ShutOut;
 pub use standing::Standing;
 pub use storm::Storm;
+pub use strangers::Strangers;
 pub use talks::Talks;
 
 use overlay_proto::time::Time;

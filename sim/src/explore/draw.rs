@@ -2,7 +2,7 @@
 
 use crate::scenario::file::{Model, NetworkSpec, PopulationSpec};
 use crate::scenario::step::{Churn, Traffic};
-use crate::scenario::{Scenario, Step, Under};
+use crate::scenario::{OneWayLinks, Pause, Scenario, SplitScaffold, Step, Under};
 use crate::world::{Crash, Mischief};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -129,17 +129,42 @@ impl Dice {
         }
     }
 
+    fn pause(&mut self, under: Under) -> Pause {
+        let for_secs = self.whole(1..=120);
+        Pause {
+            share: self.hundredths(0..=40),
+            supernodes: self.hundredths(0..=70),
+            for_secs,
+            least_secs: self.0.random_bool(0.5).then_some(1.0),
+            over_secs: self.whole(0..=20),
+            under,
+        }
+    }
+
     /// Something that is wrong with the network for a while.
     fn fault(&mut self) -> Step {
         let (for_secs, under) = (self.whole(5..=60), self.under());
-        match self.0.random_range(0..8) {
+        match self.0.random_range(0..11) {
             0 => Step::Partition {
                 share: self.hundredths(5..=50),
+                supernodes_too: self.0.random(),
+                parts: self.0.random_range(2..=3),
+                for_secs,
+                under,
+            },
+            1 => Step::OneWay {
+                share: self.hundredths(5..=30),
                 supernodes_too: self.0.random(),
                 for_secs,
                 under,
             },
-            1 => Step::OneWay { share: self.hundredths(5..=30), for_secs, under },
+            8 => Step::SplitScaffold(SplitScaffold {
+                parts: self.0.random_range(2..=3),
+                for_secs,
+                under,
+            }),
+            9 => Step::OneWayLinks(OneWayLinks { share: self.hundredths(2..=30), for_secs, under }),
+            10 => Step::Pause(self.pause(under)),
             2 => Step::Flap {
                 share: self.hundredths(5..=30),
                 down_secs: self.whole(1..=20),
@@ -201,6 +226,6 @@ mod tests {
                 kinds.insert(kind.split([' ', '(']).next().unwrap_or("").to_owned());
             }
         }
-        assert_eq!(kinds.len(), 14, "all kinds of steps are drawn: {kinds:?}");
+        assert_eq!(kinds.len(), 17, "all kinds of steps are drawn: {kinds:?}");
     }
 }

@@ -117,7 +117,7 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Crash { share, per_peer, .. } => vec![share, per_peer],
         Step::Churn(churn) => vec![&mut churn.over_secs, &mut churn.per_peer],
         Step::Partition { share, for_secs, under, .. }
-        | Step::OneWay { share, for_secs, under } => with(under, vec![for_secs, share]),
+        | Step::OneWay { share, for_secs, under, .. } => with(under, vec![for_secs, share]),
         Step::Flap { share, down_secs, for_secs, under, .. } => {
             with(under, vec![for_secs, share, down_secs])
         }
@@ -135,6 +135,15 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         }
         Step::Clock { share, for_secs, under, .. }
         | Step::LyingIndex { share, for_secs, under, .. } => with(under, vec![for_secs, share]),
+        Step::SplitScaffold(split) => with(&mut split.under, vec![&mut split.for_secs]),
+        Step::OneWayLinks(cut) => with(&mut cut.under, vec![&mut cut.for_secs, &mut cut.share]),
+        Step::Pause(pause) => {
+            let more = vec![&mut pause.for_secs, &mut pause.share, &mut pause.supernodes];
+            with(&mut pause.under, more)
+        }
+        Step::Sybil(sybil) => {
+            with(&mut sybil.under, vec![&mut sybil.per_peer, &mut sybil.users, &mut sybil.for_secs])
+        }
         Step::Hot(hot) => with(
             &mut hot.under,
             vec![&mut hot.lookups_per_sec, &mut hot.messages_per_sec, &mut hot.for_secs],

@@ -107,6 +107,29 @@ impl<'a> Ground<'a> {
         Survey { pairs, hops, stretch, stretch_of_means, load }
     }
 
+    /// Which share of the hops of so many random walks is forwarded by these hosts; `None` if nothing
+    /// is forwarded.
+    pub fn share_through(&self, hosts: &[u32], pairs: usize, dice: &mut impl Rng) -> Option<f64> {
+        let count = self.peers.len();
+        let mut load = vec![0_u32; self.world.next_host() as usize];
+        for _ in 0..if count < 2 { 0 } else { pairs } {
+            let from = dice.random_range(0..count);
+            let to = (from + dice.random_range(1..count)) % count;
+            self.walk(self.peers[from], self.peers[to], &mut load);
+        }
+        let all: u64 = load.iter().map(|hops| u64::from(*hops)).sum();
+        let theirs: u64 = hosts.iter().map(|host| u64::from(load[*host as usize])).sum();
+        (all > 0).then(|| theirs as f64 / all as f64)
+    }
+
+    /// Which share of all ends of links is at these hosts; `None` if there are no links.
+    pub fn links_share(&self, hosts: &[u32]) -> Option<f64> {
+        let links = |host: &u32| self.world.machine(*host).map_or(0, |node| node.routes().count());
+        let all: usize = self.peers.iter().map(links).sum();
+        let theirs: usize = hosts.iter().map(links).sum();
+        (all > 0).then(|| theirs as f64 / all as f64)
+    }
+
     /// Walks from one host to another. `None` where a peer would turn to the scaffold, or would not
     /// take the packet.
     fn walk(&self, from: u32, to: u32, load: &mut [u32]) -> Option<Arrived> {

@@ -102,6 +102,70 @@ pub struct Figures {
     /// Those that were answered with signed words that there is no such user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consulted_hidden: Option<u64>,
+    /// From the end of a partition, or of a sleep, until a peer had one session, and its newest record
+    /// stood at all of its replicas, and all supernodes counted the same members: median of all peers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub converge_ms_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub converge_ms_p99: Option<f64>,
+    /// The same: the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub converge_ms_max: Option<f64>,
+    /// From then until each tree had one owner: the longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owners_ms_max: Option<f64>,
+    /// Users asked after at two supernodes at once, ten seconds and more after a heal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared: Option<u64>,
+    /// Of them, those of whom the two said different things.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conflicting_answers: Option<u64>,
+    /// Further pairs of which one could not say, or said nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared_unanswered: Option<u64>,
+    /// Times that a supernode put an older record in the place of a newer one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_writes: Option<u64>,
+    /// Supernodes that were awake and given up by others that were, while some slept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buried_by_sleepers: Option<u64>,
+    /// Messages that never arrived though their senders were not told so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_lost: Option<usize>,
+    /// Messages that never arrived, as their senders were told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages_given_up: Option<usize>,
+    /// Share of the links' ends that are at peers that lie about labels, when they have lied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liars_links_share: Option<f64>,
+    /// Share of the hops of random walks that these peers forward, before they lie.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liars_routes_share_before: Option<f64>,
+    /// The same when they have lied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liars_routes_share: Option<f64>,
+    /// Nodes without a certificate of the realm that wanted in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strangers: Option<usize>,
+    /// Links that they made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strangers_links: Option<u64>,
+    /// What they said on these beside greetings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strangers_said: Option<u64>,
+    /// Sessions, slots, records and places in the scaffold that they got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strangers_slots: Option<u64>,
+    /// Answers that they got and only members should, and links that members made to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strangers_answers: Option<u64>,
+    /// Users who crashed and came back meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub honest_returned: Option<usize>,
+    /// Of them, those who were logged in at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub honest_let_in: Option<usize>,
     /// Users whom the registrar has shut out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked: Option<usize>,

@@ -1,7 +1,7 @@
 //! The end of a run: the network comes to rest, and what its peers hold must agree.
 
 use super::stage::{Interrupted, Stage};
-use crate::checks::{labels, places};
+use crate::checks::{convergence, labels, places};
 use overlay_proto::Node;
 use overlay_proto::id::NodeId;
 use overlay_proto::time::Span;
@@ -65,6 +65,12 @@ impl Stage<'_> {
         });
         let split = (parts > 1).then(|| format!("the links fall into {parts} parts"));
         let split = split.map(|flaw| (labels::CHECK, flaw));
-        split.into_iter().chain(trees).chain(beliefs.map(|flaw| (places::CHECK, flaw))).collect()
+        let (now, wall) = (self.now(), self.realm.wall_at_start().0);
+        // In several parts there are several roots of a tree, and as many owners.
+        let owned = if parts == 1 { self.scenario.trees() } else { 0 };
+        let realm = convergence::flaws(now, wall, &self.holders(), &self.on_line(), owned);
+        let realm = realm.into_iter().map(|flaw| (convergence::CHECK, flaw));
+        let beliefs = beliefs.map(|flaw| (places::CHECK, flaw));
+        split.into_iter().chain(trees).chain(beliefs).chain(realm).collect()
     }
 }

@@ -25,6 +25,8 @@ pub enum Asked {
     Meet,
     /// To write the letter of this number.
     Write(u32),
+    /// To look somebody up whom another one looks up elsewhere: the pair of this number.
+    Compare(u32),
 }
 
 impl Asked {
@@ -41,6 +43,7 @@ impl Asked {
             Asked::Consult(user) => (8, user),
             Asked::Write(letter) => (9, letter),
             Asked::Meet => (10, 0),
+            Asked::Compare(pair) => (11, pair),
         };
         CommandId(kind << 32 | u64::from(number))
     }
@@ -58,6 +61,7 @@ impl Asked {
             8 => Some(Asked::Consult(id.0 as u32)),
             9 => Some(Asked::Write(id.0 as u32)),
             10 => Some(Asked::Meet),
+            11 => Some(Asked::Compare(id.0 as u32)),
             _ => None,
         }
     }
@@ -80,6 +84,7 @@ mod tests {
             Asked::Consult(9),
             Asked::Write(70_000),
             Asked::Meet,
+            Asked::Compare(70_000),
         ];
         for asked in all {
             assert_eq!(Asked::of(asked.id()), Some(asked));

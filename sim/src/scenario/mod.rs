@@ -1,6 +1,7 @@
 //! Scenarios: what happens to a world, from a TOML file or built in.
 
 mod agree;
+mod apart;
 pub(crate) mod asked;
 mod churn;
 pub mod file;
@@ -19,9 +20,11 @@ pub mod step;
 mod steps;
 mod storm;
 mod strain;
+mod sybil;
 mod tell;
 mod watch;
 
+pub use apart::{OneWayLinks, Pause, SplitScaffold};
 pub use file::{Scenario, trees_by_size};
 pub use flood::Flood;
 pub use hot::Hot;
@@ -31,3 +34,4 @@ pub use play::{Outcome, Progress, play};
 pub use revoke::Revocations;
 pub use step::{Step, Under};
 pub use storm::Outage;
+pub use sybil::Sybil;

@@ -5,9 +5,10 @@ use super::file::{Scenario, span};
 use super::hot::Heat;
 use super::play::Progress;
 use super::population::Population;
+use super::sybil::Siege;
 use crate::checks::{
-    Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Presence, Promise, ShutOut,
-    Standing, Storm, Talks,
+    Convergence, Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Presence, Promise,
+    ShutOut, Standing, Storm, Strangers, Talks,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -31,6 +32,13 @@ const SURVEYS_EACH: usize = 2;
 /// The run was asked to stop.
 #[derive(Debug)]
 pub(super) struct Interrupted;
+
+/// Which shares of all links, and of all hops of walks, are those of a few.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Lure {
+    pub links: Option<f64>,
+    pub routes: Option<f64>,
+}
 
 /// Independent dice, one for each purpose: drawing more of one changes none of the others.
 #[derive(Debug, Clone, Copy)]
@@ -59,9 +67,17 @@ pub(super) struct Stage<'a> {
     pub(super) promise: Promise,
     pub(super) presence: Presence,
     pub(super) index: Index,
+    pub(super) convergence: Convergence,
+    /// When the index is glanced at next.
+    pub(super) glance_at: Time,
     pub(super) liveness: Liveness,
     pub(super) standing: Standing,
     pub(super) storm: Storm,
+    pub(super) strangers: Strangers,
+    /// How the ways of packets led through liars, before they lied and when they had.
+    pub(super) lured: Option<(Lure, Lure)>,
+    /// What became of the honest ones among strangers.
+    pub(super) siege: Option<Siege>,
     /// Of all log-ins, those that were granted during a flood.
     pub(super) flooded: Option<Range<usize>>,
     /// What was sent before and while a user was hot.
@@ -150,9 +166,14 @@ impl<'a> Stage<'a> {
             promise: Promise::default(),
             presence: Presence::default(),
             index: Index::default(),
+            convergence: Convergence::default(),
+            glance_at: Time(0),
             liveness: Liveness::new(hosts),
             standing: Standing::new(spec.degree, trees, hosts),
             storm: Storm::default(),
+            strangers: Strangers::default(),
+            lured: None,
+            siege: None,
             flooded: None,
             heat: None,
             caches: vec![Vec::new(); spec.peers],
@@ -232,6 +253,13 @@ impl<'a> Stage<'a> {
         let users = 0..self.population.users();
         let host = |user: &usize| self.population.host(*user);
         users.filter(|u| host(u) < started && self.world.is_alive(host(u))).collect()
+    }
+
+    /// How the ways of packets lead through those who are suspected.
+    pub(super) fn routes_through_suspects(&mut self) -> Lure {
+        let ground = Ground::new(&self.world, &self.population);
+        let routes = ground.share_through(&self.suspects, SURVEY_PAIRS, &mut self.survey_dice);
+        Lure { links: ground.links_share(&self.suspects), routes }
     }
 
     /// Walks over the network as it stands at the end.

@@ -1,10 +1,12 @@
 //! What can happen in a scenario: each step a plain value, with its limits.
 
+use super::apart::{OneWayLinks, Pause, SplitScaffold, two};
 use super::flood::Flood;
 use super::hot::Hot;
 use super::mail::Letters;
 use super::revoke::Revocations;
 use super::storm::Outage;
+use super::sybil::Sybil;
 use crate::world::{Crash, Falsehood, Mischief};
 use serde::{Deserialize, Serialize};
 
@@ -47,11 +49,15 @@ pub enum Step {
     Churn(Churn),
     /// A part of the network is cut off from the rest.
     Partition {
-        /// Share of the live peers that are on the smaller side, 0 to 1.
+        /// Share of the live peers that are on the smaller side, or on each of the smaller ones, 0 to
+        /// 1.
         share: f64,
         /// Whether the same share of the supernodes is there too. Default false.
         #[serde(default)]
         supernodes_too: bool,
+        /// Into how many parts the network falls, 2 to 8. Default 2.
+        #[serde(default = "two")]
+        parts: u8,
         /// Seconds that it lasts.
         for_secs: f64,
         /// What is asked meanwhile and afterwards.
@@ -62,6 +68,9 @@ pub enum Step {
     OneWay {
         /// Share of the live peers, 0 to 1: half of them are mute and half deaf.
         share: f64,
+        /// Whether the same share of the supernodes is so, too. Default false.
+        #[serde(default)]
+        supernodes_too: bool,
         /// Seconds that it lasts.
         for_secs: f64,
         /// What is asked meanwhile and afterwards.
@@ -178,8 +187,16 @@ pub enum Step {
         #[serde(default)]
         under: Under,
     },
+    /// The scaffold falls apart, and every peer still reaches all of it.
+    SplitScaffold(SplitScaffold),
+    /// Links between neighbours and between supernodes carry one way only.
+    OneWayLinks(OneWayLinks),
+    /// Processes are not run for a while.
+    Pause(Pause),
     /// Nodes that belong to nobody ask for sessions, far more often than supernodes can look.
     Flood(Flood),
+    /// Many strangers to each peer want in.
+    Sybil(Sybil),
     /// Everybody wants one user at once; the others talk as before.
     Hot(Hot),
     /// Supernodes end, users crash and come back, and all want to log in at once.
@@ -315,7 +332,7 @@ pub(super) fn natural(key: &'static str, value: f64) -> Result<(), Flaw> {
     demand(key, value.is_finite() && value >= 0.0, "must not be negative")
 }
 
-fn positive(key: &'static str, value: f64) -> Result<(), Flaw> {
+pub(super) fn positive(key: &'static str, value: f64) -> Result<(), Flaw> {
     demand(key, value.is_finite() && value > 0.0, "must be above zero")
 }
 
@@ -342,6 +359,10 @@ impl Step {
             Step::Churn(churn) => churn.check(),
             Step::Flood(flood) => flood.check(),
             Step::Hot(hot) => hot.check(),
+            Step::Sybil(sybil) => sybil.check(),
+            Step::SplitScaffold(split) => split.check(),
+            Step::OneWayLinks(cut) => cut.check(),
+            Step::Pause(pause) => pause.check(),
             Step::Outage(outage) => outage.check(),
             Step::Revoke(revoke) => revoke.check(),
             Step::Mail(letters) => letters.check(),
@@ -353,8 +374,12 @@ impl Step {
     /// Those that last for a while.
     fn check_fault(&self) -> Result<(), Flaw> {
         let (for_secs, under) = match *self {
-            Step::Partition { share: part, for_secs, under, .. }
-            | Step::OneWay { share: part, for_secs, under } => {
+            Step::Partition { share: part, parts, for_secs, under, .. } => {
+                share("share", part)?;
+                demand("parts", (2..=8).contains(&parts), "must be 2 to 8")?;
+                (for_secs, under)
+            }
+            Step::OneWay { share: part, for_secs, under, .. } => {
                 share("share", part)?;
                 (for_secs, under)
             }

@@ -51,6 +51,10 @@ impl Stage<'_> {
             }
             Step::Flood(ref flood) => self.flood(flood),
             Step::Hot(ref hot) => self.hot(hot),
+            Step::Sybil(ref sybil) => self.sybil(sybil),
+            Step::SplitScaffold(ref split) => self.split_scaffold(split),
+            Step::OneWayLinks(ref cut) => self.one_way_links(cut),
+            Step::Pause(ref pause) => self.pause(pause),
             Step::Outage(ref outage) => self.outage(outage),
             Step::Restart { under } => self.restart(&under),
             Step::Settle { limit_secs } => self.settle(span(limit_secs)),

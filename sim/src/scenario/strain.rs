@@ -1,12 +1,10 @@
 //! The network fails for a while, or supernodes do, and heals; everybody goes on talking.
 
-use super::asked::Asked;
 use super::file::span;
 use super::stage::{Interrupted, Stage};
 use super::step::{Step, Under};
 use crate::checks::Era;
-use crate::world::{Ailment, Crash, Weather};
-use overlay_proto::io::Command;
+use crate::world::{Ailment, Crash, Mischief, Weather};
 use overlay_proto::time::{Span, Time};
 use rand::RngExt;
 use std::cmp::Reverse;
@@ -16,10 +14,6 @@ use std::collections::BinaryHeap;
 /// for the news to get around.
 const NOTICED_SECS: f64 = 15.0;
 
-/// Supernodes that were apart dial each other again within this. Until then each side honestly says
-/// that those on the other are off line.
-const MEET: Span = Span::secs(5);
-
 /// Look-ups have their answers by then: three tries of five seconds each, and some.
 const ANSWERED: Span = Span::secs(20);
 
@@ -27,20 +21,22 @@ impl Stage<'_> {
     /// One fault, from its first moment until all is whole after it.
     pub(super) fn strain(&mut self, fault: &Step) -> Result<(), Interrupted> {
         let (name, under) = match *fault {
-            Step::Partition { share, supernodes_too, for_secs, under } => {
-                let (end, hosts) = (self.begin("partition", for_secs), share);
-                let hosts = self.draw_hosts(hosts, supernodes_too);
-                self.while_ailing(&hosts, end, &under, |ailment| ailment.side = 1)?;
-                self.wait(self.now() + MEET)?;
+            Step::Partition { share, supernodes_too, parts, for_secs, under } => {
+                let end = self.begin("partition", for_secs);
+                self.partition(share, supernodes_too, parts, (end, &under))?;
                 ("partition", under)
             }
-            Step::OneWay { share, for_secs, under } => {
+            Step::OneWay { share, supernodes_too, for_secs, under } => {
                 let end = self.begin("one_way", for_secs);
-                let hosts = self.draw_hosts(share, false);
-                let (mute, deaf) = hosts.split_at(hosts.len() / 2);
-                self.world.ail(mute, |ailment| ailment.mute = true);
-                self.while_ailing(deaf, end, &under, |ailment| ailment.deaf = true)?;
-                self.world.ail(mute, |ailment| *ailment = Ailment::default());
+                let hosts = self.draw_hosts(share, supernodes_too);
+                // Peers come first, then supernodes: of both every other one.
+                let every_other = |first| hosts.iter().copied().skip(first).step_by(2);
+                let (deaf, mute): (Vec<u32>, Vec<u32>) =
+                    (every_other(0).collect(), every_other(1).collect());
+                self.world.ail(&mute, |ailment| ailment.mute = true);
+                self.while_ailing(&deaf, end, &under, |ailment| ailment.deaf = true)?;
+                self.world.ail(&mute, |ailment| *ailment = Ailment::default());
+                self.converge(&under)?;
                 ("one_way", under)
             }
             Step::Slow { share, delay_secs, for_secs, under } => {
@@ -73,8 +69,11 @@ impl Stage<'_> {
                 let end = self.begin("adversaries", for_secs);
                 self.suspects = self.draw_hosts(share, false);
                 let dice = self.fault_dice();
+                let lies = kind == Mischief::Lie;
+                let before = lies.then(|| self.routes_through_suspects());
                 self.world.corrupt(&self.suspects, kind, rate, dice);
                 self.talk_until(end, &under)?;
+                self.lured = before.map(|before| (before, self.routes_through_suspects()));
                 self.world.reform();
                 self.suspects.clear();
                 ("adversaries", under)
@@ -116,11 +115,7 @@ impl Stage<'_> {
             }
             let from = self.dice.random_range(0..live.len());
             let whom = (from + self.dice.random_range(1..live.len())) % live.len();
-            let (from, whom) = (live[from], live[whom]);
-            let name = self.population.name(whom).clone();
-            let id = Asked::Consult(whom as u32).id();
-            self.world.command(self.population.host(from), id, Command::Lookup { name });
-            self.look();
+            self.consult_one(live[from], live[whom]);
         }
         self.wait(self.now() + ANSWERED)
     }
@@ -220,6 +215,7 @@ impl Stage<'_> {
     pub(super) fn talk_until(&mut self, end: Time, under: &Under) -> Result<(), Interrupted> {
         loop {
             let next = self.now() + self.gap(&under.talk(), self.population.users());
+            self.glance_at_the_index();
             if next >= end {
                 return self.wait(end);
             }

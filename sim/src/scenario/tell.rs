@@ -18,6 +18,8 @@ impl Stage<'_> {
         findings.extend(self.promise.verdict());
         findings.extend(self.presence.verdict());
         findings.extend(self.index.verdict());
+        findings.extend(self.convergence.verdict());
+        findings.extend(self.strangers.verdict());
         findings.extend(self.shut_out.verdict());
         findings.extend(self.talks.verdict());
         findings.extend(self.mail.findings());
@@ -63,6 +65,8 @@ impl Stage<'_> {
         self.tell_of_waits(&mut figures);
         self.tell_of_storm(&mut figures);
         self.tell_of_outcasts(&mut figures);
+        self.tell_of_convergence(&mut figures);
+        self.tell_of_strangers(&mut figures);
         self.mail.tell(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
@@ -185,6 +189,46 @@ impl Stage<'_> {
             (reached.quantile(0.5), reached.quantile(0.99));
         (figures.sessions_over_healed_ms_p50, figures.sessions_over_healed_ms_p99) =
             (beyond.quantile(0.5), beyond.quantile(0.99));
+    }
+
+    fn tell_of_convergence(&self, figures: &mut Figures) {
+        let Some(counts) = self.convergence.counts() else { return };
+        let took = Sample::millis(&counts.took);
+        (figures.converge_ms_p50, figures.converge_ms_p99) =
+            (took.quantile(0.5), took.quantile(0.99));
+        figures.converge_ms_max = took.quantile(1.0);
+        figures.owners_ms_max = Sample::millis(&counts.owners_took).quantile(1.0);
+        figures.compared = Some(counts.compared);
+        figures.conflicting_answers = Some(counts.conflicting);
+        figures.compared_unanswered = Some(counts.unanswered);
+        figures.stale_writes = Some(counts.stale_writes);
+        figures.buried_by_sleepers = Some(counts.buried);
+        let lost = |message: &&Message| {
+            message.shown == 0 && !message.excused && !matches!(message.told, Some(Told::Failed(_)))
+        };
+        let given_up = |message: &&Message| {
+            message.shown == 0 && matches!(message.told, Some(Told::Failed(_)))
+        };
+        let messages = self.delivery.messages();
+        figures.messages_lost = Some(messages.iter().filter(lost).count());
+        figures.messages_given_up = Some(messages.iter().filter(given_up).count());
+    }
+
+    fn tell_of_strangers(&self, figures: &mut Figures) {
+        if let Some((before, after)) = self.lured {
+            figures.liars_links_share = after.links;
+            figures.liars_routes_share_before = before.routes;
+            figures.liars_routes_share = after.routes;
+        }
+        let Some(siege) = self.siege else { return };
+        let got = self.strangers.got();
+        figures.strangers = Some(siege.strangers);
+        figures.strangers_links = Some(siege.links);
+        figures.strangers_said = Some(siege.said);
+        figures.strangers_slots = Some(got.slots + got.sessions + got.records);
+        figures.strangers_answers = Some(got.answers + got.dialled);
+        figures.honest_returned = Some(siege.returned);
+        figures.honest_let_in = Some(siege.let_in);
     }
 
     fn tell_of_effort(&self, figures: &mut Figures, wall: Duration) {

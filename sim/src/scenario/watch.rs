@@ -90,11 +90,14 @@ impl Stage<'_> {
     fn show(&mut self, sighting: &Sighting) {
         self.standing.see(sighting, &self.population);
         self.degree.see(sighting);
+        self.strangers.see(sighting, &self.population);
         self.delivery.see(sighting, &self.population);
         self.liveness.see(sighting);
         self.hops.see(sighting);
         self.presence.see(sighting, &self.population);
         self.index.see(sighting, &self.population);
+        let wall = self.realm.wall_at_start().0;
+        self.convergence.see(sighting, &self.population, wall);
         self.shut_out.see(sighting, &self.population);
         self.talks.see(sighting);
         self.mail.see(sighting, &self.population);

@@ -3,7 +3,7 @@
 use super::links::End;
 use super::passage;
 use super::queue::Happening;
-use super::{Life, Machine, Seen, Sighting, Tally, World};
+use super::{Life, Machine, Runs, Seen, Sighting, Tally, World};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::io::{Input, Output};
 use overlay_proto::time::{Span, Time};
@@ -15,13 +15,20 @@ impl<M: Machine> World<M> {
         // Out of its place and back: outputs are carried out while the machine is polled.
         let Some(mut machine) = self.hosts[host as usize].machine.take() else { return };
         self.tally.events += 1;
-        let came = passage::packet_in(&input);
-        machine.handle_input(self.now, input);
-        while let Some(output) = machine.poll_output() {
-            self.note_passage(host, came.as_ref(), &output);
-            self.carry_out(host, output);
+        if let Runs::Stranger(_) = machine {
+            machine.handle_input(self.now, input);
+            while let Some(output) = machine.poll_output() {
+                self.carry_out_unseen(host, output);
+            }
+        } else {
+            let came = passage::packet_in(&input);
+            machine.handle_input(self.now, input);
+            while let Some(output) = machine.poll_output() {
+                self.note_passage(host, came.as_ref(), &output);
+                self.carry_out(host, output);
+            }
         }
-        let mut due = machine.poll_timeout().map_or(Time::NEVER, |deadline| deadline.at);
+        let mut due = machine.due().unwrap_or(Time::NEVER);
         if due <= self.now {
             self.tally.late_wakes += 1;
             due = self.now + Span::micros(1);
@@ -68,6 +75,16 @@ impl<M: Machine> World<M> {
         }
     }
 
+    /// What a stranger does is neither counted nor seen: only what comes of it is.
+    fn carry_out_unseen(&mut self, host: u32, output: Output) {
+        match output {
+            Output::Dial { id, node, addresses } => self.dial(host, id, node, &addresses),
+            Output::HangUp { link } => self.hang_up(link),
+            Output::Send { link, frame, .. } => self.send(host, link, frame),
+            _ => {}
+        }
+    }
+
     pub(super) fn saw(&mut self, host: u32, what: Seen) {
         self.sightings.push(Sighting { at: self.now, host, what });
     }
@@ -87,10 +104,7 @@ impl<M: Machine> World<M> {
             (self.life_seen(host, target), place.node == node)
         };
         match life {
-            Life::Vanished => {
-                let late = self.now + self.transport.dial_timeout;
-                self.queue.push(late, Happening::DialFailed { host, dial });
-            }
+            Life::Vanished => self.dial_in_vain(host, dial),
             _ if !is_it => self.queue.push(reached + trip, Happening::DialFailed { host, dial }),
             Life::Killed => {
                 let refused = self.now + Span(2 * trip.0);
@@ -102,10 +116,11 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// How a host looks to another: who cannot be reached has vanished.
+    /// How a host looks to another: who cannot be reached, or does not run, has vanished.
     pub(super) fn life_seen(&self, from: u32, host: u32) -> Life {
         let life = self.hosts[host as usize].life;
-        if self.faults.part(from, host) { Life::Vanished } else { life }
+        let unheard = self.faults.part(from, host) || life == Life::Alive && self.is_paused(host);
+        if unheard { Life::Vanished } else { life }
     }
 
     /// The host that answers at the address that host `first` was the first to have.

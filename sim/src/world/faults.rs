@@ -7,7 +7,7 @@ use overlay_proto::id::LinkId;
 use overlay_proto::time::{Span, Time};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong with one host's access to the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub struct Ailment {
     pub deaf: bool,
     /// All that it sends and is sent takes longer by this.
     pub delay: Span,
+    /// Of a supernode, from 1: in which part of a scaffold that has fallen apart it is. Supernodes
+    /// of different parts do not reach each other; everybody else reaches all of them.
+    pub scaffold: u8,
 }
 
 /// What is wrong with all streams. Shares are of the frames, from 0 to 1.
@@ -44,6 +47,8 @@ const LATE_MAX: Span = Span::millis(500);
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     ailments: BTreeMap<u32, Ailment>,
+    /// Nothing passes from the first of each pair to the second.
+    one_way: BTreeSet<(u32, u32)>,
     weather: Weather,
     held: Vec<(LinkId, usize, Happening)>,
     /// There are none before there is weather.
@@ -53,11 +58,16 @@ pub(super) struct Faults {
 impl Faults {
     /// Whether nothing passes from one host to another.
     fn cuts(&self, from: u32, to: u32) -> bool {
+        if self.one_way.contains(&(from, to)) {
+            return true;
+        }
         if self.ailments.is_empty() {
             return false;
         }
         let (from, to) = (self.of(from), self.of(to));
-        from.side != to.side || from.mute || to.deaf
+        let in_scaffold = from.scaffold != 0 && to.scaffold != 0;
+        let torn = in_scaffold && from.scaffold != to.scaffold;
+        from.side != to.side || from.mute || to.deaf || torn
     }
 
     /// Whether two hosts cannot shake hands: that takes both ways.
@@ -93,6 +103,17 @@ impl<M: Machine> World<M> {
             change(self.faults.ailments.entry(*host).or_default());
         }
         self.faults.ailments.retain(|_, ailment| *ailment != Ailment::default());
+        self.send_held();
+    }
+
+    /// From now on nothing passes from the first of each of these pairs to the second, and everything
+    /// between all others. What was held back and may pass now does.
+    pub fn cut_ways(&mut self, ways: impl IntoIterator<Item = (u32, u32)>) {
+        self.faults.one_way = ways.into_iter().collect();
+        self.send_held();
+    }
+
+    fn send_held(&mut self) {
         for (link, bytes, what) in std::mem::take(&mut self.faults.held) {
             if let Some(to) = self.links.find(link) {
                 self.post(to, bytes, what);

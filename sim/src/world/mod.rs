@@ -9,12 +9,15 @@ mod crash;
 mod disk;
 mod drawers;
 mod faults;
+mod forgery;
 mod liars;
 mod links;
 mod memo;
 mod passage;
+mod pause;
 mod queue;
 mod realm;
+mod stranger;
 mod tally;
 mod trace;
 mod work;
@@ -22,10 +25,13 @@ mod work;
 pub use adversary::Mischief;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
+pub use forgery::Forgery;
 pub use liars::Falsehood;
 pub use memo::{Checks, MemoVerifier};
 pub use passage::Passage;
+pub use pause::First;
 pub use realm::Realm;
+pub use stranger::{Gains, Stranger};
 pub use tally::{Count, Tally};
 pub use work::Work;
 
@@ -44,6 +50,7 @@ use overlay_proto::name::Name;
 use overlay_proto::status::Status;
 use overlay_proto::time::{Span, Time, WallTime};
 use overlay_proto::wire::TransportAddress;
+use pause::Pauses;
 use queue::{Happening, Queue};
 use trace::Trace;
 use work::Workshop;
@@ -133,9 +140,48 @@ enum Life {
     Killed,
 }
 
+/// What runs on a host.
+#[derive(Debug)]
+enum Runs<M> {
+    /// A node of the realm, or one that would be.
+    Node(Box<M>),
+    /// Somebody of whom nothing is seen but what it does to nodes.
+    Stranger(Box<Stranger>),
+}
+
+impl<M: Machine> Runs<M> {
+    fn handle_input(&mut self, now: Time, input: Input) {
+        match self {
+            Runs::Node(machine) => machine.handle_input(now, input),
+            Runs::Stranger(stranger) => stranger.handle_input(now, input),
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output> {
+        match self {
+            Runs::Node(machine) => machine.poll_output(),
+            Runs::Stranger(stranger) => stranger.poll_output(),
+        }
+    }
+
+    /// When it wants to be woken.
+    fn due(&self) -> Option<Time> {
+        let deadline = match self {
+            Runs::Node(machine) => machine.poll_timeout(),
+            Runs::Stranger(stranger) => stranger.poll_timeout(),
+        };
+        deadline.map(|deadline| deadline.at)
+    }
+}
+
+/// The address of the host with this index.
+fn address_of(host: u32) -> TransportAddress {
+    TransportAddress::new(format!("v/{host}")).expect("a dozen characters fit")
+}
+
 #[derive(Debug)]
 struct Host<M> {
-    machine: Option<M>,
+    machine: Option<Runs<M>>,
     node: NodeId,
     address: TransportAddress,
     life: Life,
@@ -161,6 +207,7 @@ pub struct World<M> {
     tally: Tally,
     trace: Trace,
     faults: Faults,
+    pauses: Pauses,
     adversaries: Adversaries,
     liars: IndexLiars,
     workshop: Workshop,
@@ -187,6 +234,7 @@ impl<M: Machine> World<M> {
             tally: Tally::default(),
             trace: Trace::new(),
             faults: Faults::default(),
+            pauses: Pauses::default(),
             adversaries: Adversaries::default(),
             liars: IndexLiars::default(),
             workshop: Workshop::default(),
@@ -196,7 +244,7 @@ impl<M: Machine> World<M> {
 
     /// The address of the host with this index.
     pub fn address(host: u32) -> TransportAddress {
-        TransportAddress::new(format!("v/{host}")).expect("a dozen characters fit")
+        address_of(host)
     }
 
     /// The index that the next host will have.
@@ -224,20 +272,25 @@ impl<M: Machine> World<M> {
     }
 
     fn run(&mut self, host: u32, node: NodeId, machine: M, address: TransportAddress) -> u32 {
-        self.hosts.push(Host {
-            machine: Some(machine),
-            node,
-            address: address.clone(),
-            life: Life::Alive,
-            due: Time::NEVER,
-            wake: Time::NEVER,
-            successor: None,
-        });
+        self.settle(host, node, Runs::Node(Box::new(machine)), address.clone());
         if let Some(kept) = self.drawers.kept(node) {
             self.give(host, kind::RECORDS, &node.0, Input::Records(kept));
         }
         self.give(host, kind::LISTENING, &node.0, Input::Listening(vec![address]));
         host
+    }
+
+    fn settle(&mut self, host: u32, node: NodeId, machine: Runs<M>, address: TransportAddress) {
+        debug_assert_eq!(host as usize, self.hosts.len(), "hosts have their places in order");
+        self.hosts.push(Host {
+            machine: Some(machine),
+            node,
+            address,
+            life: Life::Alive,
+            due: Time::NEVER,
+            wake: Time::NEVER,
+            successor: None,
+        });
     }
 
     /// The time.
@@ -294,7 +347,10 @@ impl<M: Machine> World<M> {
 
     /// The machine of a host, while it runs.
     pub fn machine(&self, host: u32) -> Option<&M> {
-        self.hosts[host as usize].machine.as_ref()
+        match self.hosts[host as usize].machine.as_ref()? {
+            Runs::Node(machine) => Some(machine),
+            Runs::Stranger(_) => None,
+        }
     }
 
     /// How long a byte is under way between two hosts.
@@ -339,6 +395,7 @@ impl<M: Machine> World<M> {
             }
             Happening::Vaulted { host, id, request } => self.vaulted(host, id, *request),
             Happening::Wake { host } => self.wake(host),
+            Happening::Run { host } => self.run_on(host),
             Happening::CoreFree { host } => self.work_on(host),
         }
     }
@@ -381,6 +438,11 @@ impl<M: Machine> World<M> {
     }
 
     fn trace_and_take(&mut self, host: u32, kind: u8, link: u64, frame: Vec<u8>) {
+        if self.is_paused(host) {
+            let bytes = frame.clone();
+            let input = Input::Received { link: LinkId(link), frame };
+            return self.give(host, kind, &bytes, input);
+        }
         self.trace.fold(self.now, host, kind, &frame);
         self.take(host, Input::Received { link: LinkId(link), frame });
     }
@@ -388,6 +450,9 @@ impl<M: Machine> World<M> {
     fn knock(&mut self, dialler: u32, target: u32, dial: DialId) {
         if !self.is_alive(dialler) {
             return;
+        }
+        if self.is_paused(dialler) {
+            return self.dial_in_vain(dialler, dial);
         }
         let delay = self.places.one_way(dialler, target);
         match self.life_seen(dialler, target) {
@@ -405,10 +470,7 @@ impl<M: Machine> World<M> {
                 self.queue.push(self.now + delay, Happening::DialFailed { host: dialler, dial });
             }
             // It vanished while the dial was on its way.
-            Life::Vanished => {
-                let late = self.now + self.transport.dial_timeout;
-                self.queue.push(late, Happening::DialFailed { host: dialler, dial });
-            }
+            Life::Vanished => self.dial_in_vain(dialler, dial),
         }
     }
 
@@ -438,10 +500,14 @@ impl<M: Machine> World<M> {
     }
 
     fn wake(&mut self, host: u32) {
-        let place = &mut self.hosts[host as usize];
+        let place = &self.hosts[host as usize];
         if place.wake != self.now || place.life != Life::Alive {
             return; // superseded
         }
+        if self.is_paused(host) {
+            return; // its timers are looked at when it runs again
+        }
+        let place = &mut self.hosts[host as usize];
         place.wake = Time::NEVER;
         if place.due <= self.now {
             self.give(host, kind::TICK, &[], Input::Tick);
@@ -452,7 +518,9 @@ impl<M: Machine> World<M> {
 
     /// Gives an input to a host, with the bytes that stand for it in the trace.
     fn give(&mut self, host: u32, kind: u8, bytes: &[u8], input: Input) {
-        if self.is_alive(host) {
+        if self.is_alive(host)
+            && let Some(input) = self.held_back(host, kind, bytes, input)
+        {
             self.trace.fold(self.now, host, kind, bytes);
             self.take(host, input);
         }

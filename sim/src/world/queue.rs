@@ -33,6 +33,8 @@ pub(super) enum Happening {
     Vaulted { host: u32, id: StoreId, request: Box<VaultRequest> },
     /// A node wants to be woken.
     Wake { host: u32 },
+    /// A process that was not run takes the next of what waits for it.
+    Run { host: u32 },
     /// The core of a working host is free.
     CoreFree { host: u32 },
 }

@@ -98,6 +98,11 @@ impl Realm {
         Arc::new(identity)
     }
 
+    /// A key that nobody of any realm has signed, for those who sign certificates themselves.
+    pub fn forger() -> SecretKey {
+        SecretKey::from_bytes([0xf0; 32])
+    }
+
     /// A newcomer: keys without certificates, to be registered through the protocol.
     pub fn newcomer(&mut self) -> Arc<Identity> {
         Arc::new(self.draw_user())

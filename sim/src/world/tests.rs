@@ -50,7 +50,10 @@ fn world(hosts: u32) -> World<Puppet> {
 }
 
 fn puppet(world: &mut World<Puppet>, host: u32) -> &mut Puppet {
-    world.hosts[host as usize].machine.as_mut().expect("alive")
+    match world.hosts[host as usize].machine.as_mut().expect("alive") {
+        Runs::Node(puppet) => puppet,
+        Runs::Stranger(_) => panic!("host {host} is a stranger's"),
+    }
 }
 
 /// Makes a host put out this at once.
@@ -170,4 +173,51 @@ fn a_new_process_is_reached_at_the_old_address_if_it_keeps_that() {
         assert_eq!(heard(&world, 0), expected);
         assert_eq!(heard(&world, 2).len(), usize::from(keeps));
     }
+}
+
+#[test]
+fn who_sleeps_hears_nothing_and_all_of_it_when_it_wakes() {
+    for first in [First::Timers, First::Inputs] {
+        let mut world = world(3);
+        dial(&mut world, 0, 1, node(1));
+        run(&mut world);
+        let link = link_of(&world, 0);
+        puppet(&mut world, 1).deadline = Some(world.now() + Span::millis(5));
+        world.command(1, CommandId(0), Command::Login);
+        world.pause(1);
+        for bytes in [7, 8] {
+            let frame = vec![0; bytes];
+            make(&mut world, 0, Output::Send { link, class: Class::Message, frame });
+        }
+        make(&mut world, 0, Output::HangUp { link });
+        dial(&mut world, 2, 1, node(1));
+        run(&mut world);
+        assert_eq!(heard(&world, 1), [(30, "up false")]);
+        assert_eq!(heard(&world, 2), [(3_040, "failed")]);
+        world.resume(1, first);
+        run(&mut world);
+        let mut expected = vec!["up false", "frame 7", "frame 8", "down"];
+        expected.insert(if first == First::Timers { 1 } else { 4 }, "tick");
+        let said: Vec<&str> = heard(&world, 1).into_iter().map(|(_, what)| what).collect();
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn a_way_that_is_cut_holds_back_and_the_other_one_does_not() {
+    let mut world = world(3);
+    dial(&mut world, 0, 1, node(1));
+    run(&mut world);
+    let link = link_of(&world, 0);
+    let back = world.links.id(world.links.ends_of(|host| host == 1)[0]);
+    world.cut_ways([(0, 1)]);
+    make(&mut world, 0, Output::Send { link, class: Class::Message, frame: vec![0; 7] });
+    make(&mut world, 1, Output::Send { link: back, class: Class::Message, frame: vec![0; 8] });
+    dial(&mut world, 1, 2, node(2));
+    run(&mut world);
+    assert_eq!(heard(&world, 0).last().map(|(_, what)| *what), Some("frame 8"));
+    assert_eq!(heard(&world, 1).last().map(|(_, what)| *what), Some("up true"));
+    world.cut_ways([]);
+    run(&mut world);
+    assert_eq!(heard(&world, 1).last().map(|(_, what)| *what), Some("frame 7"));
 }

@@ -234,6 +234,9 @@ impl Swim {
     pub fn tick(&mut self, now: Time) {
         let slept = now.since(self.next_at());
         if slept >= self.late && !self.put_off {
+            if seeded!(SleeperBuries) {
+                self.bury_all(now);
+            }
             return self.put_off(slept);
         }
         while let Some(first) = self.timers.first_entry().filter(|first| first.key().0 <= now) {
@@ -252,6 +255,14 @@ impl Swim {
         let timers = std::mem::take(&mut self.timers);
         self.timers = timers.into_iter().map(|((at, n), timer)| ((at + more, n), timer)).collect();
         self.put_off = true;
+    }
+
+    /// The mistake of who takes its own sleep for the silence of the others.
+    fn bury_all(&mut self, now: Time) {
+        let down: Vec<_> =
+            self.foca.iter_members().map(|member| Member::down(*member.id())).collect();
+        let _ = self.foca.apply_many(down.into_iter(), true, &mut self.runtime);
+        self.settle(now);
     }
 
     /// When [`Swim::tick`] has something to do.
