@@ -419,6 +419,11 @@ impl Node {
         self.supernode.as_ref().map(|supernode| supernode.view(&self.cx))
     }
 
+    /// The other supernodes that count for this one, and the number of each one's record, by node id.
+    pub fn members(&self) -> impl Iterator<Item = (NodeId, u64)> {
+        self.supernode.iter().flat_map(|supernode| supernode.counted())
+    }
+
     /// The newest list of each signer, of those who are out, as this supernode knows them.
     pub fn revocations(&self) -> Vec<Arc<RevocationList>> {
         self.cx.revoked.lists().cloned().collect()

@@ -95,7 +95,6 @@ pub(crate) struct Supernode {
     members: Members,
     swim: Swim,
     beat: Beat,
-    /// What may be told of lists of members.
     /// Entries of member lists that may still be told.
     pages: Bucket,
     own_addresses: Vec<TransportAddress>,
@@ -305,6 +304,7 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
+            self.tell_hosts(cx);
             self.look_elsewhere(cx);
             self.gate.tend(cx);
             self.free_slots_of_expelled(cx);
@@ -368,6 +368,11 @@ impl Supernode {
             .map(|(id, _)| id)
             .collect();
         useless.into_iter().for_each(|link| links::dismiss(cx, link, Status::TIMEOUT));
+    }
+
+    /// The members that count, and the number of each one's record.
+    pub fn counted(&self) -> impl Iterator<Item = (NodeId, u64)> {
+        self.members.alive().map(|(node, member)| (*node, member.record.seq))
     }
 
     pub fn view(&self, cx: &Context) -> SupernodeView {
