@@ -6,8 +6,8 @@ use super::hot::Heat;
 use super::play::Progress;
 use super::population::Population;
 use crate::checks::{
-    Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Presence, Promise, ShutOut,
-    Standing, Storm,
+    Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Membership, Presence, Promise,
+    ShutOut, Standing, Storm,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -70,6 +70,7 @@ pub(super) struct Stage<'a> {
     pub(super) caches: Vec<Vec<u16>>,
     pub(super) shut_out: ShutOut,
     pub(super) mail: Mail,
+    pub(super) membership: Membership,
     /// When the last that were cut off from a revocation were back.
     pub(super) healed: Option<Time>,
     /// What the script itself found wrong.
@@ -157,6 +158,7 @@ impl<'a> Stage<'a> {
             caches: vec![Vec::new(); spec.peers],
             shut_out: ShutOut::default(),
             mail: Mail::default(),
+            membership: Membership::default(),
             healed: None,
             findings: Findings::default(),
             verifier,

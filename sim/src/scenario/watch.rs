@@ -97,6 +97,7 @@ impl Stage<'_> {
         self.index.see(sighting, &self.population);
         self.shut_out.see(sighting, &self.population);
         self.mail.see(sighting, &self.population);
+        self.membership.see(sighting, &self.population);
         let world = &self.world;
         self.storm.see(sighting, &self.population, |host| world.is_alive(host));
         if let Some(node) = world.machine(sighting.host) {

@@ -7,7 +7,7 @@ use overlay_proto::id::LinkId;
 use overlay_proto::time::{Span, Time};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is wrong with one host's access to the network.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +35,13 @@ pub struct Weather {
     pub doubled: f64,
     /// Frames that are overtaken by later ones.
     pub late: f64,
+    /// Frames of the membership protocol that vanish: it reckons with that, and a driver whose queue
+    /// is full drops them.
+    pub unasked: f64,
 }
+
+/// How a frame of the membership protocol begins: an array of two, the first the message's number.
+const SWIM: [u8; 3] = [0x82, 0x18, 70];
 
 /// Longest time by which chaos holds a frame back.
 const LATE_MAX: Span = Span::millis(500);
@@ -44,6 +50,8 @@ const LATE_MAX: Span = Span::millis(500);
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     ailments: BTreeMap<u32, Ailment>,
+    /// From the first host of each to the second nothing passes; the other way it does.
+    dead_ways: BTreeSet<(u32, u32)>,
     weather: Weather,
     held: Vec<(LinkId, usize, Happening)>,
     /// There are none before there is weather.
@@ -53,6 +61,9 @@ pub(super) struct Faults {
 impl Faults {
     /// Whether nothing passes from one host to another.
     fn cuts(&self, from: u32, to: u32) -> bool {
+        if self.dead_ways.contains(&(from, to)) {
+            return true;
+        }
         if self.ailments.is_empty() {
             return false;
         }
@@ -93,6 +104,17 @@ impl<M: Machine> World<M> {
             change(self.faults.ailments.entry(*host).or_default());
         }
         self.faults.ailments.retain(|_, ailment| *ailment != Ailment::default());
+        self.let_pass();
+    }
+
+    /// From now on nothing passes from the first host of each pair to the second. What was held back
+    /// and may pass now does, in order.
+    pub fn block_ways(&mut self, ways: impl IntoIterator<Item = (u32, u32)>) {
+        self.faults.dead_ways = ways.into_iter().collect();
+        self.let_pass();
+    }
+
+    fn let_pass(&mut self) {
         for (link, bytes, what) in std::mem::take(&mut self.faults.held) {
             if let Some(to) = self.links.find(link) {
                 self.post(to, bytes, what);
@@ -133,7 +155,8 @@ impl<M: Machine> World<M> {
 
     fn post_frame(&mut self, to: EndAt, link: LinkId, frame: Vec<u8>, arrival: Time) {
         let weather = self.faults.weather;
-        if self.faults.strikes(weather.lost) {
+        let unasked = if frame.starts_with(&SWIM) { weather.unasked } else { 0.0 };
+        if self.faults.strikes(weather.lost) || self.faults.strikes(unasked) {
             return self.tally.lost(frame.len());
         }
         if self.faults.strikes(weather.doubled) {
