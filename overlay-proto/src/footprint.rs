@@ -77,7 +77,7 @@ impl<K: Heap> Heap for BTreeSet<K> {
     }
 }
 
-fn tree(entries: usize, bytes: usize) -> usize {
+pub(crate) fn tree(entries: usize, bytes: usize) -> usize {
     let nodes = match entries {
         0 => 0,
         1..=TREE_NODE_ENTRIES => 1,

@@ -436,6 +436,11 @@ impl Node {
         self.supernode.as_ref().map(|supernode| supernode.view(&self.cx))
     }
 
+    /// The other supernodes that count for this one, and the number of each one's record, by node id.
+    pub fn members(&self) -> impl Iterator<Item = (NodeId, u64)> {
+        self.supernode.iter().flat_map(|supernode| supernode.counted())
+    }
+
     /// What the supernode role holds of the realm's soft state, if the node has it.
     pub fn held(&self) -> Option<HeldView> {
         self.supernode.as_ref().map(|supernode| supernode.held(&self.cx))

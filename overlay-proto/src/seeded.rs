@@ -90,6 +90,10 @@ mod sown {
         LetterGapIgnored,
         /// A sender takes a letter in the mailbox for one that was delivered.
         KeptIsDelivered,
+        /// A supernode that does not answer is dead, and has no time to say that it lives.
+        SuspectIsDead,
+        /// A supernode does not hear of deaths that others have found.
+        DeathUnheard,
     }
 
     impl SeededBug {
@@ -125,6 +129,8 @@ mod sown {
             SeededBug::LetterShownAgain,
             SeededBug::LetterGapIgnored,
             SeededBug::KeptIsDelivered,
+            SeededBug::SuspectIsDead,
+            SeededBug::DeathUnheard,
         ];
     }
 

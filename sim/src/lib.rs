@@ -9,4 +9,5 @@ pub mod measure;
 pub mod net;
 pub mod report;
 pub mod scenario;
+pub mod sweep;
 pub mod world;

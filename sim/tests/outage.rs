@@ -1,7 +1,9 @@
 //! The outages of 2007 and 2010, small: what must hold holds, and the figures say so.
 
 use overlay_sim::report::curve::curve;
+use overlay_sim::scenario::vary::value;
 use overlay_sim::scenario::{Change, Outcome, Scenario, play};
+use overlay_sim::sweep::{Leg, holds_to, sweep};
 use std::sync::atomic::AtomicBool;
 
 fn outcome(name: &str, peers: usize, supernodes: usize) -> Outcome {
@@ -38,6 +40,60 @@ fn most_supernodes_die_while_half_the_clients_come_back_and_nobody_is_lost() {
     assert!(figures.storm_secs_to_100.is_some());
     let fewest = outcome.record.series.moments().iter().filter(|m| m.here > 0);
     assert_eq!(fewest.map(|moment| moment.supernodes).min(), Some(1), "four of five end");
+}
+
+/// Row 15 of the failure catalogue, small; `sim sweep outage2010` has the whole.
+#[test]
+fn whether_few_or_most_supernodes_die_all_are_back_in_the_end() {
+    let change = Change { peers: Some(100), ..Change::default() };
+    let key = "outage.supernodes".parse().expect("a key");
+    let values: Vec<String> = ["0.1", "0.9"].map(String::from).into();
+    let leg = |text: &String| Leg {
+        value: text.clone(),
+        scenario: Scenario::load_with("outage2010", &key, &value(text), &change).expect("valid"),
+        replay: String::new(),
+    };
+    let legs: Vec<Leg> = values.iter().map(leg).collect();
+    let mut rows = Vec::new();
+    let stop = AtomicBool::new(false);
+    sweep(&legs, 2, &stop, &mut |at, row| rows.push((at, row)), &|_, _, _| {});
+    rows.sort_by_key(|(at, _)| *at);
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+    assert_eq!(holds_to(&values, &rows), Some("0.9".into()), "{rows:#?}");
+    let lost: Vec<_> = rows.iter().map(|row| row.figures.storm_supernodes_lost).collect();
+    assert_eq!(lost, [Some(0); 2]);
+}
+
+/// Row 17, small; `sim sweep spike` has the whole.
+#[test]
+fn a_spike_passes_while_the_usual_load_goes_on() {
+    let text = "
+        name = 'spike'
+        population = { peers = 150, supernodes = 2 }
+        [supernode]
+        logins_per_second = 5
+        check_us = 300
+        sign_us = 150
+        frame_us = 30
+        link_us = 1500
+        [[step]]
+        settle = { limit_secs = 240 }
+        [[step]]
+        [step.outage]
+        users = 0.5
+        over_secs = 10
+        away_secs = 2
+        how = 'kill'
+        load = 0.5
+        lead_secs = 20
+        load_secs = 60
+        under = { per_peer = 0.1 }
+    ";
+    let scenario = Scenario::parse("test", text, &Change::default()).expect("valid");
+    let outcome = play(&scenario, &mut (), &AtomicBool::new(false));
+    assert!(outcome.passed(), "{:#?}", outcome.findings.kept());
+    let back = outcome.figures.storm_secs_to_normal.expect("while the load went on");
+    assert!((1.0..60.0).contains(&back), "{back}");
 }
 
 #[test]

@@ -127,6 +127,26 @@ const MAIL: &str = "
     mail = { count = 300, over_secs = 60, away = 0.5, supernodes_down = 2, lose = 0.01, duplicate = 0.05, reorder = 0.05, restored = 0.1 }
 ";
 
+/// Supernodes vanish while words of the membership protocol are lost, and some links pass one way. They
+/// are so many that heartbeats are too slow to find a death in that time.
+const SCAFFOLD: &str = "
+    name = 'scaffold'
+    population = { peers = 4, supernodes = 100, degree = 2, trees = 2, arrive_over_secs = 5 }
+    [[step]]
+    settle = { limit_secs = 60 }
+    [[step]]
+    [step.scaffold]
+    share = 0.1
+    how = 'vanish'
+    over_secs = 4
+    quiet_secs = 2
+    lose = 0.1
+    one_way = 0.1
+    for_secs = 16
+    known_within_secs = 11
+    under = { limit_secs = 60 }
+";
+
 /// One of these must show a mistake; without it, none may show anything. A single one would tie the
 /// test to the core's timing.
 const SEEDS: [u64; 4] = [1, 2, 3, 4];
@@ -162,6 +182,7 @@ fn expected(bug: SeededBug) -> (World, &'static str) {
         RecordUnchecked => (World::Scenario(FALSE_INDEX), "index"),
         OutcastKept => (World::Scenario(REVOKE), "talks"),
         LetterShownAgain | LetterGapIgnored | KeptIsDelivered => (World::Scenario(MAIL), "mail"),
+        SuspectIsDead | DeathUnheard => (World::Scenario(SCAFFOLD), "membership"),
         EverybodyAtOnce | NoBackOff => (World::Scenario(STORM), "storm"),
     }
 }
@@ -187,9 +208,21 @@ fn found(world: World, seed: u64, bug: Option<SeededBug>) -> (BTreeSet<&'static 
 #[test]
 fn nothing_is_found_where_no_mistake_is_made() {
     let liars = [liar::Lie::Forgery, liar::Lie::Replay].map(World::Liar);
-    let scenarios =
-        [CRASH, HOMES, CHAOS, STORM, FALSE_INDEX, MAIL, SYBIL, REPLAY, PARTED, ASLEEP, REVOKE]
-            .map(World::Scenario);
+    let scenarios = [
+        CRASH,
+        HOMES,
+        CHAOS,
+        STORM,
+        FALSE_INDEX,
+        MAIL,
+        SYBIL,
+        REPLAY,
+        PARTED,
+        ASLEEP,
+        REVOKE,
+        SCAFFOLD,
+    ]
+    .map(World::Scenario);
     for world in scenarios.into_iter().chain(liars) {
         for seed in SEEDS {
             let (checks, found) = found(world, seed, None);

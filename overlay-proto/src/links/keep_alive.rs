@@ -71,56 +71,77 @@ pub(crate) fn keep_alive(cx: &mut Context, link: LinkId, message: &KeepAlive) ->
 /// Asks over quiet links whether they live; returns those that do not, for the node to end.
 pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
     let (now, me) = (cx.now, cx.me);
-    if cx.links.due.is_none_or(|due| now < due) {
-        return Vec::new();
-    }
-    let mut dead = Vec::new();
+    let mut dead = silent(cx);
     let mut asks = Vec::new();
-    for (id, link) in &mut cx.links.by_id {
+    for id in cx.links.agenda.take_due(now) {
+        let Some(link) = cx.links.by_id.get_mut(&id) else { continue };
         match &link.phase {
             Phase::Greeting { since, .. } if now.since(*since) >= cx.config.patience => {
-                dead.push((*id, Status::TIMEOUT));
-            }
-            Phase::Greeting { .. } => {}
-            Phase::Ready(_) if now.since(link.heard) >= cx.config.dead_after => {
-                dead.push((*id, Status::TIMEOUT));
+                dead.push((id, Status::TIMEOUT));
             }
             // One end asks, so a link costs one question and one answer an interval.
-            Phase::Ready(_) if link.asks(me) && now >= link.ask_at => {
+            Phase::Ready(_)
+                if link.asks(me)
+                    && now >= link.ask_at
+                    && !is_silent(link, cx.config.dead_after, now) =>
+            {
                 link.heard = if seeded!(SilenceUnnoticed) { now } else { link.heard };
                 link.seq = link.seq.wrapping_add(1);
                 link.asked = Some((link.seq, now));
                 link.ask_at = now + cx.config.keep_alive;
                 let (seq, cost, told) = (link.seq, link.cost, link.step.told);
-                asks.push((*id, KeepAlive { seq, answer: false, cost, told }));
+                asks.push((id, KeepAlive { seq, answer: false, cost, told }));
+                cx.links.agenda.note(link.ask_at, id);
             }
-            Phase::Ready(_) => {}
+            _ => {}
         }
     }
     for (id, question) in asks {
         cx.send(id, question);
     }
-    cx.links.due = cx.links.by_id.values().map(|link| due(cx, link)).min();
+    dead
+}
+
+fn is_silent(link: &Link, dead_after: Span, now: Time) -> bool {
+    now.since(link.heard) >= dead_after
+}
+
+/// The greeted links on which nothing has come for too long.
+fn silent(cx: &mut Context) -> Vec<(LinkId, Status)> {
+    let mut dead = Vec::new();
+    if !cx.links.agenda.take_silence(cx.now) {
+        return dead;
+    }
+    for (id, link) in &cx.links.by_id {
+        match &link.phase {
+            Phase::Greeting { .. } => {}
+            Phase::Ready(_) if is_silent(link, cx.config.dead_after, cx.now) => {
+                dead.push((*id, Status::TIMEOUT));
+            }
+            Phase::Ready(_) => cx.links.agenda.note_silence(link.heard + cx.config.dead_after),
+        }
+    }
     dead
 }
 
 /// When [`tick`] may have something to do.
 pub(crate) fn next_tick(cx: &Context) -> Time {
-    cx.links.due.unwrap_or(Time::NEVER)
+    cx.links.agenda.next_at()
 }
 
-fn due(cx: &Context, link: &Link) -> Time {
-    match &link.phase {
-        Phase::Greeting { since, .. } => *since + cx.config.patience,
+/// Makes sure that [`tick`] comes in time for `link`, whose phase or next question has changed.
+pub(super) fn wake_for(cx: &mut Context, link: LinkId) {
+    let me = cx.me;
+    let Some(known) = cx.links.by_id.get(&link) else { return };
+    match &known.phase {
+        Phase::Greeting { since, .. } => {
+            cx.links.agenda.note(*since + cx.config.patience, link);
+        }
         Phase::Ready(_) => {
-            let dead_at = link.heard + cx.config.dead_after;
-            if link.asks(cx.me) { dead_at.min(link.ask_at) } else { dead_at }
+            if known.asks(me) {
+                cx.links.agenda.note(known.ask_at, link);
+            }
+            cx.links.agenda.note_silence(known.heard + cx.config.dead_after);
         }
     }
-}
-
-/// Makes sure that [`tick`] comes in time for `link`.
-pub(super) fn wake_for(cx: &mut Context, link: LinkId) {
-    let Some(at) = cx.links.get(link).map(|link| due(cx, link)) else { return };
-    cx.links.due = Some(cx.links.due.map_or(at, |due| due.min(at)));
 }

@@ -1,5 +1,6 @@
 //! The links of a node: one for each other node, greeted, kept alive, given up when dead.
 
+mod agenda;
 mod in_step;
 mod keep_alive;
 mod strangers;
@@ -18,10 +19,11 @@ use crate::time::{Span, Time};
 use crate::wire::message::{Goodbye, HOMES_BY_DISTANCE, Hello};
 use crate::wire::{Message, TransportAddress, codec};
 use crate::{config, id::Nonce};
+use agenda::Agenda;
 use in_step::Step;
 use keep_alive::wake_for;
 use rand::Rng;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One link.
@@ -72,8 +74,9 @@ pub(crate) struct Links {
     /// Boxed: a node of the map has room for eleven, whether they are there or not.
     by_id: BTreeMap<LinkId, Box<Link>>,
     by_node: BTreeMap<NodeId, LinkId>,
-    /// Nothing is due before this. A bound, not the exact time: what is heard only puts off.
-    due: Option<Time>,
+    agenda: Agenda,
+    /// Those that came to us and have not been greeted.
+    strangers: BTreeSet<LinkId>,
 }
 
 /// What a new link means for an older one to the same node.
@@ -122,6 +125,7 @@ impl Links {
 
     pub fn remove(&mut self, link: LinkId) -> Option<Link> {
         let gone = *self.by_id.remove(&link)?;
+        self.strangers.remove(&link);
         if self.by_node.get(&gone.node) == Some(&link) {
             self.by_node.remove(&gone.node);
         }
@@ -177,6 +181,9 @@ pub(crate) fn arrive(
     };
     cx.links.by_id.insert(link, Box::new(fresh));
     cx.links.by_node.insert(node, link);
+    if !dialled {
+        cx.links.strangers.insert(link);
+    }
     wake_for(cx, link);
     if let Some(old) = known {
         cx.hang_up(old);
@@ -215,6 +222,7 @@ pub(crate) fn greet(
     let supernode = hello.supernode.clone();
     let with_supernode = supernode.is_some() || cx.identity.supernode.is_some();
     let greeted = Greeted { transcript, supernode, with_supernode, by_distance, since: cx.now };
+    cx.links.strangers.remove(&link);
     if let Some(known) = cx.links.by_id.get_mut(&link) {
         known.phase = Phase::Ready(greeted);
         known.heard = cx.now;
@@ -256,6 +264,6 @@ impl Heap for Link {
 
 impl Heap for Links {
     fn heap(&self) -> usize {
-        self.by_id.heap() + self.by_node.heap()
+        self.by_id.heap() + self.by_node.heap() + self.strangers.heap() + self.agenda.heap()
     }
 }

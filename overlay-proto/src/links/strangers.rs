@@ -13,7 +13,7 @@ impl Links {
     /// oldest of the remote that has the most. So who opens links and says nothing crowds out
     /// itself, and a newcomer has the time that a greeting takes.
     pub(super) fn crowded_out(&self) -> Option<LinkId> {
-        if self.strangers().count() < STRANGERS_MAX {
+        if self.strangers.len() < STRANGERS_MAX {
             return None;
         }
         let mut by_remote: BTreeMap<Option<Remote>, (usize, Time, LinkId)> = BTreeMap::new();
@@ -28,9 +28,12 @@ impl Links {
 
     /// Links that came to us and on which nothing but our own greeting has passed.
     pub(crate) fn strangers(&self) -> impl Iterator<Item = (Time, LinkId, &Link)> {
-        self.iter().filter_map(|(id, link)| match &link.phase {
-            Phase::Greeting { since, .. } if !link.dialled => Some((*since, id, link)),
-            _ => None,
+        self.strangers.iter().filter_map(|id| {
+            let link = self.get(*id)?;
+            match &link.phase {
+                Phase::Greeting { since, .. } => Some((*since, *id, link)),
+                Phase::Ready(_) => None,
+            }
         })
     }
 }

@@ -206,10 +206,8 @@ impl Supernode {
     /// Looks anew which supernodes have the fewest peers, and which the shortest lines: once a
     /// heartbeat, not for each refusal.
     pub(super) fn look_elsewhere(&mut self, cx: &Context) {
-        self.elsewhere = self.members.least_loaded();
-        self.elsewhere.truncate(REDIRECTS);
-        self.shorter = self.members.shorter_lines(self.gate.line_secs(cx));
-        self.shorter.truncate(REDIRECTS);
+        self.elsewhere = self.members.least_loaded(REDIRECTS);
+        self.shorter = self.members.shorter_lines(self.gate.line_secs(cx), REDIRECTS);
     }
 
     /// Not now. Nothing is kept of it; unless it may ask again at once, its link ends, too.

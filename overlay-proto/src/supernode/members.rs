@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(crate) struct Members {
     pub(super) known: BTreeMap<NodeId, Member>,
+    /// Whom each dial that is under way is to reach.
+    pub(super) dials: BTreeMap<DialId, NodeId>,
     /// Contacts from the start of which no certificate is known yet.
     pub(super) seeds: BTreeMap<NodeId, (Contact, Time)>,
     /// When this supernode started.
@@ -26,6 +28,8 @@ pub(crate) struct Members {
     pub(super) unsettled_at: Option<Time>,
     /// Whether the set has changed since the last round.
     pub(super) moved: bool,
+    /// Whether members or their addresses were learnt since the application was told.
+    pub(super) learnt: bool,
 }
 
 #[derive(Debug)]
@@ -96,11 +100,13 @@ impl Members {
         let seeds = seeds.iter().filter(|contact| contact.node != me);
         Members {
             known: BTreeMap::new(),
+            dials: BTreeMap::new(),
             seeds: seeds.map(|contact| (contact.node, (contact.clone(), now))).collect(),
             started: now,
             changed_at: now,
             unsettled_at: None,
             moved: false,
+            learnt: false,
         }
     }
 
@@ -208,22 +214,33 @@ impl Members {
         self.alive().filter_map(weighed).collect()
     }
 
-    /// Contacts of live members, those with the fewest peers first.
-    pub fn least_loaded(&self) -> Vec<(u32, Contact)> {
+    /// Contacts of at most `count` live members, those with the fewest peers first.
+    pub fn least_loaded(&self, count: usize) -> Vec<(u32, Contact)> {
         let staying = self.alive().filter(|(_, member)| !member.load.draining);
-        let mut all: Vec<_> = staying.map(|(_, m)| (m.load.children, contact(&m.record))).collect();
-        all.sort_by_key(|(children, contact)| (*children, contact.node));
-        all
+        self.first(count, staying.map(|(node, member)| (member.load.children, *node)))
     }
 
-    /// Live members at which a newcomer waits less than `secs` seconds, those with the shortest line
-    /// first.
-    pub fn shorter_lines(&self, secs: u16) -> Vec<(u16, Contact)> {
+    /// At most `count` live members at which a newcomer waits less than `secs` seconds, those with the
+    /// shortest line first.
+    pub fn shorter_lines(&self, secs: u16, count: usize) -> Vec<(u16, Contact)> {
         let shorter = self.alive().filter(|(_, m)| m.load.line_secs < secs && !m.load.draining);
-        let mut all: Vec<_> =
-            shorter.map(|(_, m)| (m.load.line_secs, contact(&m.record))).collect();
-        all.sort_by_key(|(secs, contact)| (*secs, contact.node));
-        all
+        self.first(count, shorter.map(|(node, member)| (member.load.line_secs, *node)))
+    }
+
+    /// The contacts of the least of these: of thousands only a handful is written out.
+    fn first<F: Ord>(
+        &self,
+        count: usize,
+        all: impl Iterator<Item = (F, NodeId)>,
+    ) -> Vec<(F, Contact)> {
+        let mut all: Vec<(F, NodeId)> = all.collect();
+        if all.len() > count {
+            all.select_nth_unstable(count);
+            all.truncate(count);
+        }
+        all.sort_unstable();
+        let known = |node| self.known.get(&node).map(|member| contact(&member.record));
+        all.into_iter().filter_map(|(figure, node)| Some((figure, known(node)?))).collect()
     }
 
     /// Contacts of live registrars.

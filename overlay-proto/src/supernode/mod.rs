@@ -100,7 +100,6 @@ pub(crate) struct Supernode {
     members: Members,
     swim: Swim,
     beat: Beat,
-    /// What may be told of lists of members.
     /// Entries of member lists that may still be told.
     pages: Bucket,
     own_addresses: Vec<TransportAddress>,
@@ -320,6 +319,7 @@ impl Supernode {
         if cx.now >= self.heartbeat_at {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
+            self.tell_hosts(cx);
             self.look_elsewhere(cx);
             self.gate.tend(cx);
             self.free_slots_of_expelled(cx);
@@ -390,6 +390,11 @@ impl Supernode {
     /// Log-ins admitted since the start.
     pub fn logins(&self) -> u64 {
         self.counters.admitted
+    }
+
+    /// The members that count, and the number of each one's record.
+    pub fn counted(&self) -> impl Iterator<Item = (NodeId, u64)> {
+        self.members.alive().map(|(node, member)| (*node, member.record.seq))
     }
 
     pub fn view(&self, cx: &Context) -> SupernodeView {

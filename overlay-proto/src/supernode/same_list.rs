@@ -49,14 +49,6 @@ impl Supernode {
         }
     }
 
-    /// The records of those that count, with our own: nobody is told of the dead, so they are
-    /// forgotten one day.
-    pub(super) fn told_records(&mut self, cx: &Context) -> BTreeMap<NodeId, MemberRecord> {
-        let own = self.own_record(cx).map(|record| (cx.me, record));
-        let alive = self.members.alive().map(|(node, member)| (*node, member.record.clone()));
-        alive.chain(own).collect()
-    }
-
     /// Says our own record and a checksum of all, over a link that is new.
     pub(super) fn greet_member(&mut self, cx: &mut Context, link: LinkId) {
         let members = self.own_record(cx).into_iter().collect();
@@ -137,12 +129,19 @@ impl Supernode {
         let within = |node: NodeId| {
             held.after.is_none_or(|after| node > after) && held.until.is_none_or(|end| node <= end)
         };
-        let newer = |node: &NodeId, record: &MemberRecord| {
-            within(*node) && theirs.get(node).is_none_or(|seq| *seq < record.seq)
+        let newer = |node: NodeId, record: &MemberRecord| {
+            within(node) && theirs.get(&node).is_none_or(|seq| *seq < record.seq)
         };
-        let told = self.told_records(cx).into_iter();
-        let wanted: Vec<MemberRecord> =
-            told.filter(|(node, record)| newer(node, record)).map(|(_, record)| record).collect();
+        // Only those that count: nobody is told of the dead, so they are forgotten one day.
+        let own = self.own_record(cx);
+        let alive = self.members.alive().map(|(node, member)| (*node, &member.record));
+        let told = alive.chain(own.iter().map(|record| (cx.me, record)));
+        // In the order of the nodes.
+        let wanted: BTreeMap<NodeId, MemberRecord> = told
+            .filter(|(node, record)| newer(*node, record))
+            .map(|(node, record)| (node, record.clone()))
+            .collect();
+        let wanted: Vec<MemberRecord> = wanted.into_values().collect();
         for part in wanted.chunks(MEMBERS_PER_MESSAGE) {
             cx.send(link, Members { members: part.to_vec() });
         }
@@ -152,14 +151,21 @@ impl Supernode {
     /// How many records are told of, and a checksum over their nodes and numbers.
     fn checksum(&mut self, cx: &Context) -> (u32, u32) {
         let own = self.own_record(cx).map(|record| (cx.me, record.seq));
-        let alive = self.members.alive().map(|(node, member)| (*node, member.record.seq));
-        // In the order of the nodes, with our own in its place.
-        let all: BTreeMap<NodeId, u64> = alive.chain(own).collect();
-        let mut hasher = crc32fast::Hasher::new();
-        for (node, seq) in &all {
+        let mut own = own.into_iter().peekable();
+        let (mut count, mut hasher) = (0, crc32fast::Hasher::new());
+        let mut add = |node: NodeId, seq: u64| {
+            count += 1;
             hasher.update(&node.0);
             hasher.update(&seq.to_be_bytes());
+        };
+        // In the order of the nodes, with our own in its place.
+        for (node, member) in self.members.alive() {
+            if let Some((me, seq)) = own.next_if(|(me, _)| me < node) {
+                add(me, seq);
+            }
+            add(*node, member.record.seq);
         }
-        (u32::try_from(all.len()).unwrap_or(u32::MAX), hasher.finalize())
+        own.for_each(|(me, seq)| add(me, seq));
+        (count, hasher.finalize())
     }
 }

@@ -43,7 +43,9 @@ impl Supernode {
         }
         if let Some(member) = self.members.known.get_mut(&node) {
             member.reach = Reach::Linked(link);
-            member.dial = None;
+            if let Some(dial) = member.dial.take() {
+                self.members.dials.remove(&dial);
+            }
             member.heard = cx.now;
             // What it should have been sent while the link was broken is on its way from now on.
             self.members.moved |= member.alive;
@@ -71,7 +73,6 @@ impl Supernode {
         if message.members.len() > MEMBERS_PER_MESSAGE {
             return Err(Status::TOO_LARGE);
         }
-        let mut learnt = false;
         // All of them, before anything is taken.
         // A signature that was checked is not checked again.
         let vouched = |record: &&MemberRecord| {
@@ -89,12 +90,17 @@ impl Supernode {
             if node == cx.me || record.addresses.len() > ADDRESSES_MAX {
                 continue;
             }
-            learnt |= self.learn_member(cx, by, node, record);
-        }
-        if learnt {
-            cx.event(Event::HostsChanged(self.members.contacts()));
+            self.members.learnt |= self.learn_member(cx, by, node, record);
         }
         Ok(())
+    }
+
+    /// Tells the application of all supernodes that are known, if there are new ones: once a second at
+    /// most, since in a large realm that starts each link brings one.
+    pub(super) fn tell_hosts(&mut self, cx: &mut Context) {
+        if std::mem::take(&mut self.members.learnt) {
+            cx.event(Event::HostsChanged(self.members.contacts()));
+        }
     }
 
     /// Learns of a member or its addresses, as supernode `by` tells. True if that is news.
@@ -176,9 +182,8 @@ impl Supernode {
 
     /// Nobody answered a dial. If that was to mend a link, it is beyond mending.
     pub(crate) fn on_dial_failed(&mut self, cx: &mut Context, dial: DialId) {
-        let dialled = |(_, member): &(&NodeId, &mut Member)| member.dial == Some(dial);
-        let Some((node, member)) = self.members.known.iter_mut().find(dialled) else { return };
-        let node = *node;
+        let Some(node) = self.members.dials.remove(&dial) else { return };
+        let Some(member) = self.members.known.get_mut(&node) else { return };
         member.dial = None;
         if matches!(member.reach, Reach::Broken { .. }) {
             member.reach = Reach::Unlinked;
@@ -235,7 +240,11 @@ impl Supernode {
             if member.link().is_none() && cx.now >= member.dial_at && !cx.links.has(*node) {
                 member.dial_at = cx.now + REDIAL + cx.jitter(REDIAL);
                 let contact = contact(&member.record);
-                member.dial = (!contact.addresses.is_empty()).then(|| cx.dial(&contact));
+                let dial = (!contact.addresses.is_empty()).then(|| cx.dial(&contact));
+                if let Some(before) = std::mem::replace(&mut member.dial, dial) {
+                    self.members.dials.remove(&before);
+                }
+                self.members.dials.extend(dial.map(|dial| (dial, *node)));
             }
         }
         let mut due: Vec<Contact> = Vec::new();

@@ -21,6 +21,9 @@ const GRACE: Span = Span::secs(10);
 const GOODPUT_MIN: f64 = 0.5;
 /// The share of the peers by which those logged in may fall again while all come back.
 const RELAPSE_MAX: f64 = 0.05;
+/// The share of the peers by which fewer may be logged in than usual and all is normal: those who have
+/// just come back vary by as much.
+const NORMAL: f64 = 0.02;
 /// Seconds over which attempts are set against those who made them.
 const ATTEMPTS_WINDOW: Span = Span::secs(10);
 /// Attempts of each that are worth a warning: in quiet times it is one.
@@ -33,6 +36,17 @@ pub struct Capacity {
     pub logins_per_second: u32,
     /// From a quarter to all of them.
     pub ramp: Span,
+}
+
+/// A usual load goes on while blows fall, and afterwards.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// The first blow falls then.
+    pub first: Time,
+    /// The last blow falls then.
+    pub last: Time,
+    /// The load ends then.
+    pub until: Time,
 }
 
 /// What one storm came to.
@@ -58,6 +72,9 @@ pub struct StormFigures {
     pub supernodes_lost: u64,
     /// Peers that gave up a home that lived.
     pub homes_given_up: u64,
+    /// Seconds from the last blow until as many were logged in as before the first, under the same
+    /// load; `None` if they never were while it lasted, or there was none before.
+    pub secs_to_normal: Option<f64>,
     /// Seconds from the first ten in which each asked more than 1.5 times until the share of those
     /// logged in fell again; `None` without such a fall.
     pub warning_secs: Option<f64>,
@@ -91,6 +108,7 @@ pub struct Storm {
     windows: BTreeMap<u32, Attempts>,
     begun: Option<Time>,
     over: Option<Time>,
+    load: Option<Load>,
 }
 
 impl Storm {
@@ -108,6 +126,11 @@ impl Storm {
     /// The script has done its worst, and all that it brings back is back.
     pub fn is_over(&mut self, at: Time) {
         self.over = Some(at);
+    }
+
+    /// A usual load goes on all the while: it must be borne again before it ends.
+    pub fn is_loaded(&mut self, load: Load) {
+        self.load = Some(load);
     }
 
     /// A supernode has started.
@@ -219,6 +242,7 @@ impl Storm {
             refused_per_second_peak: rate(|m| m.refused),
             supernodes_lost: self.supernodes_lost,
             homes_given_up: self.homes_given_up,
+            secs_to_normal: self.load.and_then(|load| to_normal(&moments, begun, load)),
             warning_secs: relapse(&moments, over).and_then(|fell| self.warning(begun, fell.0)),
         })
     }
@@ -254,6 +278,11 @@ impl Storm {
         if let Some((at, share)) = goodput(&moments, over).filter(|(_, s)| *s < GOODPUT_MIN) {
             let what = format!("only {:.0} % of the capacity was useful", 100.0 * share);
             findings.add(CHECK, at, what);
+        }
+        if let Some(load) = self.load.filter(|load| to_normal(&moments, begun, *load).is_none()) {
+            let secs = load.until.since(load.last).0 / 1_000_000;
+            let what = format!("{secs} s after the last blow the usual load was not borne again");
+            findings.add(CHECK, load.until, what);
         }
         if let Some((at, fall)) = relapse(&moments, over) {
             let what =
@@ -293,6 +322,27 @@ fn goodput(moments: &[&Moment], over: Time) -> Option<(Time, f64)> {
         counts.then(|| (first.at, per_second(first, last, |m| m.logins) / could))
     });
     windows.min_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// Seconds from the last blow until as many were logged in, over a window, as in the second half of the
+/// time before the first.
+fn to_normal(moments: &[&Moment], begun: Time, load: Load) -> Option<f64> {
+    let half = begun + Span(load.first.since(begun).0 / 2);
+    let before = moments.iter().filter(|m| m.at >= half && m.at < load.first);
+    let usual = mean(before.map(|m| is_in(m)))?;
+    let while_it_lasts = |window: &&[&Moment]| {
+        window[0].at >= load.last && window.iter().all(|m| m.at <= load.until)
+    };
+    let mut windows = moments.windows(WINDOW).filter(while_it_lasts);
+    let back = windows.find(|window| {
+        mean(window.iter().map(|m| is_in(m))).is_some_and(|share| share >= usual - NORMAL)
+    })?;
+    Some(back.last()?.at.since(load.last).0 as f64 / 1e6)
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (count, sum) = values.fold((0, 0.0), |(count, sum), value| (count + 1, sum + value));
+    (count > 0).then(|| sum / f64::from(count))
 }
 
 /// When the share of those logged in first fell too far below what it had been, and how far it fell.
@@ -365,6 +415,25 @@ mod tests {
     fn a_second_fall_is_found() {
         let up_and_down = [0, 10, 20, 30, 40, 50, 60, 52, 60, 70, 80, 90, 100];
         assert_eq!(found(&up_and_down), ["8.0 % of the peers were lost again on the way back"]);
+    }
+
+    #[test]
+    fn the_usual_load_has_to_be_borne_again_while_it_lasts() {
+        let secs = |secs| Time(secs * 1_000_000);
+        let load = Load { first: secs(10), last: secs(15), until: secs(40) };
+        let (usual, low) = ([95; 10], [60; 10]);
+        let back: Vec<usize> = [&usual[..], &low, &[94; 30]].concat();
+        let mut storm = storm();
+        storm.is_loaded(load);
+        storm.is_over(load.until);
+        assert_eq!(storm.verdict(&series(&back)).count(), 0);
+        let figures = storm.figures(&series(&back)).expect("there was a storm");
+        assert_eq!(figures.secs_to_normal, Some(9.0), "at 20 s they are back, for 5 s at 24 s");
+        // Once the load has ended everybody is back; that is no merit.
+        let never: Vec<usize> = [&usual[..], &low, &low, &low, &[100; 10]].concat();
+        let found = storm.verdict(&series(&never));
+        let what = "25 s after the last blow the usual load was not borne again";
+        assert_eq!(found.kept().iter().filter(|v| v.what == what).count(), 1, "{found:?}");
     }
 
     #[test]

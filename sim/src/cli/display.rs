@@ -38,6 +38,11 @@ impl Display {
         }
     }
 
+    /// The bar itself, for threads that tell how far they are.
+    pub(super) fn bar(&self) -> ProgressBar {
+        self.bar.clone()
+    }
+
     /// Removes the bar.
     pub(super) fn clear(&self) {
         self.bar.finish_and_clear();

@@ -8,6 +8,7 @@ mod json;
 mod launch;
 mod progress;
 mod run;
+mod sweep;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Command {
     Explore(explore::Explore),
     /// Play a scenario in the virtual, deterministic world.
     Run(run::Run),
+    /// Play a scenario again and again, each time with another value for one of its numbers.
+    Sweep(sweep::Sweep),
 }
 
 impl Arguments {
@@ -46,6 +49,7 @@ impl Arguments {
             Some(Command::Compare(compare)) => compare.run().map(|()| ExitCode::SUCCESS),
             Some(Command::Explore(explore)) => explore.run(),
             Some(Command::Run(run)) => run.run(),
+            Some(Command::Sweep(sweep)) => sweep.run(),
             Some(Command::Launch(launch)) => launch.run(),
             None => self.launch.run(),
         }

@@ -159,6 +159,9 @@ fn knobs(step: &mut Step) -> Vec<&mut f64> {
         Step::Mail(letters) => {
             vec![&mut letters.over_secs, &mut letters.away, &mut letters.lose, &mut letters.loss]
         }
+        Step::Scaffold(deaths) => {
+            with(&mut deaths.under, vec![&mut deaths.share, &mut deaths.lose, &mut deaths.one_way])
+        }
         Step::CrashSupernodes { under, .. } | Step::Restart { under } => with(under, Vec::new()),
     }
 }

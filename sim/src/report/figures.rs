@@ -231,6 +231,31 @@ pub struct Figures {
     /// The same: 99th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail_ms_p99: Option<f64>,
+    /// Supernodes that died while the others were watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_deaths: Option<usize>,
+    /// Seconds from a death until a living supernode knew of it, of all pairs: median.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_secs_p50: Option<f64>,
+    /// The same: 99th percentile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_secs_p99: Option<f64>,
+    /// The same: the longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_secs_max: Option<f64>,
+    /// Times that a supernode gave up one that lived, though all passed between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_false_deaths: Option<u64>,
+    /// Times that one gave up another because nothing passed between them one way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_unreached: Option<u64>,
+    /// Bytes that a supernode sent in a second of peace: traffic of all classes by the number of
+    /// those that lived, so that of peers is in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_bytes_per_second: Option<f64>,
+    /// The same while others died.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub membership_bytes_per_second_dying: Option<f64>,
     /// Simulated seconds; in a real network, as `wall_seconds`.
     pub sim_seconds: f64,
     /// Seconds that the run took.
@@ -349,6 +374,10 @@ pub struct Figures {
     /// The longest time for which anything has waited for a supernode's core.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storm_line_secs_max: Option<f64>,
+    /// Seconds from the last blow until as many were logged in as before the first, where a usual load
+    /// went on all the while; none if they never were before it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storm_secs_to_normal: Option<f64>,
     /// From the command to the session, of those who came back during a flood of log-ins that prove
     /// nothing: median.
     #[serde(skip_serializing_if = "Option::is_none")]

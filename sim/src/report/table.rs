@@ -97,6 +97,7 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     });
     row("mail shown after", ms(f.mail_ms_p50), p99(f.mail_ms_p99));
     row("mail gone wrong", f.mail_lost.map(|v| v.to_string()), wrong);
+    membership_rows(f, &mut row);
     let fresh = f.labels_fresh_seconds.map(|secs| format!("{secs:.1} s"));
     row("labels fresh again after", fresh, note());
     storm_rows(f, &mut row);
@@ -120,6 +121,27 @@ pub(super) fn rows(f: &Figures) -> Vec<Row> {
     rows
 }
 
+fn membership_rows(f: &Figures, row: &mut impl FnMut(&'static str, Option<String>, String)) {
+    let secs = |v: Option<f64>| v.map_or(String::new(), |v| format!("{v:.1} s"));
+    let more = format!(
+        "99 % within {}, all within {}; {} died",
+        secs(f.membership_secs_p99),
+        secs(f.membership_secs_max),
+        f.membership_deaths.unwrap_or(0)
+    );
+    row("death of a supernode known", f.membership_secs_p50.map(|v| format!("{v:.1} s")), more);
+    let unreached = f.membership_unreached.unwrap_or(0);
+    let unreached = format!("and {unreached} over links that pass one way");
+    row("living ones given up", f.membership_false_deaths.map(|v| v.to_string()), unreached);
+    let bytes = |v: Option<f64>| v.map(|v| format!("{v:.0} B/s"));
+    let dying = bytes(f.membership_bytes_per_second_dying).unwrap_or_default();
+    row(
+        "traffic a supernode",
+        bytes(f.membership_bytes_per_second),
+        format!("{dying} while some die"),
+    );
+}
+
 fn storm_rows(f: &Figures, row: &mut impl FnMut(&'static str, Option<String>, String)) {
     let secs = |value: Option<f64>| value.map(|v| format!("{v:.0} s"));
     let and =
@@ -130,6 +152,7 @@ fn storm_rows(f: &Figures, row: &mut impl FnMut(&'static str, Option<String>, St
         and("all after", secs(f.storm_secs_to_100))
     );
     row("half logged in again after", secs(f.storm_secs_to_50), all);
+    row("usual load borne again after", secs(f.storm_secs_to_normal), String::new());
     let p99 = f.flood_login_ms_p99.map_or(String::new(), |v| format!("99 % within {v:.0} ms"));
     row("log-in during the flood", f.flood_login_ms_p50.map(|v| format!("{v:.0} ms")), p99);
     let useful = f.storm_goodput_min.map(|v| format!("{:.0} % of the capacity", 100.0 * v));

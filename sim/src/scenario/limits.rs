@@ -3,7 +3,7 @@
 use super::file::Scenario;
 use super::load::ScenarioError;
 use super::step::Step;
-use overlay_proto::config::{DEGREE_MAX, TREES_MAX};
+use overlay_proto::config::{DEGREE_MAX, MEMBERS_MAX, TREES_MAX};
 use toml::Spanned;
 
 /// Most peers of a world. Link and host numbers are 32 bits; memory ends long before.
@@ -18,7 +18,8 @@ impl Scenario {
     pub(super) fn check(&self) -> Result<(), ScenarioError> {
         let p = &self.population;
         self.demand("peers", (2..=PEERS_MAX).contains(&p.peers), "must be 2 to 10,000,000")?;
-        self.demand("supernodes", (1..=512).contains(&p.supernodes), "must be 1 to 512")?;
+        let supernodes = (1..=MEMBERS_MAX).contains(&p.supernodes);
+        self.demand("supernodes", supernodes, "must be 1 to 4,096")?;
         let degree = (2..=DEGREE_MAX).contains(&p.degree);
         self.demand("degree", degree, "must be 2 to 16")?;
         self.demand("degree", p.degree < p.peers, "is more neighbours than there are peers")?;

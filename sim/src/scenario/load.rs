@@ -22,6 +22,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("outage2010", include_str!("../../scenarios/outage2010.toml")),
     ("mail", include_str!("../../scenarios/mail.toml")),
     ("revoke", include_str!("../../scenarios/revoke.toml")),
+    ("scaffold", include_str!("../../scenarios/scaffold.toml")),
+    ("spike", include_str!("../../scenarios/spike.toml")),
 ];
 
 /// Settings that replace those of the file.
@@ -83,24 +85,29 @@ pub enum ScenarioError {
     },
 }
 
+/// The text of the built-in scenario or the file of this name.
+pub(super) fn text(name: &str) -> Result<String, ScenarioError> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+        return Ok((*text).to_owned());
+    }
+    match std::fs::read_to_string(Path::new(name)) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(ScenarioError::Unknown { name: name.into() })
+        }
+        Err(error) => {
+            Err(ScenarioError::Unreadable { name: name.into(), reason: error.to_string() })
+        }
+    }
+}
+
 impl Scenario {
     /// The built-in scenario of this name, or the one in the file of this name, with `change`.
     ///
     /// # Errors
     /// [`ScenarioError`].
     pub fn load(name: &str, change: &Change) -> Result<Scenario, ScenarioError> {
-        if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-            return Scenario::parse(name, text, change);
-        }
-        match std::fs::read_to_string(Path::new(name)) {
-            Ok(text) => Scenario::parse(name, &text, change),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Err(ScenarioError::Unknown { name: name.into() })
-            }
-            Err(error) => {
-                Err(ScenarioError::Unreadable { name: name.into(), reason: error.to_string() })
-            }
-        }
+        Scenario::parse(name, &text(name)?, change)
     }
 
     /// The names of the built-in scenarios.

@@ -140,6 +140,7 @@ impl Stage<'_> {
             lost: letters.lose,
             doubled: letters.duplicate,
             late: letters.reorder,
+            ..Weather::default()
         };
         self.world.set_weather(weather, dice.clone());
         let mut agenda = self.mail_agenda(letters);

@@ -7,8 +7,8 @@ use super::play::Progress;
 use super::population::Population;
 use super::sybil::Siege;
 use crate::checks::{
-    Convergence, Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Presence, Promise,
-    ShutOut, Standing, Storm, Strangers, Talks,
+    Convergence, Degree, Delivery, Era, Findings, Hops, Index, Liveness, Mail, Membership,
+    Presence, Promise, ShutOut, Standing, Storm, Strangers, Talks,
 };
 use crate::measure::{Changes, Ground, Series, Survey};
 use crate::net::Places;
@@ -87,6 +87,7 @@ pub(super) struct Stage<'a> {
     pub(super) shut_out: ShutOut,
     pub(super) talks: Talks,
     pub(super) mail: Mail,
+    pub(super) membership: Membership,
     /// When the last that were cut off from a revocation were back.
     pub(super) healed: Option<Time>,
     /// What the script itself found wrong.
@@ -180,6 +181,7 @@ impl<'a> Stage<'a> {
             shut_out: ShutOut::default(),
             talks: Talks::default(),
             mail: Mail::default(),
+            membership: Membership::default(),
             healed: None,
             findings: Findings::default(),
             verifier,

@@ -5,6 +5,7 @@ use super::flood::Flood;
 use super::hot::Hot;
 use super::mail::Letters;
 use super::revoke::Revocations;
+use super::scaffold::Deaths;
 use super::storm::Outage;
 use super::sybil::Sybil;
 use crate::world::{Crash, Falsehood, Mischief};
@@ -206,6 +207,9 @@ pub enum Step {
     Mail(Letters),
     /// The registrar shuts users out, who must be gone everywhere within the deadline.
     Revoke(Revocations),
+    /// Supernodes die while words between them are lost and some of their links pass one way only. All
+    /// others must hear of each death in time, and of none that is none.
+    Scaffold(Deaths),
     /// All supernodes and users that are down start again: the supernodes at their old addresses.
     Restart {
         /// What is asked until everybody is whole again.
@@ -366,6 +370,7 @@ impl Step {
             Step::Outage(outage) => outage.check(),
             Step::Revoke(revoke) => revoke.check(),
             Step::Mail(letters) => letters.check(),
+            Step::Scaffold(deaths) => deaths.check(),
             Step::CrashSupernodes { under, .. } | Step::Restart { under } => under.check(),
             fault => fault.check_fault(),
         }

@@ -9,8 +9,10 @@ use overlay_proto::time::{Span, Time};
 use overlay_proto::wire::Class;
 use rand::RngExt;
 
-/// Between the starts of two supernodes.
+/// Between the starts of two supernodes, at most.
 const SUPERNODE_GAP: Span = Span::millis(100);
+/// Within this all have started, however many they are.
+const SUPERNODES_START: Span = Span::secs(20);
 /// From the last supernode's start to the first user's: the scaffold finds itself.
 const SCAFFOLD_TIME: Span = Span::secs(5);
 /// All peers must have been whole for this long before they count as settled.
@@ -26,9 +28,11 @@ impl Stage<'_> {
     /// Starts the scaffold, then the users, paced.
     pub(super) fn arrive(&mut self) -> Result<(), Interrupted> {
         self.phase("supernodes start");
-        for _ in 0..self.scenario.population.supernodes {
+        let count = self.scenario.population.supernodes;
+        let gap = SUPERNODE_GAP.min(Span(SUPERNODES_START.0 / count as u64));
+        for _ in 0..count {
             self.start_supernode();
-            self.wait(self.now() + SUPERNODE_GAP)?;
+            self.wait(self.now() + gap)?;
         }
         self.wait(self.now() + SCAFFOLD_TIME)?;
         self.phase("users log in");
@@ -57,6 +61,7 @@ impl Stage<'_> {
             Step::Pause(ref pause) => self.pause(pause),
             Step::Outage(ref outage) => self.outage(outage),
             Step::Restart { under } => self.restart(&under),
+            Step::Scaffold(ref deaths) => self.scaffold(deaths),
             Step::Settle { limit_secs } => self.settle(span(limit_secs)),
             Step::Lookups { count, over_secs } => self.lookups(count, span(over_secs)),
             Step::Messages(traffic) => self.messages(traffic),

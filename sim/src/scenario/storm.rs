@@ -3,6 +3,7 @@
 use super::file::span;
 use super::stage::{Interrupted, Stage};
 use super::step::{Flaw, Under, natural, share};
+use crate::checks::storm::Load;
 use crate::world::Crash;
 use overlay_proto::time::{Span, Time};
 use rand::RngExt;
@@ -33,6 +34,10 @@ pub struct Outage {
     /// more after the last blow: a share of what the live supernodes can look at. Default 0.
     #[serde(default)]
     pub load: f64,
+    /// Seconds of that load before the first blow. With some, as many must be logged in again while
+    /// it lasts as were before. Default 0.
+    #[serde(default)]
+    pub lead_secs: f64,
     /// See `load`. Default 60.
     #[serde(default = "a_minute")]
     pub load_secs: f64,
@@ -58,6 +63,7 @@ impl Outage {
         natural("over_secs", self.over_secs)?;
         natural("load", self.load)?;
         natural("load_secs", self.load_secs)?;
+        natural("lead_secs", self.lead_secs)?;
         natural("away_secs", self.away_secs)?;
         natural("back_after_secs", self.back_after_secs.unwrap_or(0.0))?;
         self.under.check()
@@ -96,6 +102,7 @@ impl Stage<'_> {
     /// All that happens, in order.
     fn blows(&mut self, outage: &Outage, begun: Time) -> Vec<(Time, Blow)> {
         let over = span(outage.over_secs);
+        let first = begun + span(outage.lead_secs);
         let mut blows = Vec::new();
         let mut live = self.live_supernodes();
         if outage.supernodes < 1.0 {
@@ -104,16 +111,16 @@ impl Stage<'_> {
         let all = self.live_supernodes().len();
         let struck = ((outage.supernodes * all as f64).round() as usize).min(live.len());
         for index in self.draw(struck, live) {
-            blows.push((self.moment(begun, over), Blow::EndSupernode(index)));
+            blows.push((self.moment(first, over), Blow::EndSupernode(index)));
         }
         for user in self.draw_victims(outage.users) {
-            let at = self.moment(begun, over);
+            let at = self.moment(first, over);
             blows.push((at, Blow::EndUser(user)));
             let back = self.moment(at + Span::secs(1), span(outage.away_secs));
             blows.push((back, Blow::ReturnUser(user)));
         }
         if let Some(after) = outage.back_after_secs {
-            blows.push((begun + over + span(after), Blow::SupernodesBack));
+            blows.push((first + over + span(after), Blow::SupernodesBack));
         }
         self.load(outage, begun, &mut blows);
         blows.sort_unstable();
@@ -124,6 +131,10 @@ impl Stage<'_> {
     fn load(&mut self, outage: &Outage, begun: Time, blows: &mut Vec<(Time, Blow)>) {
         let last = blows.iter().map(|(at, _)| *at).max().unwrap_or(begun);
         let lasts = last.since(begun) + span(outage.load_secs);
+        if outage.lead_secs > 0.0 {
+            let first = begun + span(outage.lead_secs);
+            self.storm.is_loaded(Load { first, last, until: begun + lasts });
+        }
         let able = self.storm.capacity(self.scenario.capacity(), begun);
         let count = outage.load * able * lasts.0 as f64 / 1e6;
         for _ in 0..count as usize {

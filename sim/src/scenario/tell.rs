@@ -23,6 +23,7 @@ impl Stage<'_> {
         findings.extend(self.shut_out.verdict());
         findings.extend(self.talks.verdict());
         findings.extend(self.mail.findings());
+        findings.extend(self.membership.findings());
         if figures.partial {
             return findings;
         }
@@ -68,6 +69,7 @@ impl Stage<'_> {
         self.tell_of_convergence(&mut figures);
         self.tell_of_strangers(&mut figures);
         self.mail.tell(&mut figures);
+        self.membership.tell(&mut figures);
         self.tell_of_effort(&mut figures, wall);
         figures
     }
@@ -166,6 +168,7 @@ impl Stage<'_> {
         figures.storm_line_secs_max = Some(self.world.longest_line().0 as f64 / 1e6);
         figures.supernode_signatures_per_login = (self.storm.logins() > 0)
             .then(|| self.world.signatures_worked_on() as f64 / self.storm.logins() as f64);
+        figures.storm_secs_to_normal = storm.secs_to_normal;
         figures.storm_warning_secs = storm.warning_secs;
     }
 

@@ -101,6 +101,7 @@ impl Stage<'_> {
         self.shut_out.see(sighting, &self.population);
         self.talks.see(sighting);
         self.mail.see(sighting, &self.population);
+        self.membership.see(sighting, &self.population);
         let world = &self.world;
         self.storm.see(sighting, &self.population, |host| world.is_alive(host));
         if let Some(node) = world.machine(sighting.host) {

@@ -38,7 +38,13 @@ pub struct Weather {
     pub doubled: f64,
     /// Frames that are overtaken by later ones.
     pub late: f64,
+    /// Frames of the membership protocol that vanish: it reckons with that, and a driver whose queue
+    /// is full drops them.
+    pub unasked: f64,
 }
+
+/// How a frame of the membership protocol begins: an array of two, the first the message's number.
+const SWIM: [u8; 3] = [0x82, 0x18, 70];
 
 /// Longest time by which chaos holds a frame back.
 const LATE_MAX: Span = Span::millis(500);
@@ -154,7 +160,8 @@ impl<M: Machine> World<M> {
 
     fn post_frame(&mut self, to: EndAt, link: LinkId, frame: Vec<u8>, arrival: Time) {
         let weather = self.faults.weather;
-        if self.faults.strikes(weather.lost) {
+        let unasked = if frame.starts_with(&SWIM) { weather.unasked } else { 0.0 };
+        if self.faults.strikes(weather.lost) || self.faults.strikes(unasked) {
             return self.tally.lost(frame.len());
         }
         if self.faults.strikes(weather.doubled) {

@@ -207,6 +207,9 @@ impl Swim {
                 let dead = member.state() == State::Down;
                 let said = if dead { Verdict::Dead } else { Verdict::Alive };
                 let who = member.id();
+                if dead && seeded!(DeathUnheard) {
+                    return false;
+                }
                 // Of our earlier lives we know best.
                 if us(who.node) { who.life == me.life } else { believed(who.node, said) }
             });
@@ -288,7 +291,10 @@ impl Swim {
     /// Takes over what the library has found out and wants done later.
     fn settle(&mut self, now: Time) {
         while let Some((after, timer)) = self.runtime.to_schedule() {
+            let doomed = matches!(timer, Timer::ChangeSuspectToDown { .. });
+            let hasty = doomed && seeded!(SuspectIsDead);
             let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+            let micros = if hasty { 0 } else { micros };
             self.timers.insert((now + Span(micros), self.next_timer), timer);
             self.next_timer += 1;
         }
