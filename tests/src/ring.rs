@@ -1,24 +1,19 @@
 //! A ring of peers in this process, each on a thread of its own, so that what each costs can be told
 //! apart. The way between two that stand opposite leads over all between them.
 
+use crate::keys;
 use overlay_node::driver::{self, Handle, Listen, Options};
 use overlay_node::session::Sessions;
 use overlay_proto::Config;
-use overlay_proto::id::RealmId;
-use overlay_proto::identity::{
-    Certificate, Contact, DeviceChain, Identity, RegistrarKeys, Role, SecretKey, SupernodeKeys,
-    UserKeys, Validity,
-};
+use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::name::Name;
-use overlay_proto::time::Span;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tokio::runtime;
 
-const LIFE: Span = Span::secs(24 * 3_600);
 /// One ring is whole within a few seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Each in the ring has one on either side.
@@ -102,24 +97,6 @@ pub struct Ring {
     pub members: Vec<Member>,
 }
 
-fn key(kind: u8, n: u8) -> SecretKey {
-    SecretKey::from_bytes([[kind, n]; 16].concat().try_into().expect("32 bytes"))
-}
-
-fn realm() -> RealmId {
-    RealmId(key(0, 0).public())
-}
-
-fn issue(issuer: &SecretKey, role: Role, subject: &SecretKey, name: Option<Name>) -> Certificate {
-    let validity = Validity::starting(driver::wall(), LIFE);
-    Certificate::issue(issuer, realm(), role, subject.public(), name, 1, validity)
-}
-
-fn registrar() -> RegistrarKeys {
-    let certificate = issue(&key(0, 0), Role::Registrar, &key(1, 0), None);
-    RegistrarKeys { key: key(1, 0), certificate }
-}
-
 fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
     Options {
         identity: Arc::new(identity),
@@ -130,24 +107,6 @@ fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         keeper: None,
         capture: None,
     }
-}
-
-fn supernode() -> Options {
-    let device = key(2, 0);
-    let certificate = issue(&key(0, 0), Role::Supernode, &device, None).into();
-    let keys = SupernodeKeys { certificate, registrar: Some(registrar()), root: None };
-    options(Identity { realm: realm(), device, user: None, supernode: Some(keys) }, Vec::new())
-}
-
-fn user(n: u8, name: &Name, hosts: Vec<Contact>) -> Options {
-    let (user, device) = (key(3, n), key(4, n));
-    let chain = DeviceChain {
-        registrar: registrar().certificate,
-        user: issue(&registrar().key, Role::User, &user, Some(name.clone())),
-        device: issue(&user, Role::Device, &device, None),
-    };
-    let keys = UserKeys { key: user.into(), chain: Some(chain.into()) };
-    options(Identity { realm: realm(), device, user: Some(keys), supernode: None }, hosts)
 }
 
 impl Ring {
@@ -166,7 +125,8 @@ impl Ring {
 
     fn attempt(count: u8) -> Option<Ring> {
         let home = Thread::start("supernode");
-        let supernode = home.run(driver::start(supernode())).expect("a free port");
+        let supernode =
+            home.run(driver::start(options(keys::supernode(), Vec::new()))).expect("a free port");
         let hosts = vec![Contact { node: supernode.id(), addresses: supernode.addresses() }];
         let members: Vec<Member> = (0..count).map(|n| member(n, hosts.clone())).collect();
         let whole = |member: &Member| {
@@ -212,7 +172,7 @@ impl Ring {
 fn member(n: u8, hosts: Vec<Contact>) -> Member {
     let name = Name::new(&format!("u{n}")).expect("a name");
     let thread = Thread::start(name.as_str());
-    let options = user(n, &name, hosts);
+    let options = options(keys::user(n, &name), hosts);
     let (handle, sessions) = thread.run(async move {
         let device = options.identity.device.clone();
         let handle = driver::start(options).await.expect("a free port");
