@@ -4,12 +4,14 @@
 //! builds them; after `cargo test -p overlay-tests` alone they may be missing or old, so run
 //! `cargo build --workspace` before that.
 
+pub mod desk;
 pub mod lan;
 pub mod probe;
 pub mod program;
 pub mod realm;
 pub mod ring;
 pub mod running;
+pub mod strace;
 pub mod terminal;
 pub mod usage;
 pub mod users;

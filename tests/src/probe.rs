@@ -1,6 +1,7 @@
-//! A registrar's store in a process of its own, `store-probe`, under the eyes and hands of `strace`.
+//! A registrar's store in a process of its own, `store-probe`, and what such a process says.
 
 use crate::program::program;
+use crate::strace;
 use overlay_node::driver::Store;
 use overlay_proto::id::UserKey;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
@@ -9,7 +10,7 @@ use overlay_supernode::store::{RegistrarStore, Registration, StorePlace};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// What a probe said of its names.
 #[derive(Debug, Default, Clone)]
@@ -42,35 +43,19 @@ pub fn command(store: &Path, first: u32, count: u32) -> Vec<String> {
     vec![program, store.display().to_string(), first.to_string(), count.to_string()]
 }
 
-/// Whether `strace` works here; if not, that a test is left out is said.
-pub fn strace_works(test: &str) -> bool {
-    let traced = Command::new("strace").args(["-qq", "-e", "trace=none", "true"]).output();
-    let works = traced.is_ok_and(|output| output.status.success());
-    if !works {
-        left_out(test, "strace does not work on this machine");
-    }
-    works
-}
-
-/// Says that a test is left out, past the test harness, which keeps what tests that pass say.
-pub fn left_out(test: &str, why: &str) {
-    let _ = writeln!(std::io::stderr(), "\n*** LEFT OUT: {test}: {why} ***\n");
-}
-
 /// Runs the probe under `strace` with these arguments; what it said, and the trace.
 ///
 /// # Panics
 /// If there is no trace.
 pub fn traced(folder: &Path, strace: &[&str], probe: &[String]) -> (Said, String) {
-    let log = folder.join("trace");
-    let output = Command::new("strace")
-        .args(["-f", "-qq", "-y", "-o"])
-        .arg(&log)
-        .args(strace)
-        .args(probe)
-        .output()
-        .expect("strace is there");
-    (said(&output), std::fs::read_to_string(&log).expect("a trace"))
+    let (output, trace) = strace::traced(folder, strace, probe);
+    (said(&output), trace)
+}
+
+/// Says one line in one write.
+pub fn say(line: &str) {
+    let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
+    let _ = std::io::stdout().flush();
 }
 
 /// What a probe has said.
@@ -141,7 +126,8 @@ async fn open(store: &Path) -> RegistrarStore {
     RegistrarStore::open(place, Registration::default()).await.expect("it opens")
 }
 
-fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+/// Does something that needs a runtime.
+pub fn in_runtime<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(work)
 }

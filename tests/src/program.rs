@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Guard against hanging: far more than anything takes on a slow machine.
-const GUARD: Duration = Duration::from_secs(180);
+pub const GUARD: Duration = Duration::from_secs(180);
 /// Between two looks at a condition.
 const PAUSE: Duration = Duration::from_millis(20);
 

@@ -5,10 +5,13 @@ use crate::program::{Answer, eventually, run_in};
 use crate::running::Running;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
 /// Everybody listens at a port that the system picks.
 const LISTEN: &str = "127.0.0.1:0";
+/// The port of supernodes at addresses of their own; each realm of a process takes the next.
+const FIXED_PORT: u16 = 4_001;
 
 /// A realm with its supernodes running. Everything ends when it is dropped.
 #[derive(Debug)]
@@ -16,8 +19,11 @@ pub struct Realm {
     dir: TempDir,
     /// The machines on which the nodes run, if it is not just this one.
     pub lan: Option<Lan>,
-    /// What every supernode is run with.
-    run_flags: Vec<String>,
+    /// What every supernode is run with from now on.
+    pub run_flags: Vec<String>,
+    /// The port of supernodes at addresses of their own, where they come back after any time. What
+    /// the system picks somebody else may have by then.
+    fixed_port: Option<u16>,
     /// Supernodes; the first has the root and the registrar.
     pub supernodes: Vec<Running>,
 }
@@ -37,14 +43,39 @@ impl Realm {
     /// If it does not come to life.
     pub fn start_with(supernodes: usize, flags: &[&str]) -> Realm {
         let dir = TempDir::new().expect("a place for temporary files");
-        let mut realm = Realm { dir, lan: None, run_flags: Vec::new(), supernodes: Vec::new() };
+        let mut realm = Realm {
+            dir,
+            lan: None,
+            run_flags: Vec::new(),
+            fixed_port: None,
+            supernodes: Vec::new(),
+        };
         realm.supernode("s0", &[&["init"], flags].concat()).json();
-        realm.run_joined();
-        for _ in 1..supernodes {
-            realm.add_supernode();
-        }
-        realm.acquaint();
+        realm.fill(supernodes);
         realm
+    }
+
+    /// A realm of so many supernodes, each at an address of its own, to which it comes back.
+    ///
+    /// # Panics
+    /// If it does not come to life.
+    pub fn start_at_fixed_addresses(supernodes: usize) -> Realm {
+        static REALMS: AtomicU16 = AtomicU16::new(0);
+        let dir = TempDir::new().expect("a place for temporary files");
+        let fixed_port = Some(FIXED_PORT + REALMS.fetch_add(1, Ordering::Relaxed));
+        let mut realm =
+            Realm { dir, lan: None, run_flags: Vec::new(), fixed_port, supernodes: Vec::new() };
+        realm.supernode("s0", &["init"]).json();
+        realm.fill(supernodes);
+        realm
+    }
+
+    fn fill(&mut self, supernodes: usize) {
+        self.run_joined();
+        for _ in 1..supernodes {
+            self.add_supernode();
+        }
+        self.acquaint();
     }
 
     /// A realm of one supernode, run with these flags.
@@ -54,7 +85,8 @@ impl Realm {
     pub fn start_running(flags: &[&str]) -> Realm {
         let dir = TempDir::new().expect("a place for temporary files");
         let run_flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut realm = Realm { dir, lan: None, run_flags, supernodes: Vec::new() };
+        let mut realm =
+            Realm { dir, lan: None, run_flags, fixed_port: None, supernodes: Vec::new() };
         realm.supernode("s0", &["init"]).json();
         realm.run_joined();
         realm
@@ -90,7 +122,7 @@ impl Realm {
         let lan = Some(Lan::new(&[&["s0"], names].concat())?);
         let dir = TempDir::new().expect("a place for temporary files");
         let run_flags = vec!["--degree".to_owned(), degree.to_string()];
-        let mut realm = Realm { dir, lan, run_flags, supernodes: Vec::new() };
+        let mut realm = Realm { dir, lan, run_flags, fixed_port: None, supernodes: Vec::new() };
         realm.supernode("s0", &["init"]).json();
         realm.run_joined();
         Some(realm)
@@ -122,7 +154,7 @@ impl Realm {
         self.supernodes[number] = self.run_supernode(number, &format!("127.0.0.1:{port}"));
     }
 
-    /// Starts a supernode again that was killed, at any port.
+    /// Starts a supernode again that was killed: at its own address if it has one, else at any port.
     pub fn revive_supernode(&mut self, number: usize) {
         self.supernodes[number] = self.run_supernode(number, &self.listen(&format!("s{number}")));
     }
@@ -185,7 +217,16 @@ impl Realm {
 
     /// Where the node `name` listens.
     fn listen(&self, name: &str) -> String {
-        self.lan.as_ref().map_or_else(|| LISTEN.to_owned(), |lan| format!("{}:4001", lan.ip(name)))
+        let number = name.strip_prefix('s').and_then(|number| number.parse::<u8>().ok());
+        match (&self.lan, self.fixed_port, number) {
+            (Some(lan), ..) => format!("{}:4001", lan.ip(name)),
+            // Loopback is a network of sixteen million addresses: this process has some of its own.
+            (None, Some(port), Some(number)) => {
+                let own = std::process::id();
+                format!("127.{}.{}.{}:{port}", own / 250 % 250 + 1, own % 250 + 1, number + 1)
+            }
+            _ => LISTEN.to_owned(),
+        }
     }
 
     /// `supernode WORDS --json` in the folder `name`.
@@ -252,6 +293,29 @@ impl Realm {
                 && status["labels"] == status["trees"];
             placed.then_some(())
         });
+    }
+
+    /// Begins to run the peer of `name`, and does not wait for its log-in.
+    pub fn begin_peer(&self, name: &str) -> Running {
+        let folder = self.folder(name);
+        let data = folder.to_str().expect("plain");
+        let words = ["run", "--data", data, "--json", "--listen", &self.listen(name)];
+        Running::start_in(self.namespace(name), "peer", &words)
+    }
+
+    /// The messages that have come for `name`, oldest first.
+    pub fn received(&self, name: &str) -> Vec<String> {
+        let all = self.peer(name, &["messages"]).json();
+        let texts = all["received"].as_array().expect("a list").iter();
+        texts.map(|letter| letter["text"].as_str().expect("a text").to_owned()).collect()
+    }
+
+    /// The ids and states of the messages that `name` has written.
+    pub fn written(&self, name: &str) -> Vec<(String, String)> {
+        let all = self.peer(name, &["messages"]).json();
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let sent = all["sent"].as_array().expect("a list").iter();
+        sent.map(|sent| (text(&sent["id"]), text(&sent["state"]))).collect()
     }
 
     /// The texts in the inbox of `name`, with their senders.

@@ -1,11 +1,11 @@
 //! A ring of peers in this process, each on a thread of its own, so that what each costs can be told
 //! apart. The way between two that stand opposite leads over all between them.
 
-use crate::users::{Users, issue, key};
+use crate::users::{Users, supernode};
 use overlay_node::driver::{self, Handle, Listen, Options};
 use overlay_node::session::Sessions;
 use overlay_proto::Config;
-use overlay_proto::identity::{Contact, Identity, Role, SupernodeKeys};
+use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::name::Name;
 use std::net::{IpAddr, Ipv4Addr};
@@ -97,10 +97,6 @@ pub struct Ring {
     pub members: Vec<Member>,
 }
 
-fn users() -> Users {
-    Users::of_root(&key(0, 0))
-}
-
 fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
     Options {
         identity: Arc::new(identity),
@@ -112,14 +108,6 @@ fn options(identity: Identity, hosts: Vec<Contact>) -> Options {
         measure_logins: false,
         capture: None,
     }
-}
-
-/// A supernode of the realm whose root is key 0 of kind 0.
-pub fn supernode() -> Identity {
-    let (root, device, users) = (key(0, 0), key(2, 0), users());
-    let certificate = issue(users.realm, &root, Role::Supernode, &device, None).into();
-    let keys = SupernodeKeys { certificate, registrar: Some(users.registrar()), root: None };
-    Identity { realm: users.realm, device, user: None, supernode: Some(keys) }
 }
 
 impl Ring {
@@ -185,7 +173,7 @@ impl Ring {
 fn member(n: u8, hosts: Vec<Contact>) -> Member {
     let name = Users::name(n.into());
     let thread = Thread::start(name.as_str());
-    let options = options(users().identity(n.into()), hosts);
+    let options = options(Users::in_process().identity(n.into()), hosts);
     let (handle, sessions) = thread.run(async move {
         let device = options.identity.device.clone();
         let handle = driver::start(options).await.expect("a free port");

@@ -4,7 +4,8 @@ use overlay_node::data::Folder;
 use overlay_node::driver;
 use overlay_proto::id::RealmId;
 use overlay_proto::identity::{
-    Certificate, DeviceChain, Identity, RegistrarKeys, Role, SecretKey, UserKeys, Validity,
+    Certificate, DeviceChain, Identity, RegistrarKeys, Role, SecretKey, SupernodeKeys, UserKeys,
+    Validity,
 };
 use overlay_proto::name::Name;
 use overlay_proto::time::Span;
@@ -28,7 +29,7 @@ pub fn key(kind: u8, n: u32) -> SecretKey {
 }
 
 /// A certificate that holds for a day.
-pub fn issue(
+fn issue(
     realm: RealmId,
     issuer: &SecretKey,
     role: Role,
@@ -39,9 +40,22 @@ pub fn issue(
     Certificate::issue(issuer, realm, role, subject.public(), name, 1, validity)
 }
 
+/// The one supernode of the realm in this process, which is its registrar as well.
+pub fn supernode() -> Identity {
+    let (root, device, users) = (key(0, 0), key(2, 0), Users::in_process());
+    let certificate = issue(users.realm, &root, Role::Supernode, &device, None).into();
+    let keys = SupernodeKeys { certificate, registrar: Some(users.registrar), root: None };
+    Identity { realm: users.realm, device, user: None, supernode: Some(keys) }
+}
+
 impl Users {
+    /// Those of the realm in this process, all of whose keys come from numbers.
+    pub fn in_process() -> Users {
+        Users::of_root(&key(0, 0))
+    }
+
     /// Those of the realm whose root has this key.
-    pub fn of_root(root: &SecretKey) -> Users {
+    fn of_root(root: &SecretKey) -> Users {
         let (realm, key) = (RealmId(root.public()), key(1, 0));
         let certificate = issue(realm, root, Role::Registrar, &key, None);
         Users { realm, registrar: RegistrarKeys { key, certificate } }
@@ -62,11 +76,6 @@ impl Users {
     pub fn forged(self) -> Users {
         let registrar = RegistrarKeys { key: key(66, 0), ..self.registrar };
         Users { registrar, ..self }
-    }
-
-    /// The registrar.
-    pub fn registrar(&self) -> RegistrarKeys {
-        self.registrar.clone()
     }
 
     /// The name of a user.

@@ -1,8 +1,9 @@
 //! The registrar's store under kills, failing disks and full disks: what it has acknowledged is
 //! there afterwards. Rows 1, 3, 4 and 6 of the catalogue of failures.
 
-use overlay_tests::probe::{Said, command, copy, left_out, lost, make, said, strace_works, traced};
-use std::collections::{BTreeMap, BTreeSet};
+use overlay_tests::probe::{Said, command, copy, lost, make, said, traced};
+use overlay_tests::strace::{self, judge, left_out};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,54 +16,6 @@ fn ground() -> (tempfile::TempDir, PathBuf) {
     let store = folder.path().join("whole");
     make(&store);
     (folder, store)
-}
-
-/// A system call of a trace, when it had returned.
-#[derive(Debug)]
-struct Call<'t> {
-    thread: &'t str,
-    name: &'t str,
-    /// Its line; if another thread's came between, the line on which it began.
-    began: &'t str,
-}
-
-/// The system calls of a trace in the order in which they returned.
-fn calls(trace: &str) -> Vec<Call<'_>> {
-    let mut open: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut calls = Vec::new();
-    for line in trace.lines() {
-        let Some((thread, call)) = line.split_once(' ') else { continue };
-        let call = call.trim_start();
-        let began = match call.strip_prefix("<... ") {
-            None if call.ends_with("<unfinished ...>") => {
-                open.insert(thread, call);
-                continue;
-            }
-            None => call,
-            Some(_) => match open.remove(thread) {
-                Some(began) => began,
-                None => continue,
-            },
-        };
-        if let Some((name, _)) = began.split_once('(') {
-            calls.push(Call { thread, name, began });
-        }
-    }
-    calls
-}
-
-/// Each kind of system call with how many one thread makes of it at most.
-fn counts(trace: &str) -> BTreeMap<String, usize> {
-    let mut each: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for call in calls(trace) {
-        *each.entry((call.name, call.thread)).or_default() += 1;
-    }
-    let mut most: BTreeMap<String, usize> = BTreeMap::new();
-    for ((name, _), count) in each {
-        let entry = most.entry(name.to_owned()).or_default();
-        *entry = count.max(*entry);
-    }
-    most
 }
 
 /// Kills the probe at its `k`th call of this kind; what it had said, and how much of it was lost.
@@ -80,7 +33,7 @@ fn killed_at(folder: &Path, whole: &Path, call: &str, k: usize) -> (Said, usize)
 
 #[test]
 fn nothing_acknowledged_is_lost_by_a_kill_at_any_system_call() {
-    if !strace_works("kills at every system call of a registration") {
+    if !strace::works("kills at every system call of a registration") {
         return;
     }
     let (folder, whole) = ground();
@@ -89,13 +42,7 @@ fn nothing_acknowledged_is_lost_by_a_kill_at_any_system_call() {
     let (clean, trace) =
         traced(folder.path(), &["-e", "trace=desc,file"], &command(&store, 0, NAMES));
     assert_eq!(clean.granted.len(), NAMES as usize, "{clean:?}");
-    // What only waits or looks at memory changes nothing on the disk.
-    let idle = ["epoll_wait", "epoll_ctl", "epoll_create1", "mmap", "execve", "read", "poll"];
-    let points: Vec<(String, usize)> = counts(&trace)
-        .into_iter()
-        .filter(|(call, _)| !idle.contains(&call.as_str()))
-        .flat_map(|(call, count)| (1..=count).map(move |k| (call.clone(), k)))
-        .collect();
+    let points = strace::points(&trace);
     assert!(points.iter().any(|(call, _)| call == "fsync"), "{points:?}");
     let (folder, whole) = (folder.path(), whole.as_path());
     let kill = |(call, k): &(String, usize)| {
@@ -122,14 +69,15 @@ fn nothing_acknowledged_is_lost_by_a_kill_at_any_system_call() {
 #[test]
 fn no_acknowledgement_leaves_before_its_syncs_have_returned() {
     const MANY: u32 = 1_000;
-    if !strace_works("the order of writes, syncs and acknowledgements") {
+    const FILES: [&str; 2] = ["-wal>", "-promised>"];
+    if !strace::works("the order of writes, syncs and acknowledgements") {
         return;
     }
     let (folder, store) = ground();
     let kinds = "trace=pwrite64,write,fsync,fdatasync,ftruncate";
     let (said, trace) = traced(folder.path(), &["-e", kinds], &command(&store, 0, MANY));
     assert_eq!(said.granted.len(), MANY as usize);
-    let (violations, acknowledged, syncs) = judge(&trace);
+    let (violations, acknowledged, syncs) = judge(&trace, FILES);
     println!(
         "{acknowledged} names acknowledged, {violations} before their syncs; {:.2} syncs each",
         syncs as f64 / f64::from(MANY)
@@ -141,41 +89,13 @@ fn no_acknowledgement_leaves_before_its_syncs_have_returned() {
         .filter(|line| !(line.contains("sync(") && line.contains("-wal>")))
         .map(|line| format!("{line}\n"))
         .collect();
-    assert_eq!(judge(&without).0, MANY as usize);
-}
-
-/// How many acknowledgements of a trace came too early, how many there are, and how many syncs.
-fn judge(trace: &str) -> (usize, usize, usize) {
-    const FILES: [&str; 2] = ["-wal>", "-promised>"];
-    // Written since the last acknowledgement, and synced since the last write.
-    let (mut written, mut synced) = ([false; 2], [false; 2]);
-    let (mut violations, mut acknowledged, mut syncs) = (0, 0, 0);
-    for call in calls(trace) {
-        let file = FILES.iter().position(|file| call.began.contains(file));
-        match (call.name, file) {
-            ("pwrite64", Some(file)) => {
-                written[file] = true;
-                synced[file] = false;
-            }
-            ("fsync" | "fdatasync", Some(file)) => {
-                synced[file] = true;
-                syncs += 1;
-            }
-            ("write", None) if call.began.contains("\"granted ") => {
-                acknowledged += 1;
-                violations += usize::from(written != [true; 2] || synced != [true; 2]);
-                written = [false; 2];
-            }
-            _ => {}
-        }
-    }
-    (violations, acknowledged, syncs)
+    assert_eq!(judge(&without, FILES).0, MANY as usize);
 }
 
 #[test]
 fn after_a_failed_sync_nothing_is_acknowledged_any_more() {
     const MANY: u32 = 8;
-    if !strace_works("syncs that fail") {
+    if !strace::works("syncs that fail") {
         return;
     }
     let (folder, whole) = ground();

@@ -1,6 +1,6 @@
 //! The wire, looked at: captures of a running network, `peer decode`, and the dissector in tshark.
 
-use overlay_tests::probe::left_out;
+use overlay_tests::strace::left_out;
 use overlay_tests::{Realm, run};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;

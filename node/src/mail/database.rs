@@ -18,6 +18,11 @@ pub(super) const PAGE: i64 = 500;
 /// forgotten.
 pub(super) const SHOWN_MAX: i64 = 100_000;
 
+/// The disk could not do what it should.
+pub(super) const IO_FAILED: u32 = 10;
+/// The disk is full.
+const FULL: u32 = 13;
+
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS records (key BLOB NOT NULL UNIQUE, value BLOB NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS inbox (
@@ -88,14 +93,7 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, KeeperError> {
         path: path.to_owned(),
         detail: error.to_string(),
     };
-    let options = SqliteConnectOptions::new()
-        .filename(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("fullfsync", "ON")
-        .pragma("checkpoint_fullfsync", "ON")
-        .pragma("cell_size_check", "ON");
-    let mut connection = options.connect().await.map_err(damaged)?;
+    let mut connection = connect(path).await.map_err(damaged)?;
     let (verdict,): (String,) = sqlx::query_as("PRAGMA quick_check(1)")
         .fetch_one(&mut connection)
         .await
@@ -104,7 +102,30 @@ pub(super) async fn open(path: &Path) -> Result<SqliteConnection, KeeperError> {
         return Err(KeeperError::Damaged { path: path.to_owned(), detail: verdict });
     }
     connection.execute(SCHEMA).await.map_err(damaged)?;
-    Ok(connection)
+    // What a failed sync has left in the system's memory only is written anew: what is promised from
+    // now on comes after it in the log. A full disk is no reason not to read what is there.
+    match connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await {
+        Err(error) if kind(&error) != Some(FULL) => Err(damaged(error)),
+        _ => Ok(connection),
+    }
+}
+
+/// The kind of failure: SQLite's result code without what it adds to it (sqlite.org/rescode.html).
+pub(super) fn kind(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error().and_then(|error| error.code())?;
+    code.parse::<u32>().ok().map(|code| code & 0xff)
+}
+
+/// Connects to the database at `path`, which has been opened before.
+pub(super) async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("fullfsync", "ON")
+        .pragma("checkpoint_fullfsync", "ON")
+        .pragma("cell_size_check", "ON");
+    options.connect().await
 }
 
 pub(super) type Record = (Vec<u8>, Vec<u8>);

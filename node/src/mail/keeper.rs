@@ -130,9 +130,7 @@ impl Desk {
                         let _ = answer.send(page.unwrap_or_default());
                     }
                     Job::Wrote(wrote, answer) => {
-                        if let Err(error) = history::wrote(&mut self.connection, &wrote).await {
-                            tracing::warn!(%error, "what was written will not be shown again");
-                        }
+                        self.remember(&wrote).await;
                         let _ = answer.send(());
                     }
                     Job::With(name, answer) => {
@@ -151,30 +149,56 @@ impl Desk {
         database::close(self.connection).await;
     }
 
+    /// For the chat screen only: nobody waits for it, but a disk that fails here has failed.
+    async fn remember(&mut self, wrote: &Wrote) {
+        if self.stopped {
+            return;
+        }
+        if let Err(error) = history::wrote(&mut self.connection, wrote).await {
+            tracing::warn!("what was written will not be shown again");
+            self.note_failure(&error);
+            self.reconnect().await;
+        }
+    }
+
     async fn serve(&mut self, asked: Vec<(VaultRequest, WhenKept)>) {
         if asked.is_empty() {
             return;
         }
         let (requests, answers): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         let done = match self.stopped {
-            true => None,
-            false => self.attempt(&requests).await.map_err(|error| self.note_failure(&error)).ok(),
+            true => Vec::new(),
+            false => match self.attempt(&requests).await {
+                Ok(done) => done,
+                Err(error) => {
+                    self.note_failure(&error);
+                    self.reconnect().await;
+                    Vec::new()
+                }
+            },
         };
-        let done = done.unwrap_or_else(|| {
+        if done.is_empty() {
             // What is in memory may differ from what is on the disk.
             self.ratchets = None;
-            vec![VaultAnswer::Failed; answers.len()]
-        });
+            return answers.into_iter().for_each(|answer| answer(VaultAnswer::Failed));
+        }
         done.into_iter().zip(answers).for_each(|(done, answer)| answer(done));
     }
 
     fn note_failure(&mut self, error: &sqlx::Error) {
         tracing::error!(%error, file = %self.path.display(), "letters could not be written");
-        // SQLITE_IOERR and its kinds: what the system could not write it takes for written, and a
-        // second try would seem to succeed (Rebello et al. 2020). A full disk is another matter.
-        let code = error.as_database_error().and_then(|error| error.code());
-        let code = code.and_then(|code| code.parse::<u32>().ok());
-        self.stopped |= code.is_some_and(|code| code & 0xff == 10);
+        // What the system could not write it takes for written, and a second try would seem to
+        // succeed (Rebello et al. 2020). A full disk is another matter.
+        self.stopped |= database::kind(error) == Some(database::IO_FAILED);
+    }
+
+    /// After a failure nobody knows where the connection stands: SQLite may have ended the
+    /// transaction by itself, and sqlx then begins no other for ever.
+    async fn reconnect(&mut self) {
+        match database::connect(&self.path).await {
+            Ok(anew) => database::close(std::mem::replace(&mut self.connection, anew)).await,
+            Err(error) => self.note_failure(&error),
+        }
     }
 
     async fn read_ratchets(&mut self) -> Result<(), String> {

@@ -156,7 +156,7 @@ async fn handshakes() -> Outcome<f64> {
 
 /// A log-in from the dial to the answer, and the end of the link.
 fn log_in(to: &Contact, expected: Status) -> impl Fn(u32) -> LogIn {
-    let (users, to) = (Users::of_root(&key(0, 0)), to.clone());
+    let (users, to) = (Users::in_process(), to.clone());
     move |n| {
         let (identity, to) = (users.identity(n), to.clone());
         Box::pin(
@@ -187,7 +187,7 @@ async fn refusals() -> Outcome<(f64, f64)> {
 
 /// What it costs to refuse who has greeted already, and to end the link.
 async fn refusals_on_links(served: &Served) -> Outcome<f64> {
-    let (mut costs, users) = (Vec::new(), Users::of_root(&key(0, 0)));
+    let (mut costs, users) = (Vec::new(), Users::in_process());
     for round in 1..5 {
         let mut visitors = Vec::new();
         for n in round * 10_000..round * 10_000 + STANDING {
@@ -224,5 +224,5 @@ fn attached(peers: u32) -> Outcome<(f64, f64)> {
 
 /// A user of the realm that is served here.
 fn identity(n: u32) -> Identity {
-    Users::of_root(&key(0, 0)).identity(n)
+    Users::in_process().identity(n)
 }

@@ -10,8 +10,8 @@ use overlay_proto::Config;
 use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::{Command as Order, Reply};
 use overlay_proto::wire::TransportAddress;
-use overlay_tests::ring;
 use overlay_tests::usage::cpu;
+use overlay_tests::users;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr};
@@ -99,7 +99,7 @@ pub(crate) async fn serve(words: &[String]) -> Outcome<()> {
                 children_hard: 1_000_000,
                 ..Config::default()
             };
-            let handle = start(ring::supernode(), config, Vec::new()).await?;
+            let handle = start(users::supernode(), config, Vec::new()).await?;
             tell(&handle.id().to_string(), handle.addresses()[0].as_str());
             until_killed()
         }

@@ -9,8 +9,7 @@ use overlay_node::driver::Store;
 use overlay_proto::id::UserKey;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
 use overlay_supernode::store::{RegistrarStore, Registration, StorePlace};
-use overlay_tests::probe::{key_of, name_of};
-use std::io::Write;
+use overlay_tests::probe::{key_of, name_of, say};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -70,10 +69,4 @@ fn told(number: u32, answer: StoreAnswer) -> bool {
         answer => say(&format!("refused {number} {answer:?}")),
     }
     matches!(answer, StoreAnswer::Granted { .. })
-}
-
-/// One line in one write.
-fn say(line: &str) {
-    let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
-    let _ = std::io::stdout().flush();
 }
