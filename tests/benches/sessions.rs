@@ -2,9 +2,11 @@
 //! run: `cargo bench -p overlay-tests --bench sessions`. With `--json` one object at the end.
 //!
 //! Each node, and each link of the chain, runs on a thread of its own, all on loopback. Both carry the
-//! same: messages of 200 bytes, one bulk stream, and a question with its answer at a time.
+//! same: messages of 200 bytes, one bulk stream, and a question with its answer at a time. At the end: what
+//! one packet costs a forwarder, alone and in a crowd.
 
 use overlay_node::session::{Access, Service, Stream};
+use overlay_proto::io::{Command, Reply};
 use overlay_proto::wire::Class;
 use overlay_tests::ring::{Member, Ring, Thread};
 use std::time::{Duration, Instant};
@@ -17,6 +19,9 @@ const MESSAGES: usize = 500_000;
 const BULK_BYTES: usize = 512 * 1024 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 const QUESTIONS: usize = 2_000;
+/// Pings for the cost of a packet, and how many of them are under way at a time.
+const PINGS: usize = 100_000;
+const PINGS_AT_ONCE: usize = 1_000;
 /// Between two questions of a call.
 const CALL_PACE: Duration = Duration::from_millis(5);
 
@@ -31,15 +36,27 @@ struct Figures {
     round_trip_p99_us_under_bulk: f64,
 }
 
+/// Microseconds of a forwarder's processor for one packet.
+#[derive(Debug, serde::Serialize)]
+struct Packets {
+    /// How large one is, with the length before it.
+    bytes: f64,
+    alone_us: f64,
+    loaded_us: f64,
+}
+
 fn main() {
     let json = std::env::args().any(|argument| argument == "--json");
     eprintln!("a chain of TCP connections");
     let bare = bare();
     eprintln!("a ring of peers");
-    let ours = ours();
+    let ring = Ring::start(2 * (FORWARDERS as u8 + 1));
+    let ours = ours(&ring);
+    eprintln!("  single packets");
+    let packets = packets(&ring);
     if json {
-        let both = serde_json::json!({ "bare": bare, "sessions": ours });
-        println!("{both}");
+        let all = serde_json::json!({ "bare": bare, "sessions": ours, "packets": packets });
+        println!("{all}");
         return;
     }
     let line = |what: &str, bare: f64, ours: f64| {
@@ -60,6 +77,9 @@ fn main() {
         bare.round_trip_p99_us_under_bulk,
         ours.round_trip_p99_us_under_bulk,
     );
+    println!("\nCPU of a forwarder for one packet of {:.0} bytes", packets.bytes);
+    println!("{:44} {:12.2} us", "alone", packets.alone_us);
+    println!("{:44} {:12.2} us", format!("{PINGS_AT_ONCE} questions at a time"), packets.loaded_us);
 }
 
 /// Reads everything and says at the end how much that was; answers what begins with a `q`.
@@ -166,8 +186,75 @@ where
     figures
 }
 
-fn ours() -> Figures {
-    let ring = Ring::start(2 * (FORWARDERS as u8 + 1));
+/// What one packet costs a forwarder: all that its thread does between two readings, over all that it
+/// sent on meanwhile.
+fn packets(ring: &Ring) -> Packets {
+    let (from, to, between) = ring.apart(FORWARDERS);
+    let of_all = || between.iter().map(|member| work_of(member)).fold(Work::default(), Work::add);
+    let measured = |count: usize, at_once: usize| {
+        // The first finds the way.
+        ping(from, to, 1, 1);
+        let before = of_all();
+        ping(from, to, count, at_once);
+        of_all().since(&before)
+    };
+    let (alone, loaded) = (measured(QUESTIONS, 1), measured(PINGS, PINGS_AT_ONCE));
+    Packets {
+        bytes: loaded.bytes as f64 / loaded.packets as f64,
+        alone_us: alone.cpu * 1e6 / alone.packets as f64,
+        loaded_us: loaded.cpu * 1e6 / loaded.packets as f64,
+    }
+}
+
+/// What a node has done so far.
+#[derive(Debug, Default, Clone, Copy)]
+struct Work {
+    cpu: f64,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Work {
+    fn add(self, other: Work) -> Work {
+        let Work { cpu, packets, bytes } = other;
+        Work { cpu: self.cpu + cpu, packets: self.packets + packets, bytes: self.bytes + bytes }
+    }
+
+    fn since(self, before: &Work) -> Work {
+        Work {
+            cpu: self.cpu - before.cpu,
+            packets: self.packets - before.packets,
+            bytes: self.bytes - before.bytes,
+        }
+    }
+}
+
+fn work_of(member: &Member) -> Work {
+    let handle = member.handle.clone();
+    let counters = member.thread.run(async move { handle.counters().await });
+    Work { cpu: member.thread.cpu(), packets: counters.frames_out, bytes: counters.bytes_out }
+}
+
+/// So many pings, and so many of them under way at a time; each is a packet there and one back.
+fn ping(from: &Member, to: &Member, count: usize, at_once: usize) {
+    let (handle, name) = (from.handle.clone(), to.name.clone());
+    from.thread.run(async move {
+        let mut under_way = tokio::task::JoinSet::new();
+        for _ in 0..count {
+            if under_way.len() == at_once {
+                under_way.join_next().await;
+            }
+            let (handle, to) = (handle.clone(), name.clone());
+            under_way.spawn(async move {
+                let reply = handle.command(Command::Ping { to }).await;
+                assert!(matches!(reply, Reply::Pong { .. }), "{reply:?}");
+            });
+        }
+        under_way.join_all().await;
+    });
+}
+
+fn ours(ring: &Ring) -> Figures {
     let (from, to, between) = ring.apart(FORWARDERS);
     let service: Service = "bench".parse().expect("a name");
     let (sessions, served) = (to.sessions.clone(), service.clone());
