@@ -12,16 +12,24 @@ use std::collections::BTreeSet;
 /// What is due when.
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
-    /// A link may stand here several times, or be gone: who comes looks what there is to do.
+    /// Each link once at most, at the moment that the link itself knows, and none that is gone.
     moments: BTreeSet<(Time, LinkId)>,
     /// No link has been silent for too long before this.
     silence: Option<Time>,
 }
 
 impl Agenda {
-    /// `link` is to be looked at then.
-    pub fn note(&mut self, at: Time, link: LinkId) {
+    /// `link`, which was to be looked at at `moment`, if at all, is to be looked at then instead.
+    pub fn note(&mut self, at: Time, link: LinkId, moment: &mut Option<Time>) {
+        self.forget(link, moment.replace(at));
         self.moments.insert((at, link));
+    }
+
+    /// `link`, which was to be looked at at `moment`, is gone.
+    pub fn forget(&mut self, link: LinkId, moment: Option<Time>) {
+        if let Some(moment) = moment {
+            self.moments.remove(&(moment, link));
+        }
     }
 
     /// A link may have been silent for too long from then on.
@@ -66,12 +74,15 @@ mod tests {
     #[test]
     fn only_what_is_due_comes_and_each_link_once() {
         let mut agenda = Agenda::default();
-        for (at, link) in [(9, 1), (3, 2), (3, 1), (4, 2)] {
-            agenda.note(Time(at), LinkId(link));
+        let mut moments = [None; 3];
+        for (at, link) in [(9, 0), (3, 1), (3, 2), (4, 1)] {
+            agenda.note(Time(at), LinkId(link), &mut moments[link as usize]);
         }
-        assert_eq!(agenda.next_at(), Time(3));
+        assert_eq!((agenda.next_at(), moments[1]), (Time(3), Some(Time(4))));
         assert_eq!(agenda.take_due(Time(4)), BTreeSet::from([LinkId(1), LinkId(2)]));
         assert_eq!((agenda.take_due(Time(8)), agenda.next_at()), (BTreeSet::new(), Time(9)));
+        agenda.forget(LinkId(0), moments[0]);
+        assert_eq!(agenda.next_at(), Time::NEVER, "nothing is kept of who is gone");
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
     let mut asks = Vec::new();
     for id in cx.links.agenda.take_due(now) {
         let Some(link) = cx.links.by_id.get_mut(&id) else { continue };
+        link.moment = None;
         match &link.phase {
             Phase::Greeting { since, .. } if now.since(*since) >= cx.config.patience => {
                 dead.push((id, Status::TIMEOUT));
@@ -91,7 +92,7 @@ pub(crate) fn tick(cx: &mut Context) -> Vec<(LinkId, Status)> {
                 link.ask_at = now + cx.config.keep_alive;
                 let (seq, cost, told) = (link.seq, link.cost, link.step.told);
                 asks.push((id, KeepAlive { seq, answer: false, cost, told }));
-                cx.links.agenda.note(link.ask_at, id);
+                cx.links.agenda.note(link.ask_at, id, &mut link.moment);
             }
             _ => {}
         }
@@ -132,14 +133,15 @@ pub(crate) fn next_tick(cx: &Context) -> Time {
 /// Makes sure that [`tick`] comes in time for `link`, whose phase or next question has changed.
 pub(super) fn wake_for(cx: &mut Context, link: LinkId) {
     let me = cx.me;
-    let Some(known) = cx.links.by_id.get(&link) else { return };
+    let Some(known) = cx.links.by_id.get_mut(&link) else { return };
     match &known.phase {
         Phase::Greeting { since, .. } => {
-            cx.links.agenda.note(*since + cx.config.patience, link);
+            let late = *since + cx.config.patience;
+            cx.links.agenda.note(late, link, &mut known.moment);
         }
         Phase::Ready(_) => {
             if known.asks(me) {
-                cx.links.agenda.note(known.ask_at, link);
+                cx.links.agenda.note(known.ask_at, link, &mut known.moment);
             }
             cx.links.agenda.note_silence(known.heard + cx.config.dead_after);
         }

@@ -39,6 +39,8 @@ pub(crate) struct Link {
     dialled: bool,
     heard: Time,
     ask_at: Time,
+    /// When it stands in the agenda.
+    moment: Option<Time>,
     asked: Option<(u32, Time)>,
     seq: u32,
     step: Step,
@@ -126,6 +128,7 @@ impl Links {
     pub fn remove(&mut self, link: LinkId) -> Option<Link> {
         let gone = *self.by_id.remove(&link)?;
         self.strangers.remove(&link);
+        self.agenda.forget(link, gone.moment);
         if self.by_node.get(&gone.node) == Some(&link) {
             self.by_node.remove(&gone.node);
         }
@@ -175,6 +178,7 @@ pub(crate) fn arrive(
         dialled,
         heard: cx.now,
         ask_at,
+        moment: None,
         asked: None,
         seq: 0,
         step: Step::default(),

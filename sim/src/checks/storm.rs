@@ -419,7 +419,7 @@ mod tests {
 
     #[test]
     fn the_usual_load_has_to_be_borne_again_while_it_lasts() {
-        let secs = |secs| Time(secs * 1_000_000);
+        let secs = |secs: u64| Time(secs * 1_000_000);
         let load = Load { first: secs(10), last: secs(15), until: secs(40) };
         let (usual, low) = ([95; 10], [60; 10]);
         let back: Vec<usize> = [&usual[..], &low, &[94; 30]].concat();
