@@ -93,7 +93,7 @@ impl Stage<'_> {
         self.phase("supernodes die");
         let begun = self.now();
         let victims = self.doomed(deaths.share);
-        let blocked = self.one_way_links(deaths.one_way, &victims);
+        let blocked = self.blocked_ways(deaths.one_way, &victims);
         self.membership.parted(&blocked);
         self.world.cut_ways(blocked);
         let dice = self.fault_dice();
@@ -142,7 +142,7 @@ impl Stage<'_> {
     }
 
     /// Ways over which nothing passes, each from one that is going to live to another.
-    fn one_way_links(&mut self, share: f64, doomed: &[u32]) -> Vec<(u32, u32)> {
+    fn blocked_ways(&mut self, share: f64, doomed: &[u32]) -> Vec<(u32, u32)> {
         let mut hosts = self.living();
         hosts.retain(|host| !doomed.contains(host));
         let count = (share * hosts.len() as f64).round() as usize;
