@@ -63,6 +63,7 @@ async fn peer(realm: RealmId, number: usize, registrar: &Contact) -> (Handle, No
         listen: Listen { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, announce: Vec::new() },
         store: None,
         keeper: None,
+        measure_logins: false,
         capture: None,
     };
     (driver::start(options).await.expect("a free port"), node)

@@ -420,7 +420,7 @@ mod tests {
     fn who_does_not_agree_in_time_and_an_older_record_are_found() {
         let mut check = Convergence::default();
         let mut holders = realm();
-        let mut look = |check: &mut Convergence, at: u64, holders: &[Holder]| {
+        let look = |check: &mut Convergence, at: u64, holders: &[Holder]| {
             check.look(Time(at * 1_000_000), WALL, holders, &[PEER], 1)
         };
         check.healed(Time(60_000_000));

@@ -27,7 +27,7 @@ async fn with_link() -> (EventLoop, Arc<Outbox>) {
     let (announced, _) = watch::channel(Vec::new());
     let owner = Owner { events, announced, tally, sessions: port().1.outlet };
     let mut looping =
-        EventLoop::new(node, clock, transport, Stores { store: None, keeper: None }, owner);
+        EventLoop::new(node, clock, transport, Stores { store: None, keeper: None }, owner, None);
     let outbox = Arc::new(Outbox::default());
     looping.links.insert(LinkId(1), LinkState::Up(Arc::clone(&outbox)));
     (looping, outbox)
