@@ -95,7 +95,8 @@ pub(crate) struct Supernode {
     unissued: BTreeSet<NodeId>,
     /// Peers that would log in here if their home failed.
     warm: BTreeSet<LinkId>,
-    /// Links that have greeted; those that are somebody's by now are forgotten now and then.
+    /// Links that have greeted; those that are somebody's by now are forgotten now and then, those that
+    /// are gone at once.
     guests: BTreeSet<LinkId>,
     members: Members,
     swim: Swim,
@@ -187,6 +188,7 @@ impl Supernode {
 
     pub fn on_link_down(&mut self, cx: &mut Context, link: LinkId, node: NodeId) {
         self.warm.remove(&link);
+        self.guests.remove(&link);
         self.forget_bearer(link);
         self.member_link_down(cx, link, node);
         if self.children.get(&node).is_some_and(|child| child.link == link) {
