@@ -4,7 +4,6 @@ use crate::config::Config;
 use crate::coordinates::{Coordinates, Issuer, Issuers};
 use crate::footprint::Heap;
 use crate::id::{DialId, LinkId, NodeId, ShortId};
-use crate::identity::remembered::Remembered;
 use crate::identity::verify::Verify;
 use crate::identity::{
     Certificate, Contact, DeviceChain, Identity, Member, RevocationError, RevocationList, Revoked,
@@ -45,8 +44,6 @@ pub(crate) struct Context {
     pub degree: usize,
     /// Slots for near neighbours in this realm. None: links cost a hop each, whatever their time.
     pub near: usize,
-    /// That of the configuration; a supernode's remembers.
-    verifier: Arc<dyn Verify>,
     out: VecDeque<Output>,
     wall_origin: (Time, WallTime),
     next_id: u64,
@@ -61,11 +58,6 @@ impl Context {
         wall: WallTime,
     ) -> Context {
         let me = identity.node();
-        let verifier = Arc::clone(&config.verifier);
-        let verifier = match &identity.supernode {
-            Some(_) => Arc::new(Remembered::new(verifier)) as Arc<dyn Verify>,
-            None => verifier,
-        };
         Context {
             me,
             short: me.short(),
@@ -80,7 +72,6 @@ impl Context {
             issuers: Issuers::default(),
             revoked: Revoked::default(),
             listening: Vec::new(),
-            verifier,
             out: VecDeque::new(),
             wall_origin: (now, wall),
             next_id: 0,
@@ -106,7 +97,7 @@ impl Context {
     }
 
     pub fn verifier(&self) -> &dyn Verify {
-        &*self.verifier
+        &*self.config.verifier
     }
 
     /// Checks and keeps a supernode's certificate.
@@ -136,7 +127,7 @@ impl Context {
     /// # Errors
     /// [`RevocationError`]: nothing has changed.
     pub fn adopt_revocations(&mut self, list: Arc<RevocationList>) -> Result<(), RevocationError> {
-        let (verifier, realm, now) = (&*self.verifier, self.identity.realm, self.wall());
+        let (verifier, realm, now) = (&*self.config.verifier, self.identity.realm, self.wall());
         self.revoked.adopt(list, verifier, realm, now)?;
         let revoked = &self.revoked;
         self.issuers.retain(|node| !revoked.bars_supernode(node));

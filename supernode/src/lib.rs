@@ -5,5 +5,6 @@ pub mod api;
 pub mod cli;
 pub mod operator;
 pub mod realm;
+pub mod remembered;
 mod revocations_api;
 pub mod store;

@@ -6,7 +6,6 @@ pub mod invitation;
 pub mod keys;
 pub mod pairing;
 pub(crate) mod proof;
-pub(crate) mod remembered;
 pub mod revocation;
 pub mod revoked;
 pub mod secret;

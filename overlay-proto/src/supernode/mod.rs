@@ -437,7 +437,7 @@ impl Supernode {
             node: cx.me,
             members: self.members.nodes().collect(),
             roots: roots.map(|claim| (usize::from(claim.tree), claim.epoch)).collect(),
-            sessions: self.children.iter().map(|(node, _)| *node).collect(),
+            sessions: self.children.keys().copied().collect(),
             records: self.directory.views(cx.now),
         }
     }

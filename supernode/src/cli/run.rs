@@ -4,6 +4,7 @@ use super::args::{self, RunArgs};
 use super::store::{self, registers};
 use crate::api::{Admin, admin_routes};
 use crate::operator::{OperatorListener, StoreHealth, Watch, WatchedStore};
+use crate::remembered::Remembered;
 use crate::store::{RegistrarStore, Registration, RegistrationPolicy};
 use overlay_node::api::{ApiEvent, Feed, pump, serve};
 use overlay_node::cli::{Ending, Failure, Output, end_of_input, short};
@@ -101,7 +102,7 @@ pub(super) async fn run(folder: &Folder, args: RunArgs, out: &Output) -> Result<
 fn config(args: &RunArgs) -> Config {
     let config = args.shape.config();
     let logins_per_second = args.logins_per_second.unwrap_or(config.logins_per_second);
-    Config { logins_per_second, ..config }
+    Config { logins_per_second, verifier: Arc::new(Remembered::default()), ..config }
 }
 
 async fn watched_at(

@@ -122,7 +122,7 @@ where
     F: Future<Output = Outcome<()>> + Send + 'static,
 {
     let (before, all) = (served.cpu_at_rest(), numbers.len());
-    let (mut running, mut failed) = (JoinSet::new(), 0);
+    let (mut running, mut failed) = (JoinSet::<Outcome<()>>::new(), 0);
     for n in numbers {
         if running.len() == AT_A_TIME
             && let Some(done) = running.join_next().await

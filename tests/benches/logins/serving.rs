@@ -10,6 +10,7 @@ use overlay_proto::Config;
 use overlay_proto::identity::{Contact, Identity};
 use overlay_proto::io::{Command as Order, Reply};
 use overlay_proto::wire::TransportAddress;
+use overlay_supernode::remembered::Remembered;
 use overlay_tests::usage::cpu;
 use overlay_tests::users;
 use serde_json::{Value, json};
@@ -97,6 +98,7 @@ pub(crate) async fn serve(words: &[String]) -> Outcome<()> {
                 logins_per_second: logins_per_second.parse()?,
                 children_soft: 1_000_000,
                 children_hard: 1_000_000,
+                verifier: Arc::new(Remembered::default()),
                 ..Config::default()
             };
             let handle = start(users::supernode(), config, Vec::new()).await?;

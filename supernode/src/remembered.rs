@@ -6,7 +6,7 @@
 //! is not remembered, so strangers cannot fill the memory, and neither are signatures that are shown
 //! once: proofs, records, messages.
 
-use super::verify::{Domain, Signature, Verify};
+use overlay_proto::identity::verify::{Domain, Signature, StrictVerifier, Verify};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ const REMEMBERED_MAX: usize = 32_768;
 const WORTH: [Domain; 2] = [Domain::Certificate, Domain::Coordinates];
 
 /// A verifier that remembers what was right.
-pub(crate) struct Remembered {
+pub struct Remembered {
     verifier: Arc<dyn Verify>,
     generations: Mutex<Generations>,
     size: usize,
@@ -30,9 +30,16 @@ struct Generations {
     old: BTreeSet<[u8; 32]>,
 }
 
+impl Default for Remembered {
+    /// Ed25519 with a memory.
+    fn default() -> Remembered {
+        Remembered::new(Arc::new(StrictVerifier))
+    }
+}
+
 impl Remembered {
     /// Asks `verifier` about what it does not remember.
-    pub(crate) fn new(verifier: Arc<dyn Verify>) -> Remembered {
+    pub fn new(verifier: Arc<dyn Verify>) -> Remembered {
         Remembered { verifier, generations: Mutex::default(), size: REMEMBERED_MAX }
     }
 
@@ -107,8 +114,7 @@ impl fmt::Debug for Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::SecretKey;
-    use crate::identity::verify::StrictVerifier;
+    use overlay_proto::identity::SecretKey;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[derive(Debug, Default)]
