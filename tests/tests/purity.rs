@@ -24,7 +24,7 @@ const IMPURE: [&str; 14] = [
 fn the_core_depends_on_nothing_that_does_io() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)
-        .args(["tree", "-p", "overlay-proto", "-e", "normal", "--prefix", "none", "--offline"])
+        .args(["tree", "-p", "overlay-proto", "-e", "normal", "--prefix", "none", "--locked"])
         .args(["--target", "all"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
