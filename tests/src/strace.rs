@@ -125,3 +125,23 @@ pub fn judge<const N: usize>(trace: &str, files: [&str; N]) -> (usize, usize, us
     }
     (violations, acknowledged, syncs)
 }
+
+/// Does `trial` for each of `points`, two at a time, and returns what came of them.
+///
+/// # Panics
+/// If a trial does.
+pub fn two_at_a_time<R: Send>(
+    points: &[(String, usize)],
+    trial: impl Fn(&str, usize) -> R + Sync,
+) -> Vec<R> {
+    let half = |first: usize| {
+        let points = points.iter().skip(first).step_by(2);
+        points.map(|(call, k)| trial(call, *k)).collect::<Vec<R>>()
+    };
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| half(1));
+        let mut all = half(0);
+        all.extend(other.join().expect("no panic"));
+        all
+    })
+}

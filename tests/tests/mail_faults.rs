@@ -88,14 +88,8 @@ fn nothing_promised_is_lost_by_a_kill_at_any_system_call() {
         assert_eq!(said.granted.len(), LETTERS as usize, "{tray:?}: {said:?}");
         let points = strace::points(&trace);
         assert!(points.iter().any(|(call, _)| call.ends_with("sync")), "{points:?}");
-        let half = |first: usize| {
-            let points = points.iter().skip(first).step_by(2);
-            points.map(|(call, k)| killed_at(tray, folder, whole, call, *k)).collect::<Vec<_>>()
-        };
-        let results: Vec<usize> = std::thread::scope(|scope| {
-            let other = scope.spawn(|| half(1));
-            [half(0), other.join().expect("no panic")].concat()
-        });
+        let results: Vec<usize> =
+            strace::two_at_a_time(&points, |call, k| killed_at(tray, folder, whole, call, k));
         let promised: usize = results.iter().sum();
         let early = results.iter().filter(|granted| **granted < LETTERS as usize).count();
         println!(

@@ -45,15 +45,10 @@ fn nothing_acknowledged_is_lost_by_a_kill_at_any_system_call() {
     let points = strace::points(&trace);
     assert!(points.iter().any(|(call, _)| call == "fsync"), "{points:?}");
     let (folder, whole) = (folder.path(), whole.as_path());
-    let kill = |(call, k): &(String, usize)| {
-        let (said, lost) = killed_at(folder, whole, call, *k);
+    let results: Vec<usize> = strace::two_at_a_time(&points, |call, k| {
+        let (said, lost) = killed_at(folder, whole, call, k);
         assert_eq!(lost, 0, "killed at {call} {k}, after {:?}", said.lines);
         said.granted.len()
-    };
-    let half = |first: usize| points.iter().skip(first).step_by(2).map(kill).collect::<Vec<_>>();
-    let results: Vec<usize> = std::thread::scope(|scope| {
-        let other = scope.spawn(|| half(1));
-        [half(0), other.join().expect("no panic")].concat()
     });
     let acknowledged: usize = results.iter().sum();
     let early = results.iter().filter(|granted| **granted < NAMES as usize).count();
