@@ -12,6 +12,7 @@ pub mod liveness;
 pub mod losses;
 pub mod mail;
 pub mod membership;
+pub mod one_realm;
 mod path;
 pub mod places;
 pub mod presence;

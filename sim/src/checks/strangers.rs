@@ -2,7 +2,7 @@
 //! the supernodes, no record, and no answer that only members get.
 
 use super::Findings;
-use super::convergence::Holder;
+use super::one_realm::Holder;
 use crate::scenario::population::Population;
 use crate::world::{Gains, Seen, Sighting};
 use overlay_proto::id::NodeId;

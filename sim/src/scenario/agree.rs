@@ -1,7 +1,7 @@
 //! The end of a run: the network comes to rest, and what its peers hold must agree.
 
 use super::stage::{Interrupted, Stage};
-use crate::checks::{convergence, labels, places};
+use crate::checks::{convergence, labels, one_realm, places};
 use overlay_proto::Node;
 use overlay_proto::id::NodeId;
 use overlay_proto::time::Span;
@@ -68,7 +68,7 @@ impl Stage<'_> {
         let (now, wall) = (self.now(), self.realm.wall_at_start().0);
         // In several parts there are several roots of a tree, and as many owners.
         let owned = if parts == 1 { self.scenario.trees() } else { 0 };
-        let realm = convergence::flaws(now, wall, &self.holders(), &self.on_line(), owned);
+        let realm = one_realm::flaws(now, wall, &self.holders(), &self.on_line(), owned);
         let realm = realm.into_iter().map(|flaw| (convergence::CHECK, flaw));
         let beliefs = beliefs.map(|flaw| (places::CHECK, flaw));
         split.into_iter().chain(trees).chain(beliefs).chain(realm).collect()
