@@ -3,7 +3,7 @@
 //! A frame is its length as four bytes, big-endian, and its bytes.
 
 use super::limits::{
-    ARRIVALS_PER_LINK_MAX, HANG_UP_PATIENCE, READ_BUFFER_BYTES, WRITE_BYTES_MAX, WRITE_STALL_MAX,
+    ARRIVALS_PER_LINK_MAX, HANG_UP_PATIENCE, READ_BUFFER_BYTES, WRITE_BUFFER_KEPT, WRITE_STALL_MAX,
 };
 use super::outbox::{LENGTH_BYTES, Outbox};
 use super::tally::Tally;
@@ -140,7 +140,7 @@ impl Link {
     async fn write_frames<W: AsyncWrite + Unpin>(&self, mut writer: W) -> Result<(), End> {
         let mut buffer = Vec::new();
         loop {
-            let frames = self.outbox.fill(&mut buffer).await;
+            let frames = self.fill(&mut buffer).await;
             if frames == 0 {
                 return Ok(writer.close().await?);
             }
@@ -157,8 +157,18 @@ impl Link {
                 frames_of(&buffer).for_each(|frame| capture.frame(self.id, Direction::Out, frame));
             }
             buffer.clear();
-            // Thousands of links that were busy once shall not each keep a full buffer.
-            buffer.shrink_to(WRITE_BYTES_MAX / 16);
+        }
+    }
+
+    /// Waits for frames and fills the buffer with them. Of thousands of links that were busy once none
+    /// keeps a full buffer.
+    async fn fill(&self, buffer: &mut Vec<u8>) -> u64 {
+        match timeout(WRITE_BUFFER_KEPT, self.outbox.fill(buffer)).await {
+            Ok(frames) => frames,
+            Err(_) => {
+                *buffer = Vec::new();
+                self.outbox.fill(buffer).await
+            }
         }
     }
 }
