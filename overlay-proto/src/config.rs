@@ -243,7 +243,8 @@ pub struct Config {
     /// How long a letter that came is held back for one before it that did not.
     pub mail_gap: Span,
     /// How long after it was left in the mailbox a letter without a receipt is tried again, at
-    /// first; doubled up to 32 times as long.
+    /// first; doubled each time, up to 512 times as long. At first soon: a receipt may be lost with
+    /// who bore it. Later seldom: nobody has come.
     pub mail_again: Span,
     /// The check behind every signature. A simulator may remember answers; it may not change them.
     pub verifier: Arc<dyn Verify>,
@@ -288,7 +289,7 @@ impl Default for Config {
             mail_tries: 2,
             mail_fetch: Span::secs(300),
             mail_gap: Span::secs(24 * 3_600),
-            mail_again: Span::secs(600),
+            mail_again: Span::secs(30),
             verifier: Arc::new(StrictVerifier),
             #[cfg(feature = "seeded-bugs")]
             seeded_bug: None,

@@ -147,7 +147,6 @@ impl<'a> Stage<'a> {
             verifier: verifier.clone(),
             mail: scenario.writes(),
             mail_fetch: Span::secs(60),
-            mail_again: Span::secs(30),
             mail_gap: Span::secs(1_800),
             #[cfg(feature = "seeded-bugs")]
             seeded_bug: scenario.seeded_bug,

@@ -31,6 +31,8 @@ const OFF_LINE_FOR: Span = Span::secs(30);
 /// waited is drawn from the whole of it.
 const REFUSED_WAIT: Span = Span::secs(20);
 const REFUSED_WAIT_MAX: Span = Span::secs(1_800);
+/// How often the wait for the receipt of a letter in the mailbox is doubled.
+const KEPT_DOUBLINGS: u32 = 9;
 /// While a mailbox is not to be asked, its owner is looked for so often.
 const LOOK_WHILE_PAUSED: Span = Span::secs(60);
 
@@ -323,7 +325,7 @@ impl Peer {
         let Some(copy) = letter.copies.get_mut(&device) else { return };
         if answer.status == Status::ACCEPTED {
             copy.stage = Stage::Kept;
-            let wait = Span(again.0 << copy.kept.min(5));
+            let wait = Span(again.0 << copy.kept.min(KEPT_DOUBLINGS));
             copy.kept += 1;
             copy.again_at = cx.now + wait + cx.jitter(wait);
             if seeded!(KeptIsDelivered) {
