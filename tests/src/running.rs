@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// A running program. It is killed when this is dropped.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Running {
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Arc<Mutex<Vec<String>>>,
+    /// Who reads its two outputs.
+    readers: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -36,16 +39,16 @@ impl Running {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let out: Box<dyn std::io::Read + Send> = Box::new(child.stdout.take().expect("piped"));
         let err: Box<dyn std::io::Read + Send> = Box::new(child.stderr.take().expect("piped"));
-        for from in [out, err] {
+        let readers = [out, err].map(|from| {
             let lines = lines.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(from).lines().map_while(Result::ok) {
                     lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                 }
-            });
-        }
+            })
+        });
         let stdin = child.stdin.take();
-        Running { child, stdin, lines }
+        Running { child, stdin, lines, readers }
     }
 
     /// What it has said so far, on both outputs.
@@ -59,12 +62,14 @@ impl Running {
     /// If there never is one.
     pub fn line<T>(&mut self, what: &str, look: impl Fn(&str) -> Option<T>) -> T {
         eventually(what, || {
-            // In this order: what it said before its end has been read when the end is seen.
-            let ended = self.child.try_wait().expect("our own child");
+            // In this order: then all that it said before its end is among the lines.
+            let is_read = self.readers.iter().all(JoinHandle::is_finished);
             let lines = self.lines();
             let found = lines.iter().find_map(|line| look(line));
-            let over = ended.is_some() && found.is_none();
-            assert!(!over, "it ended ({ended:?}) before this: {what}; it said {lines:#?}");
+            if is_read && found.is_none() {
+                let end = self.child.try_wait().expect("our own child");
+                panic!("it ended ({end:?}) before this: {what}; it said {lines:#?}");
+            }
             found
         })
     }
