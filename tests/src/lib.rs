@@ -5,6 +5,8 @@
 //! `cargo build --workspace` before that.
 
 pub mod desk;
+pub mod echo;
+pub mod faults;
 pub mod lan;
 pub mod probe;
 pub mod program;

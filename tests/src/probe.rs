@@ -1,7 +1,5 @@
 //! A registrar's store in a process of its own, `store-probe`, and what such a process says.
 
-use crate::program::program;
-use crate::strace;
 use overlay_node::driver::Store;
 use overlay_proto::id::UserKey;
 use overlay_proto::io::{StoreAnswer, StoreRequest};
@@ -9,7 +7,7 @@ use overlay_proto::name::Name;
 use overlay_supernode::store::{RegistrarStore, Registration, StorePlace};
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 
 /// What a probe said of its names.
@@ -35,21 +33,6 @@ pub fn key_of(number: u32) -> UserKey {
     let mut key = [0; 32];
     key[..4].copy_from_slice(&number.to_be_bytes());
     UserKey(key)
-}
-
-/// The program with its arguments, for a shell that makes a world for it first.
-pub fn command(store: &Path, first: u32, count: u32) -> Vec<String> {
-    let program = program("store-probe").display().to_string();
-    vec![program, store.display().to_string(), first.to_string(), count.to_string()]
-}
-
-/// Runs the probe under `strace` with these arguments; what it said, and the trace.
-///
-/// # Panics
-/// If there is no trace.
-pub fn traced(folder: &Path, strace: &[&str], probe: &[String]) -> (Said, String) {
-    let (output, trace) = strace::traced(folder, strace, probe);
-    (said(&output), trace)
 }
 
 /// Says one line in one write.
@@ -80,19 +63,6 @@ pub fn said(output: &Output) -> Said {
 /// Makes a store that is whole and closed.
 pub fn make(store: &Path) {
     in_runtime(async { open(store).await.close().await });
-}
-
-/// Copies a store that no process has open, with the files beside it.
-///
-/// # Panics
-/// If it cannot be copied.
-pub fn copy(from: &Path, to: &Path) {
-    for suffix in ["", "-wal", "-promised"] {
-        let file = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-        if file(from).exists() {
-            std::fs::copy(file(from), file(to)).expect("copied");
-        }
-    }
 }
 
 /// How many of the names that were granted the store does not know any more, or has given to

@@ -113,15 +113,15 @@ impl Realm {
         self.supernodes.push(running);
     }
 
-    /// A realm of one supernode, `s0`, on machines of their own for it and for those of `names`;
-    /// its peers have up to `degree` neighbours. `None` where no such machines can be made.
+    /// A realm of one supernode, `s0`, run with these flags, on machines of their own for it and for
+    /// those of `names`. `None` where no such machines can be made.
     ///
     /// # Panics
     /// If it does not come to life.
-    pub fn start_on_machines(names: &[&str], degree: usize) -> Option<Realm> {
+    pub fn start_on_machines(names: &[&str], flags: &[&str]) -> Option<Realm> {
         let lan = Some(Lan::new(&[&["s0"], names].concat())?);
         let dir = TempDir::new().expect("a place for temporary files");
-        let run_flags = vec!["--degree".to_owned(), degree.to_string()];
+        let run_flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let mut realm = Realm { dir, lan, run_flags, fixed_port: None, supernodes: Vec::new() };
         realm.supernode("s0", &["init"]).json();
         realm.run_joined();
@@ -301,6 +301,20 @@ impl Realm {
         let data = folder.to_str().expect("plain");
         let words = ["run", "--data", data, "--json", "--listen", &self.listen(name)];
         Running::start_in(self.namespace(name), "peer", &words)
+    }
+
+    /// `peer WORDS --json` in the folder of `name`, for as long as it is held.
+    pub fn staying(&self, name: &str, words: &[&str]) -> Running {
+        let folder = self.folder(name);
+        let words = [words, &["--json", "--data", folder.to_str().expect("plain")]].concat();
+        Running::start("peer", &words)
+    }
+
+    /// The same once it is ready, and the first thing that it has said.
+    pub fn ready(&self, name: &str, words: &[&str]) -> (Running, Value) {
+        let mut running = self.staying(name, words);
+        let said = running.line("its first line", |line| serde_json::from_str(line).ok());
+        (running, said)
     }
 
     /// The messages that have come for `name`, oldest first.

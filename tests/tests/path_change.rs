@@ -1,6 +1,6 @@
 //! A file is on its way when the way changes: hop by hop, over a direct link, and hop by hop again.
 
-use overlay_tests::{Realm, Running, eventually};
+use overlay_tests::{Realm, eventually};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,15 +64,6 @@ fn befriend(realm: &Realm, one: &str, other: &str) {
     });
 }
 
-/// `peer WORDS` in the folder of `name`, for as long as it is held.
-fn staying(realm: &Realm, name: &str, words: &[&str]) -> Running {
-    let folder = realm.folder(name);
-    Running::start(
-        "peer",
-        &[words, &["--json", "--data", folder.to_str().expect("plain")]].concat(),
-    )
-}
-
 /// Bytes that have come so far.
 fn arrived(into: &Path) -> u64 {
     let files = std::fs::read_dir(into).expect("there").flatten();
@@ -97,7 +88,9 @@ fn longest_stall(into: PathBuf, over: &AtomicBool) -> Duration {
 fn a_file_does_not_notice_that_its_way_changes() {
     let bytes = std::env::var(BYTES_VARIABLE).ok().and_then(|text| text.parse().ok());
     let bytes: u64 = bytes.unwrap_or(BYTES);
-    let Some(realm) = Realm::start_on_machines(&NAMES, DEGREE) else { return };
+    let Some(realm) = Realm::start_on_machines(&NAMES, &["--degree", &DEGREE.to_string()]) else {
+        return;
+    };
     let mut peers = realm.settle(&NAMES);
     // Of an odd number of free slots one is left over.
     NAMES.iter().for_each(|name| realm.in_place(name, DEGREE as u64 - 1));
@@ -109,7 +102,7 @@ fn a_file_does_not_notice_that_its_way_changes() {
     write(&file, bytes);
     std::fs::create_dir(&into).expect("made");
     let mut receiving =
-        staying(&realm, friend, &["receive", "--into", into.to_str().expect("plain")]);
+        realm.staying(friend, &["receive", "--into", into.to_str().expect("plain")]);
     receiving.line("its readiness", |line| line.contains("into").then_some(()));
     let lan = realm.lan.as_ref().expect("machines of their own");
     let over = AtomicBool::new(false);
@@ -117,7 +110,7 @@ fn a_file_does_not_notice_that_its_way_changes() {
         let watching = scope.spawn(|| longest_stall(into.clone(), &over));
         let began = Instant::now();
         let mut sending =
-            staying(&realm, "alice", &["send-file", friend, file.to_str().expect("plain")]);
+            realm.staying("alice", &["send-file", friend, file.to_str().expect("plain")]);
         let alice = &mut peers[0];
         let path = |direct: bool| move |e: &serde_json::Value| e["direct"] == direct;
         alice.event("path_changed", path(true));

@@ -1,7 +1,6 @@
 //! What people do over sessions, with real processes: contacts, files, ports, requests.
 
-use overlay_tests::{Realm, Running, eventually};
-use serde_json::Value;
+use overlay_tests::{Realm, Running, echo, eventually};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -11,15 +10,6 @@ const FILE_BYTES: usize = 20_000_003;
 
 fn content() -> Vec<u8> {
     (0..FILE_BYTES).map(|n| (n * 31 % 251) as u8).collect()
-}
-
-/// `peer WORDS` for as long as it is held, and the first thing that it says.
-fn staying(realm: &Realm, name: &str, words: &[&str]) -> (Running, Value) {
-    let folder = realm.folder(name);
-    let all = [words, &["--json", "--data", folder.to_str().expect("plain")]].concat();
-    let mut running = Running::start("peer", &all);
-    let first = running.line("its first line", |line| serde_json::from_str(line).ok());
-    (running, first)
 }
 
 fn befriend(realm: &Realm, one: &str, other: &str) {
@@ -37,7 +27,7 @@ fn befriend(realm: &Realm, one: &str, other: &str) {
 }
 
 fn receive(realm: &Realm, name: &str, into: &Path) -> Running {
-    staying(realm, name, &["receive", "--into", into.to_str().expect("plain")]).0
+    realm.ready(name, &["receive", "--into", into.to_str().expect("plain")]).0
 }
 
 #[test]
@@ -76,18 +66,11 @@ fn files_ports_and_requests_are_for_contacts() {
     assert_eq!((&sent["bytes"], &sent["resumed"]), (&FILE_BYTES.into(), &0.into()));
     assert!(std::fs::read(into.join("photo.jpg")).expect("there") == content());
 
-    let echo = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = echo.local_addr().expect("bound").port();
-    std::thread::spawn(move || {
-        for connection in echo.incoming().flatten() {
-            let mut to = connection.try_clone().expect("cloned");
-            std::thread::spawn(move || std::io::copy(&mut &connection, &mut to));
-        }
-    });
-    let target = format!("127.0.0.1:{port}");
-    let words = ["expose", "80", "--to", "alice", "--target", &target];
-    let _exposing = staying(&realm, "bob", &words);
-    let (_forwarding, ready) = staying(&realm, "alice", &["forward", "127.0.0.1:0", "bob:80"]);
+    let echo = echo::start();
+    let port = echo.rsplit_once(':').expect("an address").1;
+    let words = ["expose", "80", "--to", "alice", "--target", &echo];
+    let _exposing = realm.ready("bob", &words);
+    let (_forwarding, ready) = realm.ready("alice", &["forward", "127.0.0.1:0", "bob:80"]);
     let local = ready["listening"].as_str().expect("an address");
     let mut connection = TcpStream::connect(local).expect("forwarded");
     connection.write_all(b"over the hops").expect("written");
@@ -96,7 +79,7 @@ fn files_ports_and_requests_are_for_contacts() {
     assert_eq!(&came, b"over the hops");
     // A port that nobody exposes.
     let to = format!("bob:{port}");
-    let (_closed, ready) = staying(&realm, "alice", &["forward", "127.0.0.1:0", &to]);
+    let (_closed, ready) = realm.ready("alice", &["forward", "127.0.0.1:0", &to]);
     let mut connection =
         TcpStream::connect(ready["listening"].as_str().expect("an address")).expect("listening");
     assert_eq!(connection.read(&mut came).unwrap_or(0), 0, "closed at once");
@@ -106,8 +89,8 @@ fn files_ports_and_requests_are_for_contacts() {
     let target = gone.local_addr().expect("bound").to_string();
     drop(gone);
     let (_exposing, _) =
-        staying(&realm, "bob", &["expose", "81", "--to", "alice", "--target", &target]);
-    let (_gone, ready) = staying(&realm, "alice", &["forward", "127.0.0.1:0", "bob:81"]);
+        realm.ready("bob", &["expose", "81", "--to", "alice", "--target", &target]);
+    let (_gone, ready) = realm.ready("alice", &["forward", "127.0.0.1:0", "bob:81"]);
     let mut connection =
         TcpStream::connect(ready["listening"].as_str().expect("an address")).expect("listening");
     assert_eq!(connection.read(&mut came).unwrap_or(0), 0, "closed at once");
@@ -130,9 +113,7 @@ fn a_file_whose_receiver_is_killed_goes_on_where_it_stopped() {
     let into = realm.dir().join("in");
     std::fs::create_dir(&into).expect("made");
     let mut receiving = receive(&realm, "bob", &into);
-    let folder = realm.folder("alice");
-    let data = folder.to_str().expect("plain");
-    let sending = Running::start("peer", &["send-file", "bob", file, "--data", data]);
+    let sending = realm.staying("alice", &["send-file", "bob", file]);
     eventually("a part to come", || {
         let parts = std::fs::read_dir(&into).expect("there").flatten();
         parts.filter_map(|part| part.metadata().ok()).any(|part| part.len() > 0).then_some(())

@@ -1,11 +1,9 @@
 //! Devices and users let in and shut out, with real processes.
 
-use overlay_tests::program::eventually;
-use overlay_tests::realm::Realm;
-use overlay_tests::running::Running;
+use overlay_tests::{Realm, echo, eventually};
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 fn words<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -94,15 +92,6 @@ fn a_user_is_shut_out_and_stays_so_after_every_restart() {
     assert!(again.out.contains("409"), "{again:?}");
 }
 
-/// `peer WORDS` for as long as it is held, and the first thing that it says.
-fn staying(realm: &Realm, name: &str, words: &[&str]) -> (Running, Value) {
-    let folder = realm.folder(name);
-    let all = [words, &["--json", "--data", folder.to_str().expect("plain")]].concat();
-    let mut running = Running::start("peer", &all);
-    let first = running.line("its first line", |line| serde_json::from_str(line).ok());
-    (running, first)
-}
-
 /// Mallory's machine stands still meanwhile: nothing of what ends is her own doing.
 #[test]
 fn a_session_with_who_is_shut_out_ends_at_the_other_end() {
@@ -111,17 +100,10 @@ fn a_session_with_who_is_shut_out_ends_at_the_other_end() {
     realm.in_place("bob", 1);
     realm.peer("bob", &["contacts", "add", "mallory"]).json();
     realm.peer("mallory", &["contacts", "add", "bob"]).json();
-    let echo = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let target = echo.local_addr().expect("bound").to_string();
-    std::thread::spawn(move || {
-        for connection in echo.incoming().flatten() {
-            let mut to = connection.try_clone().expect("cloned");
-            std::thread::spawn(move || std::io::copy(&mut &connection, &mut to));
-        }
-    });
+    let target = echo::start();
     let words = ["expose", "80", "--to", "bob", "--target", &target];
-    let _exposing = staying(&realm, "mallory", &words);
-    let (_forwarding, ready) = staying(&realm, "bob", &["forward", "127.0.0.1:0", "mallory:80"]);
+    let _exposing = realm.ready("mallory", &words);
+    let (_forwarding, ready) = realm.ready("bob", &["forward", "127.0.0.1:0", "mallory:80"]);
     let local = ready["listening"].as_str().expect("an address");
     let mut connection = TcpStream::connect(local).expect("forwarded");
     connection.write_all(b"hello").expect("written");
@@ -172,7 +154,7 @@ fn of_two_devices_each_can_be_meant_and_both_are_asked() {
         let into = realm.dir().join(format!("in-{receiver}"));
         std::fs::create_dir(&into).expect("made");
         let words = ["receive", "--into", into.to_str().expect("plain")];
-        let (_receiving, _) = staying(&realm, receiver, &words);
+        let (_receiving, _) = realm.ready(receiver, &words);
         realm.peer_typed("bob", &["send-file", other, file]).refused(4, 501);
         realm.peer("bob", &["send-file", named, file]).json();
         assert!(std::fs::read(into.join("notes.txt")).expect("there") == content);

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use overlay_tests::strace::left_out;
-use overlay_tests::{Realm, Running, eventually};
+use overlay_tests::{Realm, eventually};
 use std::process::{Command, Output};
 
 /// More than any window or buffer on the way holds.
@@ -35,16 +35,6 @@ fn serve() -> u16 {
     port
 }
 
-/// `peer WORDS` for as long as it is held, once it is ready; where it listens, if it does.
-fn staying(realm: &Realm, name: &str, words: &[&str]) -> (Running, Option<String>) {
-    let folder = realm.folder(name);
-    let all = [words, &["--json", "--data", folder.to_str().expect("plain")]].concat();
-    let mut running = Running::start("peer", &all);
-    let ready: serde_json::Value =
-        running.line("its first line", |line| serde_json::from_str(line).ok());
-    (running, ready["listening"].as_str().map(str::to_owned))
-}
-
 fn curl(words: &[&str]) -> Output {
     // Whatever proxy or settings the machine has.
     Command::new("curl").args(["-q", "-sS", "--noproxy", "*"]).args(words).output().expect("curl")
@@ -65,10 +55,9 @@ fn curl_opens_a_web_server_behind_a_forward() {
         (book["contacts"][0]["standing"] == "contact").then_some(())
     });
     let target = format!("127.0.0.1:{}", serve());
-    let (exposing, _) =
-        staying(&realm, "bob", &["expose", "80", "--to", "alice", "--target", &target]);
-    let (_forwarding, at) = staying(&realm, "alice", &["forward", "127.0.0.1:0", "bob:80"]);
-    let at = at.expect("an address");
+    let (exposing, _) = realm.ready("bob", &["expose", "80", "--to", "alice", "--target", &target]);
+    let (_forwarding, at) = realm.ready("alice", &["forward", "127.0.0.1:0", "bob:80"]);
+    let at = at["listening"].as_str().expect("an address");
     let url = |path: &str| format!("http://{at}{path}");
 
     let page = curl(&["--fail", "-i", &url("/")]);

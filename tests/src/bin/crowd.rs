@@ -4,7 +4,7 @@
 //! `crowd honest SUPERNODE FOLDER FIRST COUNT`: peers that log in, four at a time.
 //! `crowd silent SUPERNODE COUNT SOURCES`: connections with a byte a second, from these addresses.
 //! `crowd strangers SUPERNODE FOLDER FIRST COUNT`: log-ins with forged certificates, without pause.
-//! `crowd deaf SUPERNODE FOLDER FIRST COUNT`: members that ask and never read.
+//! `crowd deaf SUPERNODE FOLDER FIRST COUNT`: members that ask and read nothing, or next to nothing.
 //!
 //! SUPERNODE is `NODE@MULTIADDR`, FOLDER the data folder of the registrar, SOURCES are parted by
 //! commas. All but `honest` go on until their standard input ends, and say `ready` before.
@@ -226,15 +226,24 @@ async fn strangers(crowd: Crowd) -> Value {
     json!({ "answers": answers, "failed": failed.load(Ordering::Relaxed) })
 }
 
-/// Logs in, asks and never reads an answer. Every other one stops its whole connection.
+/// A member, who comes again until it is in.
+async fn member(crowd: &Crowd, n: u32) -> Visitor {
+    loop {
+        if let Ok(mut visitor) = Visitor::greet(crowd.users.identity(n), &crowd.supernode).await
+            && visitor.log_in().await.is_ok_and(|status| status.is_success())
+        {
+            return visitor;
+        }
+        sleep(AGAIN).await;
+    }
+}
+
+/// Logs in and asks. Of three one never reads an answer, one stops its whole connection, and one reads a
+/// little now and then.
 async fn deaf(crowd: Crowd) -> Value {
     let mut visitors = Vec::new();
     for n in crowd.first..crowd.first + crowd.count {
-        let identity = crowd.users.identity(n);
-        let mut visitor = Visitor::greet(identity, &crowd.supernode).await.expect("a link");
-        let status = visitor.log_in().await.expect("an answer");
-        assert!(status.is_success(), "{status:?}");
-        visitors.push((n, visitor));
+        visitors.push((n, member(&crowd, n).await));
     }
     let mut running = JoinSet::new();
     for (n, mut visitor) in visitors {
@@ -248,14 +257,21 @@ async fn deaf(crowd: Crowd) -> Value {
                     break;
                 }
             }
-            if n % 2 == 0 {
-                visitor.link.freeze();
+            match n % 3 {
+                0 => visitor.link.freeze(),
+                1 => {
+                    while !visitor.link.is_over() {
+                        let _ = timeout(DRIP, visitor.link.receive()).await;
+                        sleep(DRIP).await;
+                    }
+                }
+                _ => {}
             }
             visitor
         });
     }
-    let visitors = running.join_all().await;
     until_told().await;
+    let visitors = running.join_all().await;
     let over = visitors.iter().filter(|visitor| visitor.link.is_over()).count();
     json!({ "links": visitors.len(), "over": over })
 }
