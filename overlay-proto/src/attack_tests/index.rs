@@ -65,9 +65,7 @@ impl Index {
     /// The supernodes that keep the records of a user, first asked first.
     fn replicas(&self, user: u8) -> Vec<NodeId> {
         let key = index_key(self.realm.id(), &user_name(user));
-        let mut order = rendezvous::order(b"index", key.0, self.supers.iter().copied());
-        order.truncate(LOCATION_REPLICAS);
-        order
+        rendezvous::first(b"index", key.0, self.supers.iter().copied(), LOCATION_REPLICAS)
     }
 
     fn home(&self, user: NodeId) -> NodeId {

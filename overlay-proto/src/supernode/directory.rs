@@ -157,11 +157,22 @@ impl Supernode {
     /// Brings a checked record to its replicas.
     pub(super) fn replicate(&mut self, cx: &mut Context, key: IndexKey, record: LocationRecord) {
         for replica in self.replicas(cx, key) {
-            if replica == cx.me {
-                self.directory.insert(key, record.clone(), cx.now);
-            } else if let Some(link) = self.members.link_to(replica) {
-                cx.send(link, StoreLocation { record: record.clone() });
-            }
+            self.store_at(cx, replica, key, record.clone());
+        }
+    }
+
+    /// Brings a checked record to one replica.
+    pub(super) fn store_at(
+        &mut self,
+        cx: &mut Context,
+        replica: NodeId,
+        key: IndexKey,
+        record: LocationRecord,
+    ) {
+        if replica == cx.me {
+            self.directory.insert(key, record, cx.now);
+        } else if let Some(link) = self.members.link_to(replica) {
+            cx.send(link, StoreLocation { record });
         }
     }
 
@@ -195,16 +206,6 @@ impl Supernode {
 
     pub(super) fn on_withdraw(&mut self, cx: &Context, home: NodeId, withdraw: &Withdraw) {
         self.directory.withdraw(withdraw.key, withdraw.node, home, cx.now);
-    }
-
-    /// The replicas of a key are others now: ours go to the new ones.
-    pub(super) fn move_index(&mut self, cx: &mut Context) {
-        let records: Vec<(IndexKey, LocationRecord)> = self
-            .children
-            .values()
-            .filter_map(|child| Some((child.key, child.record.clone()?)))
-            .collect();
-        records.into_iter().for_each(|(key, record)| self.replicate(cx, key, record));
     }
 
     pub(super) fn expire_directory(&mut self, cx: &Context) {

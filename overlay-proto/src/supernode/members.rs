@@ -1,6 +1,7 @@
 //! Which supernodes there are: what this one knows of the others. (Full list: the realm's size is
 //! bounded by [`MEMBERS_MAX`](crate::config::MEMBERS_MAX).)
 
+use super::replicas::Turnover;
 use super::swim::Verdict;
 use super::trees::newest_by;
 use crate::context::Context;
@@ -26,8 +27,8 @@ pub(crate) struct Members {
     pub changed_at: Time,
     /// When one of them was lost, or came after the start, last.
     pub(super) unsettled_at: Option<Time>,
-    /// Whether the set has changed since the last round.
-    pub(super) moved: bool,
+    /// What has changed about the set since the last round.
+    pub(super) turnover: Turnover,
     /// Whether members or their addresses were learnt since the application was told.
     pub(super) learnt: bool,
 }
@@ -105,7 +106,7 @@ impl Members {
             started: now,
             changed_at: now,
             unsettled_at: None,
-            moved: false,
+            turnover: Turnover::default(),
             learnt: false,
         }
     }
@@ -131,9 +132,9 @@ impl Members {
 
     /// A member counts from now on. After the start it is one that comes back from the other side of a
     /// partition, or a new one: what it keeps is on its way.
-    pub(super) fn came(&mut self, cx: &Context) {
+    pub(super) fn came(&mut self, cx: &Context, node: NodeId) {
         self.changed_at = cx.now;
-        self.moved = true;
+        self.turnover.is_fresh(node);
         if cx.now.since(self.started) >= settling(cx) {
             self.unsettled_at = Some(cx.now);
         }
@@ -143,7 +144,7 @@ impl Members {
     pub(super) fn went(&mut self, cx: &Context) {
         self.changed_at = cx.now;
         self.unsettled_at = Some(cx.now);
-        self.moved = true;
+        self.turnover.moved = true;
     }
 
     /// For how long a live member, or this supernode itself, has been up as far as it knows.

@@ -47,8 +47,10 @@ impl Supernode {
                 self.members.dials.remove(&dial);
             }
             member.heard = cx.now;
-            // What it should have been sent while the link was broken is on its way from now on.
-            self.members.moved |= member.alive;
+            if member.alive {
+                // What it should have been sent while the link was broken is on its way from now on.
+                self.members.turnover.is_fresh(node);
+            }
             self.judge_member(cx, node);
         }
         self.tell_life(cx, link, node);
@@ -116,6 +118,9 @@ impl Supernode {
             let newer = by == node || (member.link().is_none() && record.seq > member.record.seq);
             let news = newer && !record.addresses.is_empty() && member.record != record;
             if news {
+                if member.alive && member.record.addresses != record.addresses {
+                    self.members.turnover.is_fresh(node);
+                }
                 member.record = record;
             }
             return news;
@@ -157,7 +162,7 @@ impl Supernode {
             if !told.is_empty() {
                 member.rtts = told;
             }
-            self.members.moved |= member.load.draining != load.draining;
+            self.members.turnover.moved |= member.load.draining != load.draining;
             member.load = load;
         }
         Ok(())
@@ -209,7 +214,7 @@ impl Supernode {
         match (std::mem::replace(&mut member.alive, lives), lives) {
             (false, true) => {
                 member.up_since = cx.now;
-                self.members.came(cx);
+                self.members.came(cx, node);
                 cx.event(Event::MemberUp { node });
             }
             (true, false) => {

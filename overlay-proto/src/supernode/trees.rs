@@ -118,8 +118,8 @@ impl Supernode {
         let me = std::iter::once(cx.me);
         let members: Vec<NodeId> = self.members.with_children().chain(me).collect();
         for tree in 0..self.tree_count(cx) {
-            let first = rendezvous::order(b"tree", tree as u64, members.iter().copied());
-            if first.first() == Some(&cx.me) {
+            let owner = rendezvous::first(b"tree", tree as u64, members.iter().copied(), 1);
+            if owner == [cx.me] {
                 self.tend_own_tree(cx, tree);
             } else {
                 self.hand_over_tree(tree);
