@@ -19,9 +19,10 @@ const MESSAGES: usize = 500_000;
 const BULK_BYTES: usize = 512 * 1024 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 const QUESTIONS: usize = 2_000;
-/// Pings for the cost of a packet, and how many of them are under way at a time.
+/// Pings for the cost of a packet, and how many of them are under way at a time: a few less than one
+/// peer may have.
 const PINGS: usize = 100_000;
-const PINGS_AT_ONCE: usize = 1_000;
+const PINGS_AT_ONCE: usize = 60;
 /// Between two questions of a call.
 const CALL_PACE: Duration = Duration::from_millis(5);
 
