@@ -80,9 +80,6 @@ pub(crate) const ARRIVALS_PER_LINK_MAX: usize = 32;
 /// Bytes gathered into one write. libp2p's connection task stays responsive at writes of up to
 /// 64 KiB.
 pub(crate) const WRITE_BYTES_MAX: usize = 64 * 1024;
-/// How long a link that has nothing to send keeps its write buffer: longer than any pause of a
-/// transfer, so that a busy link does not make a new one for each write.
-pub(crate) const WRITE_BUFFER_KEPT: Duration = Duration::from_secs(1);
 /// Bytes of a link's read buffer: dozens of usual frames with one call.
 pub(crate) const READ_BUFFER_BYTES: usize = 8 * 1024;
 /// Bytes waiting in one class's queue of one link, however few frames that is.

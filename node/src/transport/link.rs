@@ -3,7 +3,7 @@
 //! A frame is its length as four bytes, big-endian, and its bytes.
 
 use super::limits::{
-    ARRIVALS_PER_LINK_MAX, HANG_UP_PATIENCE, READ_BUFFER_BYTES, WRITE_BUFFER_KEPT, WRITE_STALL_MAX,
+    ARRIVALS_PER_LINK_MAX, HANG_UP_PATIENCE, READ_BUFFER_BYTES, WRITE_BYTES_MAX, WRITE_STALL_MAX,
 };
 use super::outbox::{LENGTH_BYTES, Outbox};
 use super::tally::Tally;
@@ -140,7 +140,7 @@ impl Link {
     async fn write_frames<W: AsyncWrite + Unpin>(&self, mut writer: W) -> Result<(), End> {
         let mut buffer = Vec::new();
         loop {
-            let frames = self.fill(&mut buffer).await;
+            let frames = self.outbox.fill(&mut buffer).await;
             if frames == 0 {
                 return Ok(writer.close().await?);
             }
@@ -156,20 +156,18 @@ impl Link {
             if let Some(capture) = &self.capture {
                 frames_of(&buffer).for_each(|frame| capture.frame(self.id, Direction::Out, frame));
             }
-            buffer.clear();
+            settle(&mut buffer);
         }
     }
+}
 
-    /// Waits for frames and fills the buffer with them. Of thousands of links that were busy once none
-    /// keeps a full buffer.
-    async fn fill(&self, buffer: &mut Vec<u8>) -> u64 {
-        match timeout(WRITE_BUFFER_KEPT, self.outbox.fill(buffer)).await {
-            Ok(frames) => frames,
-            Err(_) => {
-                *buffer = Vec::new();
-                self.outbox.fill(buffer).await
-            }
-        }
+/// Empties a buffer that was written. One that was much too large halves: a transfer keeps its buffer, and
+/// of thousands of links that were busy once none does, after a few keep-alives.
+fn settle(buffer: &mut Vec<u8>) {
+    let (written, capacity) = (buffer.len(), buffer.capacity());
+    buffer.clear();
+    if written < capacity / 4 {
+        buffer.shrink_to((capacity / 2).max(WRITE_BYTES_MAX / 16));
     }
 }
 
@@ -182,4 +180,24 @@ fn frames_of(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(frame)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_stays_while_it_is_used_and_goes_when_it_is_not() {
+        let mut buffer = vec![0; WRITE_BYTES_MAX];
+        for _ in 0..100 {
+            settle(&mut buffer);
+            assert!(buffer.is_empty() && buffer.capacity() >= WRITE_BYTES_MAX);
+            buffer.resize(WRITE_BYTES_MAX / 2, 0);
+        }
+        for _ in 0..4 {
+            settle(&mut buffer);
+            buffer.resize(20, 0);
+        }
+        assert!(buffer.capacity() <= WRITE_BYTES_MAX / 8, "{}", buffer.capacity());
+    }
 }
