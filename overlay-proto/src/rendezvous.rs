@@ -35,14 +35,19 @@ fn draw(tag: &[u8], key: u64) -> u64 {
     u64::from_be_bytes(drawn)
 }
 
-/// The finalizer of SplitMix64 over both. Node ids are public keys: who wants a good place for a key
-/// draws keys until one has it, as with any hash, and then needs a certificate for that one.
+/// Node ids are public keys: who wants a good place for a key draws keys until one has it, as with any
+/// hash, and then needs a certificate for that one.
 fn score(drawn: u64, member: NodeId) -> u64 {
     let (words, _) = member.0.as_chunks::<8>();
     let folded = words.iter().fold(drawn, |sum, word| sum ^ u64::from_be_bytes(*word));
-    let mixed = (folded ^ folded >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ mixed >> 31
+    mixed(folded)
+}
+
+/// Each bit of the outcome depends on all of `word`: the finalizer of SplitMix64.
+pub(crate) fn mixed(word: u64) -> u64 {
+    let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
 }
 
 #[cfg(test)]

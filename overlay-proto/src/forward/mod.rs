@@ -16,6 +16,7 @@ pub use hood::{DeadLinks, Far, Hood, Near};
 use crate::config::TREES_MAX;
 use crate::coordinates::{Label, LabelsRef};
 use crate::id::{LinkId, ShortId};
+use crate::rendezvous;
 use crate::wire::Packet;
 
 /// What becomes of a packet.
@@ -139,13 +140,10 @@ impl Flow {
         Flow(u64::from_le_bytes(from.0).rotate_left(1) ^ u64::from_le_bytes(to.0))
     }
 
-    /// Of equal ways the flow takes the one over the node with the least lot. (The finalizer of
-    /// SplitMix64: ids are keys, which strangers choose, but only among ways equally good.)
+    /// Of equal ways the flow takes the one over the node with the least lot. (Ids are keys, which
+    /// strangers choose, but only among ways equally good.)
     fn lot(self, next: ShortId) -> u64 {
-        let mixed = self.0 ^ u64::from_le_bytes(next.0);
-        let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
+        rendezvous::mixed(self.0 ^ u64::from_le_bytes(next.0))
     }
 }
 

@@ -134,7 +134,7 @@ impl Members {
     /// partition, or a new one: what it keeps is on its way.
     pub(super) fn came(&mut self, cx: &Context, node: NodeId) {
         self.changed_at = cx.now;
-        self.turnover.is_fresh(node);
+        self.turnover.refresh(node);
         if cx.now.since(self.started) >= settling(cx) {
             self.unsettled_at = Some(cx.now);
         }

@@ -31,7 +31,7 @@ pub(super) struct Turnover {
 
 impl Turnover {
     /// A member is new, or as good as new.
-    pub fn is_fresh(&mut self, node: NodeId) {
+    pub fn refresh(&mut self, node: NodeId) {
         self.moved = true;
         self.fresh.insert(node);
     }
@@ -41,9 +41,12 @@ impl Members {
     /// Where a peer goes if its home fails: members in an order of the peer's own, so that the load
     /// of a failed home spreads.
     pub fn standbys(&self, peer: NodeId, count: usize) -> Vec<Contact> {
-        let order = standbys_of(peer, self.staying(), count);
-        let records = order.iter().filter_map(|node| self.known.get(node));
-        records.map(|member| contact(&member.record)).collect()
+        self.contacts_of(&standbys_of(peer, self.staying(), count))
+    }
+
+    fn contacts_of(&self, nodes: &[NodeId]) -> Vec<Contact> {
+        let members = nodes.iter().filter_map(|node| self.known.get(node));
+        members.map(|member| contact(&member.record)).collect()
     }
 }
 
@@ -53,14 +56,20 @@ fn standbys_of(peer: NodeId, staying: impl Iterator<Item = NodeId>, count: usize
     rendezvous::first(b"standby", u64::from_be_bytes(key), staying, count)
 }
 
-fn replicas_of(key: IndexKey, members: impl Iterator<Item = NodeId>) -> Vec<NodeId> {
-    rendezvous::first(b"index", key.0, members, LOCATION_REPLICAS)
+/// The first `count` of these to keep the records of `key`.
+fn keepers(key: IndexKey, members: impl Iterator<Item = NodeId>, count: usize) -> Vec<NodeId> {
+    rendezvous::first(b"index", key.0, members, count)
 }
 
 impl Supernode {
     /// The supernodes that keep the records of `key`, this one perhaps among them.
     pub(super) fn replicas(&self, cx: &Context, key: IndexKey) -> Vec<NodeId> {
-        replicas_of(key, self.members.nodes().chain(std::iter::once(cx.me)))
+        keepers(key, self.with_me(cx), LOCATION_REPLICAS)
+    }
+
+    /// The live members, this supernode among them.
+    fn with_me(&self, cx: &Context) -> impl Iterator<Item = NodeId> {
+        self.members.nodes().chain(std::iter::once(cx.me))
     }
 
     /// Where to look for the records of `key`, best first. Others may not know yet of members that
@@ -74,9 +83,7 @@ impl Supernode {
             settled += usize::from(self.members.up_for(*node, cx.now) >= long);
             asked
         };
-        let all = self.members.nodes().chain(std::iter::once(cx.me));
-        let order = rendezvous::first(b"index", key.0, all, ASKED_MAX);
-        order.into_iter().take_while(wanted).collect()
+        keepers(key, self.with_me(cx), ASKED_MAX).into_iter().take_while(wanted).collect()
     }
 
     /// The live members have changed: records move to their new replicas, peers hear of their new
@@ -85,9 +92,8 @@ impl Supernode {
         if !self.members.turnover.moved {
             return;
         }
-        let members = self.members.nodes().chain(std::iter::once(cx.me)).collect();
-        let now =
-            Turnover { members, staying: self.members.staying().collect(), ..Turnover::default() };
+        let (members, staying) = (self.with_me(cx).collect(), self.members.staying().collect());
+        let now = Turnover { members, staying, ..Turnover::default() };
         let before = std::mem::replace(&mut self.members.turnover, now);
         self.move_index(cx, &before);
         self.mailboxes_moved(cx);
@@ -98,8 +104,7 @@ impl Supernode {
             };
             let (was, is) = (of(&before.staying), of(&now.staying));
             if was != is || is.iter().any(|node| before.fresh.contains(node)) {
-                let standbys = self.members.standbys(*node, cx.config.standbys);
-                cx.send(child.link, Standbys { standbys });
+                cx.send(child.link, Standbys { standbys: self.members.contacts_of(&is) });
             }
         }
     }
@@ -109,7 +114,8 @@ impl Supernode {
         let mut moves = Vec::new();
         for child in self.children.values() {
             let Some(record) = &child.record else { continue };
-            let of = |members: &[NodeId]| replicas_of(child.key, members.iter().copied());
+            let of =
+                |members: &[NodeId]| keepers(child.key, members.iter().copied(), LOCATION_REPLICAS);
             let was = of(&before.members);
             let lacks = |node: &NodeId| before.fresh.contains(node) || !was.contains(node);
             let new = of(&self.members.turnover.members).into_iter().filter(lacks);

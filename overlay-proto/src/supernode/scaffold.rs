@@ -49,7 +49,7 @@ impl Supernode {
             member.heard = cx.now;
             if member.alive {
                 // What it should have been sent while the link was broken is on its way from now on.
-                self.members.turnover.is_fresh(node);
+                self.members.turnover.refresh(node);
             }
             self.judge_member(cx, node);
         }
@@ -119,7 +119,7 @@ impl Supernode {
             let news = newer && !record.addresses.is_empty() && member.record != record;
             if news {
                 if member.alive && member.record.addresses != record.addresses {
-                    self.members.turnover.is_fresh(node);
+                    self.members.turnover.refresh(node);
                 }
                 member.record = record;
             }
