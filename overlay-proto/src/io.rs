@@ -178,8 +178,8 @@ pub enum Command {
         /// The registration code, where the realm asks for one.
         code: Option<String>,
     },
-    /// Log in, and stay logged in until [`Command::Logout`]. Reply: [`Reply::LoggedIn`], at the
-    /// first success or refusal that cannot be mended by trying again.
+    /// Log in, and stay logged in until [`Command::Logout`]. Reply: [`Reply::LoggedIn`], as soon as
+    /// others find us, or at the first refusal that cannot be mended by trying again.
     Login,
     /// Log out. Reply: [`Reply::Done`].
     Logout,
@@ -275,7 +275,7 @@ pub enum Reply {
     LoggedIn {
         /// Where.
         home: NodeId,
-        /// From the command to the session.
+        /// From the command until our location was found in the index.
         elapsed: Span,
     },
     /// A code for one more device. It works once, and for ten minutes.

@@ -73,10 +73,10 @@ impl Index {
         *self.supers.iter().find(|node| node.to_string() == home).expect("one of them")
     }
 
-    /// Somebody whose home is none of the replicas of `user`.
+    /// Somebody else whose home is none of the replicas of `user`.
     fn asker(&self, user: u8) -> NodeId {
-        let replicas = self.replicas(user);
-        let far = |node: &&NodeId| !replicas.contains(&self.home(**node));
+        let (replicas, sought) = (self.replicas(user), self.users[usize::from(user)]);
+        let far = |node: &&NodeId| **node != sought && !replicas.contains(&self.home(**node));
         *self.users.iter().find(far).expect("six homes, three of them replicas")
     }
 

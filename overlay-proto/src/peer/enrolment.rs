@@ -1,7 +1,8 @@
 //! Becoming somebody: a name from a registrar, a supernode's certificate from the root.
 
 use super::Peer;
-use super::session::{COMMAND_PATIENCE, Goal, Session, reply};
+use super::goal::{COMMAND_PATIENCE, Goal};
+use super::session::{Session, reply};
 use crate::context::Context;
 use crate::id::{CommandId, LinkId};
 use crate::identity::chain::{check_registrar, check_supernode};

@@ -60,6 +60,8 @@ pub(super) enum Waiter {
     Errand(Errand),
     /// A device that looks for the others of its user.
     OwnDevices,
+    /// A log-in that is told of when its record is found.
+    OwnRecord,
 }
 
 /// What is to be sent to a user.
@@ -139,6 +141,8 @@ impl Peer {
         let online = found.iter().find(|found| found.lease_ms > 0);
         let online = online.map(|found| Whereabouts::of(&found.record, name.clone(), cx.now));
         match &online {
+            // Where we are is no news, and soon not true.
+            Some(whereabouts) if whereabouts.node == cx.me => {}
             Some(whereabouts) => self.lookups.cache.remember(whereabouts.clone()),
             None => self.lookups.cache.forget(&name),
         }
@@ -163,6 +167,7 @@ impl Peer {
                     }
                 }
                 (Waiter::OwnDevices, _) => self.ask_own_devices(cx, &found),
+                (Waiter::OwnRecord, _) => self.tell_logged_in(cx),
                 (waiter, _) => self.not_located(cx, waiter, status),
             }
         }
@@ -234,6 +239,8 @@ impl Peer {
             Waiter::Errand(Errand::Post(token)) => self.post_located(cx, token, Err(status)),
             // The next try is due anyway.
             Waiter::OwnDevices | Waiter::Errand(Errand::Rebind(_)) => {}
+            // There is a session, which goes on, wherever the record is.
+            Waiter::OwnRecord => self.tell_logged_in(cx),
             Waiter::Errand(
                 Errand::Ping(command) | Errand::Trace(command) | Errand::Meet(command, _),
             )

@@ -1,51 +1,23 @@
 //! A peer's session: from a list of supernodes to a home, and to the next one when it fails.
 
 use super::Peer;
+use super::goal::{COMMAND_PATIENCE, Goal};
 use super::survey::Survey;
 use crate::config::ADDRESSES_MAX;
 use crate::context::Context;
 use crate::id::{CommandId, DialId, LinkId, NodeId, UserKey};
 use crate::identity::proof;
-use crate::identity::{DeviceCode, Domain, SecretKey, Subject, Ticket};
+use crate::identity::{Domain, Subject};
 use crate::io::{Event, Output, Reply};
 use crate::links;
-use crate::name::Name;
 use crate::status::Status;
 use crate::time::{Span, Time};
 use crate::wire::message::{
     Enroll, JoinDevice, Login, LoginReply, Logout, Register, RegistrarClaim,
 };
-use std::collections::BTreeSet;
-use std::sync::Arc;
 
 /// Seconds of waiting from which on it is worth asking another supernode meanwhile.
 const WORTH_ASKING_ELSEWHERE: u16 = 5;
-/// How long a registration, an enrolment or a log-in command waits for its reply. A log-in goes on
-/// trying behind it.
-pub(super) const COMMAND_PATIENCE: Span = Span::secs(20);
-
-/// What the peer wants of a supernode.
-#[derive(Debug, Clone)]
-pub(crate) enum Goal {
-    /// Nothing: it stays off line.
-    Rest,
-    /// A certificate for a name.
-    Register {
-        command: CommandId,
-        name: Name,
-        code: Option<String>,
-        give_up: Time,
-        /// Registrars that have had too much to do with us.
-        tired: BTreeSet<NodeId>,
-    },
-    /// A supernode's certificate, and perhaps a registrar's for this key.
-    Enroll { command: CommandId, ticket: Ticket, registrar: Option<Box<SecretKey>>, give_up: Time },
-    /// A certificate for this device, from another device of its user.
-    JoinDevice { command: CommandId, code: Arc<DeviceCode>, label: String, give_up: Time },
-    /// A session, and a command that waits for the first.
-    Online { since: Time, waiting: Option<(CommandId, Time)> },
-}
-
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Session {
@@ -110,23 +82,6 @@ impl Peer {
         }
         self.leave(cx, Status::OK);
         reply(cx, command, Reply::Done);
-    }
-
-    pub(super) fn pursue(&mut self, cx: &mut Context, goal: Goal) {
-        self.abandon(cx, Status::STALE);
-        self.goal = goal;
-        self.attempts = 0;
-        self.refused = None;
-        self.session = Session::Seeking { retry_at: cx.now };
-        self.seek(cx);
-    }
-
-    /// Ends the goal, telling the command that waits for it.
-    fn abandon(&mut self, cx: &mut Context, status: Status) {
-        let goal = std::mem::replace(&mut self.goal, Goal::Rest);
-        if let Some(command) = goal.waiting() {
-            reply(cx, command, Reply::Failed { status });
-        }
     }
 
     /// Off line, with every link ended.
@@ -349,12 +304,6 @@ impl Peer {
         cx.trees = usize::from(answer.trees).min(crate::config::TREES_MAX);
         cx.degree = usize::from(answer.degree).min(crate::config::DEGREE_MAX);
         cx.near = usize::from(answer.near);
-        if let Goal::Online { since, waiting } = &mut self.goal
-            && let Some((command, _)) = waiting.take()
-        {
-            let elapsed = cx.now.since(*since);
-            reply(cx, command, Reply::LoggedIn { home, elapsed });
-        }
         self.survey = Survey::default();
         cx.event(Event::LoggedIn { home, failover });
         self.learn_hosts(cx, &answer.others);
@@ -362,6 +311,7 @@ impl Peer {
         self.report_all(cx);
         self.publish_now(cx);
         self.resume_lookups(cx);
+        self.look_for_ourselves(cx);
         self.resume_post(cx);
     }
 
@@ -425,46 +375,6 @@ impl Peer {
             }
         }
         self.tick_goal(cx);
-    }
-
-    fn tick_goal(&mut self, cx: &mut Context) {
-        let now = cx.now;
-        match &mut self.goal {
-            Goal::Register { give_up, .. }
-            | Goal::Enroll { give_up, .. }
-            | Goal::JoinDevice { give_up, .. } => {
-                if now < *give_up {
-                    let at = *give_up;
-                    return self.wake_by(at);
-                }
-                let status = self.refused.take().unwrap_or(Status::TIMEOUT);
-                self.abandon(cx, status);
-                self.session = Session::Idle;
-            }
-            Goal::Online { waiting, .. } => {
-                if let Some((command, give_up)) = *waiting {
-                    if now < give_up {
-                        return self.wake_by(give_up);
-                    }
-                    *waiting = None;
-                    let status = self.refused.take().unwrap_or(Status::TIMEOUT);
-                    reply(cx, command, Reply::Failed { status });
-                }
-            }
-            Goal::Rest => {}
-        }
-    }
-}
-
-impl Goal {
-    fn waiting(&self) -> Option<CommandId> {
-        match self {
-            Goal::Rest => None,
-            Goal::Register { command, .. }
-            | Goal::Enroll { command, .. }
-            | Goal::JoinDevice { command, .. } => Some(*command),
-            Goal::Online { waiting, .. } => waiting.map(|(command, _)| command),
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! those are measured, too.
 
 use super::Peer;
-use super::session::{Goal, Session};
+use super::goal::Goal;
+use super::session::Session;
 use crate::context::Context;
 use crate::footprint::Heap;
 use crate::id::{LinkId, NodeId};
