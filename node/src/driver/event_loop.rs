@@ -20,8 +20,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{debug, info, trace, warn};
 
-/// Arrivals taken at a time. Between two batches requests, answers and timers have their turn.
-const BATCH_MAX: usize = 256;
+/// Reads, or datagrams, taken at a time: a few thousand frames at most, a few milliseconds. Between two
+/// batches requests, answers and timers have their turn.
+const BATCH_MAX: usize = 64;
 /// How often the wall clock is read for the core, which wants it at least once a minute.
 const WALL_CLOCK_EVERY: Duration = Duration::from_secs(30);
 /// How often is looked at what log-ins cost.
@@ -206,10 +207,12 @@ impl EventLoop {
                 self.links.insert(link, LinkState::Up(outbox));
                 self.give(Input::LinkUp { link, node, remote, dial });
             }
-            Arrival::Frame { link, frame, .. } => {
-                trace!(link = link.0, bytes = frame.len(), "frame in");
-                if matches!(self.links.get(&link), Some(LinkState::Up(_))) {
-                    self.give(Input::Received { link, frame });
+            Arrival::Frames { link, frames, .. } => {
+                for frame in frames {
+                    trace!(link = link.0, bytes = frame.len(), "frame in");
+                    if matches!(self.links.get(&link), Some(LinkState::Up(_))) {
+                        self.give(Input::Received { link, frame });
+                    }
                 }
             }
             Arrival::Down { link } => {

@@ -71,11 +71,11 @@ pub(crate) const INTERFACES_PATIENCE: Duration = Duration::from_millis(500);
 /// Ports tried when any will do, until one is free for TCP and UDP alike.
 pub(crate) const PORT_TRIES: usize = 16;
 
-/// Frames of all links on their way from the readers to the loop. At the largest frame 64 MiB, at
-/// usual ones 200 KiB.
+/// Reads of all links on their way to the loop, each of one frame and as many more as [`READ_BUFFER_BYTES`]
+/// hold. At the largest frame 72 MiB, at usual ones 200 KiB.
 pub(crate) const ARRIVALS_MAX: usize = 1_024;
-/// Frames of one link on their way to the loop. Then its reader waits, and with it the sender:
-/// one busy link takes no more than a thirty-second part of the loop's queue.
+/// Reads of one link on their way to the loop. Then its reader waits, and with it the sender: one
+/// busy link takes no more than a thirty-second part of the loop's queue.
 pub(crate) const ARRIVALS_PER_LINK_MAX: usize = 32;
 /// Bytes gathered into one write. libp2p's connection task stays responsive at writes of up to
 /// 64 KiB.

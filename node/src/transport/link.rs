@@ -9,7 +9,7 @@ use super::outbox::{LENGTH_BYTES, Outbox};
 use super::tally::Tally;
 use super::{Arrival, Arrivals};
 use crate::capture::{Capture, Direction};
-use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use futures::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use overlay_proto::config::FRAME_BYTES_MAX;
 use overlay_proto::id::LinkId;
 use std::io;
@@ -111,22 +111,21 @@ impl Link {
         let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
         let room = Arc::new(Semaphore::new(ARRIVALS_PER_LINK_MAX));
         loop {
-            let mut length = [0; LENGTH_BYTES];
-            reader.read_exact(&mut length).await?;
-            let length = u32::from_be_bytes(length);
-            if length as usize > FRAME_BYTES_MAX {
-                return Err(End::TooLarge(length));
-            }
-            let mut frame = vec![0; length as usize];
-            reader.read_exact(&mut frame).await?;
-            Tally::add(&self.tally.frames_in, 1);
-            Tally::add(&self.tally.bytes_in, (LENGTH_BYTES + frame.len()) as u64);
-            if let Some(capture) = &self.capture {
-                capture.frame(self.id, Direction::In, &frame);
-            }
+            let mut frames = vec![next_frame(&mut reader).await?];
+            frames.extend(std::iter::from_fn(|| buffered_frame(&mut reader)));
+            self.count(&frames);
             let permit = Arc::clone(&room).acquire_owned().await.map_err(|_| End::NodeEnded)?;
-            let arrival = Arrival::Frame { link: self.id, frame, _room: permit };
+            let arrival = Arrival::Frames { link: self.id, frames, _room: permit };
             self.arrivals.send(arrival).await.map_err(|_| End::NodeEnded)?;
+        }
+    }
+
+    fn count(&self, frames: &[Vec<u8>]) {
+        let bytes: usize = frames.iter().map(|frame| LENGTH_BYTES + frame.len()).sum();
+        Tally::add(&self.tally.frames_in, frames.len() as u64);
+        Tally::add(&self.tally.bytes_in, bytes as u64);
+        if let Some(capture) = &self.capture {
+            frames.iter().for_each(|frame| capture.frame(self.id, Direction::In, frame));
         }
     }
 
@@ -159,6 +158,32 @@ impl Link {
             settle(&mut buffer);
         }
     }
+}
+
+fn length_of(prefix: [u8; LENGTH_BYTES]) -> Result<usize, End> {
+    match u32::from_be_bytes(prefix) {
+        length if length as usize <= FRAME_BYTES_MAX => Ok(length as usize),
+        length => Err(End::TooLarge(length)),
+    }
+}
+
+/// Waits for a frame.
+async fn next_frame<R: AsyncRead + Unpin>(reader: &mut BufReader<R>) -> Result<Vec<u8>, End> {
+    let mut prefix = [0; LENGTH_BYTES];
+    reader.read_exact(&mut prefix).await?;
+    let mut frame = vec![0; length_of(prefix)?];
+    reader.read_exact(&mut frame).await?;
+    Ok(frame)
+}
+
+/// A frame that has come as a whole with what was read before.
+fn buffered_frame<R: AsyncRead + Unpin>(reader: &mut BufReader<R>) -> Option<Vec<u8>> {
+    let (prefix, rest) = reader.buffer().split_first_chunk()?;
+    // A length that no frame may have is for `next_frame` to find, after those before it.
+    let length = length_of(*prefix).ok()?;
+    let frame = rest.get(..length)?.to_vec();
+    reader.consume_unpin(LENGTH_BYTES + length);
+    Some(frame)
 }
 
 /// Empties a buffer that was written. One that was much too large halves: a transfer keeps its buffer, and

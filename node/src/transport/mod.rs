@@ -57,13 +57,13 @@ pub(crate) enum Arrival {
         /// Where to put what shall be sent. Closing it hangs up.
         outbox: Arc<Outbox>,
     },
-    /// A frame came.
-    Frame {
+    /// Frames came, with one read.
+    Frames {
         /// Over which link.
         link: LinkId,
-        /// Its bytes.
-        frame: Vec<u8>,
-        /// Its place among the link's frames on their way; free when this is dropped.
+        /// Their bytes, in order; at least one.
+        frames: Vec<Vec<u8>>,
+        /// Their place among the link's reads on their way; free when this is dropped.
         _room: tokio::sync::OwnedSemaphorePermit,
     },
     /// A link is gone. Comes after all else of that link, and once.

@@ -1,7 +1,9 @@
 //! What a link carries.
 
 use super::*;
-use crate::transport::limits::{ARRIVALS_PER_LINK_MAX, CONNECTIONS_PER_NODE_MAX};
+use crate::transport::limits::{
+    ARRIVALS_PER_LINK_MAX, CONNECTIONS_PER_NODE_MAX, READ_BUFFER_BYTES,
+};
 use crate::transport::{Refused, outbox::LENGTH_BYTES};
 use overlay_proto::config::FRAME_BYTES_MAX;
 
@@ -61,8 +63,9 @@ async fn many_small_frames_and_the_largest_arrive() {
 #[tokio::test]
 async fn a_busy_link_leaves_room_for_others() {
     let ((_busy, flood), (mut other, _)) = linked(Kind::Tcp).await;
-    for _ in 0..500 {
-        flood.send(Class::Message, vec![0; 10]);
+    // A read has one of these and a part of the next.
+    for _ in 0..2 * ARRIVALS_PER_LINK_MAX {
+        flood.send(Class::Message, vec![0; READ_BUFFER_BYTES]);
     }
     // The loop is slow: it takes nothing until the busy link is held back.
     let held = ARRIVALS_PER_LINK_MAX as u64 + 1;
@@ -79,7 +82,8 @@ async fn a_busy_link_leaves_room_for_others() {
         match other.next().await {
             Arrival::Up { node, .. } if node == third.node => break,
             // Taken, but not yet done with: its room stays taken.
-            Arrival::Frame { _room, .. } => {
+            Arrival::Frames { frames, _room, .. } => {
+                assert_eq!(frames.len(), 1);
                 std::mem::forget(_room);
                 before += 1;
             }

@@ -9,6 +9,7 @@ use super::{Arrival, ListenError, Outbox, Started, Tally, Transport};
 use overlay_proto::id::{DialId, LinkId, NodeId};
 use overlay_proto::identity::SecretKey;
 use overlay_proto::wire::{Class, TransportAddress};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -32,6 +33,8 @@ struct End {
     arrivals: mpsc::Receiver<Arrival>,
     addresses: Vec<TransportAddress>,
     tally: Arc<Tally>,
+    /// Frames that came with one that was asked for.
+    came: VecDeque<(LinkId, Vec<u8>)>,
 }
 
 struct Up {
@@ -53,7 +56,8 @@ async fn start_at(seed: u8, ip: IpAddr, port: u16) -> Result<End, ListenError> {
     let started =
         within(Transport::start(&device, ip, port, &[], Arc::clone(&tally), None)).await?;
     let Started { transport, arrivals, addresses } = started;
-    Ok(End { node: NodeId(device.public()), transport, arrivals, addresses, tally })
+    let (node, came) = (NodeId(device.public()), VecDeque::new());
+    Ok(End { node, transport, arrivals, addresses, tally, came })
 }
 
 async fn start(seed: u8) -> End {
@@ -78,6 +82,7 @@ impl End {
     }
 
     async fn next(&mut self) -> Arrival {
+        assert!(self.came.is_empty(), "frames came: {:?}", self.came);
         within(self.arrivals.recv()).await.expect("the transport runs")
     }
 
@@ -91,10 +96,15 @@ impl End {
     }
 
     async fn frame(&mut self) -> (LinkId, Vec<u8>) {
-        match self.next().await {
-            Arrival::Frame { link, frame, .. } => (link, frame),
-            other => panic!("not a frame: {other:?}"),
+        while self.came.is_empty() {
+            match self.next().await {
+                Arrival::Frames { link, frames, .. } => {
+                    self.came.extend(frames.into_iter().map(|frame| (link, frame)));
+                }
+                other => panic!("not a frame: {other:?}"),
+            }
         }
+        self.came.pop_front().expect("one came")
     }
 
     async fn down(&mut self) -> LinkId {
