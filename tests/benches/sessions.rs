@@ -5,13 +5,16 @@
 //! same: messages of 200 bytes, one bulk stream, and a question with its answer at a time. At the end: what
 //! one packet costs a forwarder, alone and in a crowd.
 
-use overlay_node::session::{Access, Service, Stream};
+use overlay_node::driver::Outbound;
+use overlay_node::session::{Access, Service};
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::wire::Class;
 use overlay_tests::ring::{Member, Ring, Thread};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 const FORWARDERS: usize = 3;
 const MESSAGE_BYTES: usize = 200;
@@ -19,10 +22,10 @@ const MESSAGES: usize = 500_000;
 const BULK_BYTES: usize = 512 * 1024 * 1024;
 const CHUNK_BYTES: usize = 64 * 1024;
 const QUESTIONS: usize = 2_000;
-/// Pings for the cost of a packet, and how many of them are under way at a time: a few less than one
-/// peer may have.
-const PINGS: usize = 100_000;
-const PINGS_AT_ONCE: usize = 60;
+/// Bare datagrams for the cost of a packet under load, and how many of them are under way at a time: fewer
+/// than fit into the queue of one link.
+const DATAGRAMS: usize = 1_000_000;
+const DATAGRAMS_AT_ONCE: usize = 400;
 /// Between two questions of a call.
 const CALL_PACE: Duration = Duration::from_millis(5);
 
@@ -32,6 +35,8 @@ struct Figures {
     messages_per_second: f64,
     bulk_mb_per_second: f64,
     forwarder_cpu_seconds_per_gb: f64,
+    /// For one question, or one answer, with nothing else under way.
+    forwarder_cpu_us_alone: f64,
     round_trip_p50_us: f64,
     round_trip_p99_us: f64,
     round_trip_p99_us_under_bulk: f64,
@@ -61,15 +66,20 @@ fn main() {
         return;
     }
     let line = |what: &str, bare: f64, ours: f64| {
-        println!("{what:44} {bare:12.1} {ours:12.1} {:8.3}", ours / bare);
+        println!("{what:48} {bare:12.1} {ours:12.1} {:8.3}", ours / bare);
     };
-    println!("{:44} {:>12} {:>12} {:>8}", "over 3 forwarders", "bare TCP", "sessions", "ratio");
+    println!("{:48} {:>12} {:>12} {:>8}", "over 3 forwarders", "bare TCP", "sessions", "ratio");
     line("messages of 200 bytes a second", bare.messages_per_second, ours.messages_per_second);
     line("bulk, MB/s", bare.bulk_mb_per_second, ours.bulk_mb_per_second);
     line(
         "CPU of one forwarder, ms/GB",
         1e3 * bare.forwarder_cpu_seconds_per_gb,
         1e3 * ours.forwarder_cpu_seconds_per_gb,
+    );
+    line(
+        "CPU of one forwarder, one question at a time, us",
+        bare.forwarder_cpu_us_alone,
+        ours.forwarder_cpu_us_alone,
     );
     line("round trip p50, us", bare.round_trip_p50_us, ours.round_trip_p50_us);
     line("round trip p99, us", bare.round_trip_p99_us, ours.round_trip_p99_us);
@@ -79,8 +89,8 @@ fn main() {
         ours.round_trip_p99_us_under_bulk,
     );
     println!("\nCPU of a forwarder for one packet of {:.0} bytes", packets.bytes);
-    println!("{:44} {:12.2} us", "alone", packets.alone_us);
-    println!("{:44} {:12.2} us", format!("{PINGS_AT_ONCE} questions at a time"), packets.loaded_us);
+    println!("{:48} {:12.2} us", "alone", packets.alone_us);
+    println!("{:48} {:12.2} us", format!("{DATAGRAMS_AT_ONCE} under way"), packets.loaded_us);
 }
 
 /// Reads everything and says at the end how much that was; answers what begins with a `q`.
@@ -149,16 +159,20 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * q) as usize]
 }
 
-/// Both kinds are measured by the same questions, of whatever `open` gives.
-fn measure<S, F>(from: &Thread, between: &Thread, open: impl Fn(Class) -> F) -> Figures
+/// Both kinds are measured by the same questions, of whatever `open` gives. On each way there
+/// are as many forwarders, and `between` are those of all ways.
+fn measure<S, F>(from: &Thread, between: &[Thread], open: impl Fn(Class) -> F) -> Figures
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = S> + Send + 'static,
 {
     let mut figures = Figures::default();
+    let used = || between.iter().map(Thread::cpu).sum::<f64>() / FORWARDERS as f64;
     eprintln!("  one question after the other");
     let stream = open(Class::RealTime);
+    let before = used();
     let times = from.run(async { ask(stream.await, QUESTIONS, Duration::ZERO).await });
+    figures.forwarder_cpu_us_alone = (used() - before) * 1e6 / (2 * QUESTIONS) as f64;
     figures.round_trip_p50_us = quantile(&times, 0.5);
     figures.round_trip_p99_us = quantile(&times, 0.99);
 
@@ -169,11 +183,11 @@ where
 
     eprintln!("  bulk");
     let (bulk, call) = (open(Class::Bulk), open(Class::RealTime));
-    let used = between.cpu();
+    let before = used();
     let pieces = BULK_BYTES / CHUNK_BYTES;
     let seconds = from.run(async move { pour(bulk.await, CHUNK_BYTES, pieces).await });
     figures.bulk_mb_per_second = BULK_BYTES as f64 / 1e6 / seconds;
-    figures.forwarder_cpu_seconds_per_gb = (between.cpu() - used) / (BULK_BYTES as f64 / 1e9);
+    figures.forwarder_cpu_seconds_per_gb = (used() - before) / (BULK_BYTES as f64 / 1e9);
 
     eprintln!("  questions beside bulk");
     let bulk = open(Class::Bulk);
@@ -190,16 +204,16 @@ where
 /// What one packet costs a forwarder: all that its thread does between two readings, over all that it
 /// sent on meanwhile.
 fn packets(ring: &Ring) -> Packets {
-    let (from, to, between) = ring.apart(FORWARDERS);
-    let of_all = || between.iter().map(|member| work_of(member)).fold(Work::default(), Work::add);
-    let measured = |count: usize, at_once: usize| {
-        // The first finds the way.
-        ping(from, to, 1, 1);
-        let before = of_all();
-        ping(from, to, count, at_once);
-        of_all().since(&before)
-    };
-    let (alone, loaded) = (measured(QUESTIONS, 1), measured(PINGS, PINGS_AT_ONCE));
+    // Those two have no sessions, which would take the datagrams.
+    let (from, to, others) = ring.apart(1, FORWARDERS);
+    let of_all = || others.iter().map(|member| work_of(member)).fold(Work::default(), Work::add);
+    ping(from, to, 1);
+    let before = of_all();
+    ping(from, to, QUESTIONS);
+    let alone = of_all().since(&before);
+    let before = of_all();
+    stream_of_datagrams(from, to);
+    let loaded = of_all().since(&before);
     Packets {
         bytes: loaded.bytes as f64 / loaded.packets as f64,
         alone_us: alone.cpu * 1e6 / alone.packets as f64,
@@ -236,29 +250,48 @@ fn work_of(member: &Member) -> Work {
     Work { cpu: member.thread.cpu(), packets: counters.frames_out, bytes: counters.bytes_out }
 }
 
-/// So many pings, and so many of them under way at a time; each is a packet there and one back.
-fn ping(from: &Member, to: &Member, count: usize, at_once: usize) {
+/// So many pings, one after the other; each is a packet there and one back.
+fn ping(from: &Member, to: &Member, count: usize) {
     let (handle, name) = (from.handle.clone(), to.name.clone());
     from.thread.run(async move {
-        let mut under_way = tokio::task::JoinSet::new();
         for _ in 0..count {
-            if under_way.len() == at_once {
-                under_way.join_next().await;
-            }
-            let (handle, to) = (handle.clone(), name.clone());
-            under_way.spawn(async move {
-                let reply = handle.command(Command::Ping { to }).await;
-                assert!(matches!(reply, Reply::Pong { .. }), "{reply:?}");
-            });
+            let reply = handle.command(Command::Ping { to: name.clone() }).await;
+            assert!(matches!(reply, Reply::Pong { .. }), "{reply:?}");
         }
-        under_way.join_all().await;
     });
 }
 
+/// As many bare datagrams of the size of a message as the other end can take.
+fn stream_of_datagrams(from: &Member, to: &Member) {
+    let came = Arc::new(Semaphore::new(DATAGRAMS_AT_ONCE));
+    let mut there = to.handle.take_port().expect("no sessions here");
+    let room = Arc::clone(&came);
+    let taking = to.thread.runtime.spawn(async move {
+        let mut batch = Vec::new();
+        while there.inbound[Class::Message as usize].recv_many(&mut batch, 256).await > 0 {
+            room.add_permits(batch.drain(..).count());
+        }
+    });
+    let here = from.handle.take_port().expect("no sessions here");
+    let (handle, name) = (from.handle.clone(), to.name.clone());
+    from.thread.run(async move {
+        let met = handle.command(Command::Meet { to: name, node: None }).await;
+        let Reply::Met { node: to, .. } = met else { panic!("{met:?}") };
+        for _ in 0..DATAGRAMS {
+            came.acquire().await.expect("open").forget();
+            let bytes = vec![b'x'; MESSAGE_BYTES];
+            here.outbound.send(Outbound { to, class: Class::Message, bytes }).await.expect("up");
+        }
+        let all = came.acquire_many(DATAGRAMS_AT_ONCE as u32).await;
+        all.expect("open").forget();
+    });
+    taking.abort();
+}
+
 fn ours(ring: &Ring) -> Figures {
-    let (from, to, between) = ring.apart(FORWARDERS);
+    let (from, to, others) = ring.apart(0, FORWARDERS);
     let service: Service = "bench".parse().expect("a name");
-    let (sessions, served) = (to.sessions.clone(), service.clone());
+    let (calling, sessions, served) = (from.start_sessions(), to.start_sessions(), service.clone());
     to.thread.run(async move {
         let mut listener = sessions.listen(served, Access::Everyone).expect("free");
         tokio::spawn(async move {
@@ -271,18 +304,12 @@ fn ours(ring: &Ring) -> Figures {
             }
         });
     });
-    let open = |class| opened(from, to, service.clone(), class);
-    measure(&from.thread, &between[0].thread, open)
-}
-
-fn opened(
-    from: &Member,
-    to: &Member,
-    service: Service,
-    class: Class,
-) -> impl Future<Output = Stream> + Send + 'static {
-    let (sessions, name) = (from.sessions.clone(), to.name.clone());
-    async move { sessions.open(&name, &service, class).await.expect("opened") }
+    let open = |class| {
+        let (sessions, name, service) = (calling.clone(), to.name.clone(), service.clone());
+        async move { sessions.open(&name, &service, class).await.expect("opened") }
+    };
+    let others: Vec<Thread> = others.iter().map(|other| other.thread.clone()).collect();
+    measure(&from.thread, &others, open)
 }
 
 /// A chain of TCP connections: each link reads and writes what comes, and nothing else.
@@ -299,7 +326,7 @@ fn bare() -> Figures {
         });
         address
     });
-    let mut last = end;
+    let mut forwarders = Vec::new();
     for number in 0..FORWARDERS {
         let thread = Thread::start(&format!("tcp-{number}"));
         next = thread.run(async move {
@@ -317,7 +344,7 @@ fn bare() -> Figures {
             });
             address
         });
-        last = thread;
+        forwarders.push(thread);
     }
     let from = Thread::start("tcp-from");
     let open = |_| async move {
@@ -325,5 +352,5 @@ fn bare() -> Figures {
         connection.set_nodelay(true).expect("set");
         connection
     };
-    measure(&from, &last, open)
+    measure(&from, &forwarders, open)
 }

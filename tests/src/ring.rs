@@ -5,7 +5,7 @@ use crate::users::{Users, supernode};
 use overlay_node::driver::{self, Handle, Listen, Options};
 use overlay_node::session::Sessions;
 use overlay_proto::Config;
-use overlay_proto::identity::{Contact, Identity};
+use overlay_proto::identity::{Contact, Identity, SecretKey};
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::name::Name;
 use std::net::{IpAddr, Ipv4Addr};
@@ -83,10 +83,21 @@ pub struct Member {
     pub thread: Thread,
     /// The node.
     pub handle: Handle,
-    /// Its sessions.
-    pub sessions: Sessions,
     /// Its user.
     pub name: Name,
+    device: SecretKey,
+}
+
+impl Member {
+    /// Begins to take sessions.
+    ///
+    /// # Panics
+    /// The second time, or if the member's port was taken.
+    pub fn start_sessions(&self) -> Sessions {
+        let (handle, device) = (self.handle.clone(), self.device.clone());
+        self.thread
+            .run(async move { Sessions::start(&handle, &device).expect("TLS").expect("the first") })
+    }
 }
 
 /// The ring.
@@ -148,22 +159,22 @@ impl Ring {
         Some(Ring { _supernode: supernode, members })
     }
 
-    /// Two members with `forwarders` others on the shortest way between them, and those others.
+    /// The member of that number, one with `forwarders` others on the shortest way there, and all the
+    /// others: two ways lead to who stands opposite, equally long, and each packet takes either.
     ///
     /// # Panics
     /// If the ring is too small.
-    pub fn apart(&self, forwarders: usize) -> (&Member, &Member, Vec<&Member>) {
-        let from = &self.members[0];
-        for to in &self.members[1..] {
+    pub fn apart(&self, from: usize, forwarders: usize) -> (&Member, &Member, Vec<&Member>) {
+        let from = &self.members[from];
+        for to in self.members.iter().filter(|to| to.name != from.name) {
             let (handle, name) = (from.handle.clone(), to.name.clone());
             let trace =
                 from.thread.run(async move { handle.command(Command::Trace { to: name }).await });
             let Reply::Traced { hops, arrived: true } = trace else { continue };
             if hops.len() == forwarders + 1 {
-                let between = |member: &&Member| {
-                    hops[..forwarders].iter().any(|hop| hop.node == member.handle.id())
-                };
-                return (from, to, self.members.iter().filter(between).collect());
+                let is_other =
+                    |member: &&Member| member.name != from.name && member.name != to.name;
+                return (from, to, self.members.iter().filter(is_other).collect());
             }
         }
         panic!("nobody is {forwarders} forwarders away");
@@ -174,13 +185,12 @@ fn member(n: u8, hosts: Vec<Contact>) -> Member {
     let name = Users::name(n.into());
     let thread = Thread::start(name.as_str());
     let options = options(Users::in_process().identity(n.into()), hosts);
-    let (handle, sessions) = thread.run(async move {
-        let device = options.identity.device.clone();
+    let device = options.identity.device.clone();
+    let handle = thread.run(async move {
         let handle = driver::start(options).await.expect("a free port");
         let reply = handle.command(Command::Login).await;
         assert!(matches!(reply, Reply::LoggedIn { .. }), "{reply:?}");
-        let sessions = Sessions::start(&handle, &device).expect("TLS").expect("the first");
-        (handle, sessions)
+        handle
     });
-    Member { thread, handle, sessions, name }
+    Member { thread, handle, name, device }
 }

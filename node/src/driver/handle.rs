@@ -153,8 +153,9 @@ impl Handle {
         self.look(move |core| core.correspondent(node)).await.flatten()
     }
 
-    /// Where the datagrams of sessions enter and leave; for the first who asks.
-    pub(crate) fn take_port(&self) -> Option<Port> {
+    /// Where bare datagrams enter and leave; for the first who asks, who then has them instead of
+    /// [`crate::session::Sessions`]. For transports of one's own, and for measuring.
+    pub fn take_port(&self) -> Option<Port> {
         self.port.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

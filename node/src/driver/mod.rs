@@ -8,7 +8,7 @@ mod clock;
 mod event_log;
 mod event_loop;
 mod handle;
-pub(crate) mod port;
+mod port;
 mod start;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -17,6 +17,7 @@ pub use crate::capture::{Capture, CaptureError};
 pub use crate::transport::Counters;
 pub use clock::wall;
 pub use handle::Handle;
+pub use port::{Outbound, Port};
 pub use start::{StartError, start};
 
 use overlay_proto::Config;

@@ -1,4 +1,5 @@
-//! Where the datagrams of sessions enter and leave the loop.
+//! Where datagrams enter and leave the loop: those of sessions, or of whatever else an application makes
+//! of them.
 
 use overlay_proto::id::NodeId;
 use overlay_proto::io::Datagram;
@@ -11,24 +12,25 @@ const OUTBOUND_MAX: usize = 64;
 /// for nobody, so what finds no room is lost, and counted.
 const INBOUND_MAX: usize = 1_024;
 
-/// One datagram that a session sends.
+/// One datagram to be sent.
 #[derive(Debug)]
-pub(crate) struct Outbound {
-    /// To whom.
-    pub(crate) to: NodeId,
-    /// Which queues.
-    pub(crate) class: Class,
-    /// What.
-    pub(crate) bytes: Vec<u8>,
+pub struct Outbound {
+    /// To whom: a device that was met ([`overlay_proto::io::Command::Meet`]), or has sent something.
+    pub to: NodeId,
+    /// Which queues it takes on its way.
+    pub class: Class,
+    /// What. Forwarders can read it and change it.
+    pub bytes: Vec<u8>,
 }
 
-/// The sessions' end.
+/// The end of whoever makes something of bare datagrams, as [`crate::session::Sessions`] does. They may be
+/// lost, doubled and reordered.
 #[derive(Debug)]
-pub(crate) struct Port {
-    /// Into the loop.
-    pub(crate) outbound: mpsc::Sender<Outbound>,
-    /// Out of it, by class.
-    pub(crate) inbound: [mpsc::Receiver<Datagram>; Class::ALL.len()],
+pub struct Port {
+    /// Into the loop, which takes them in order.
+    pub outbound: mpsc::Sender<Outbound>,
+    /// Out of it, by class, in the order of [`Class::ALL`].
+    pub inbound: [mpsc::Receiver<Datagram>; Class::ALL.len()],
 }
 
 /// The loop's end.

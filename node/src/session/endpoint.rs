@@ -6,7 +6,7 @@ use super::flow::Flows;
 use super::settings::{self, CLASSES, HANDSHAKE_PATIENCE, UNUSED_MAX};
 use super::socket::{OverlaySocket, locked};
 use super::tls::{Tls, TlsError, node_of};
-use crate::driver::port::Port;
+use crate::driver::Port;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::SecretKey;
 use overlay_proto::status::Status;

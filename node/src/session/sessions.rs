@@ -9,7 +9,7 @@ use super::settings::{CLASSES, OPENING_PATIENCE, SESSIONS_MAX};
 use super::stream::{Incoming, Stream, refuse, status_of};
 use super::turns::Turns;
 use crate::driver::Handle;
-use crate::driver::port::Port;
+use crate::driver::Port;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::SecretKey;
 use overlay_proto::io::Event;

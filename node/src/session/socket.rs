@@ -1,7 +1,7 @@
 //! The socket on which quinn runs: datagrams go to the core and come from it.
 
 use super::address::Directory;
-use crate::driver::port::Outbound;
+use crate::driver::Outbound;
 use overlay_proto::config::DATAGRAM_BYTES_MAX;
 use overlay_proto::id::NodeId;
 use overlay_proto::io::Datagram;

@@ -2,7 +2,7 @@
 //! 63, 65).
 
 use super::*;
-use crate::driver::port::{Outbound, Port};
+use crate::driver::{Outbound, Port};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
