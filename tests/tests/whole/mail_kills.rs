@@ -2,7 +2,7 @@
 //! in order, and its sender hears of it. Sender, recipient and supernodes are real processes, ended
 //! by `kill -9`.
 //!
-//! `MAIL_RUNS=200 cargo test -p overlay-tests --test mail_kills -- --nocapture` plays 200 runs, each
+//! `MAIL_RUNS=200 cargo test -p overlay-tests --test whole mail_kills:: -- --nocapture` plays 200 runs, each
 //! in a realm of its own; `MAIL_SEED` is the seed of the first.
 
 use overlay_tests::program::GUARD;
@@ -286,7 +286,7 @@ fn each_message_is_shown_once_whoever_is_killed() {
         println!("run {run} of {runs}, seed {seed}, {secs} s: {said}");
         if !verdict.as_ref().is_some_and(Verdict::is_good) {
             println!(
-                "  again: {SEED_VARIABLE}={seed} cargo test -p overlay-tests --test mail_kills -- --nocapture"
+                "  again: {SEED_VARIABLE}={seed} cargo test -p overlay-tests --test whole mail_kills:: -- --nocapture"
             );
             failed.push(seed);
         }

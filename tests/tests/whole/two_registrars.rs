@@ -1,9 +1,6 @@
 //! Two registrars of one realm, processes of their own, on one PostgreSQL database.
 
-#[path = "../../supernode/src/store/tests/cluster.rs"]
-mod cluster;
-
-use cluster::Cluster;
+use crate::cluster::Cluster;
 use overlay_tests::probe::{Said, said};
 use overlay_tests::program;
 use std::collections::BTreeSet;
@@ -27,7 +24,7 @@ fn ended(child: Child) -> Said {
 #[test]
 fn ten_thousand_tries_from_two_processes_give_no_name_to_two_keys() {
     let Some(cluster) = Cluster::get() else { return };
-    let url = cluster.url("postgres");
+    let url = cluster.url("probes");
     // The server may still be starting; who opens the store first makes its tables.
     while ended(registrar(&url, NAMES, 1, 9)).granted.is_empty() {}
     let both = [1, 2].map(|key| registrar(&url, 0, NAMES, key)).map(ended);

@@ -1,9 +1,6 @@
 //! A realm with two registrars, each a `supernode` process of its own, on one PostgreSQL database.
 
-#[path = "../../supernode/src/store/tests/cluster.rs"]
-mod cluster;
-
-use cluster::Cluster;
+use crate::cluster::Cluster;
 use overlay_node::driver::{self, Handle, Listen, Options};
 use overlay_proto::Config;
 use overlay_proto::id::{NodeId, RealmId};

@@ -10,13 +10,18 @@ use std::time::Duration;
 
 /// The port only names the socket; the server listens on no network.
 const PORT: u16 = 5_432;
-/// Makes a cluster in `$2` with the programs in `$1`, serves it until standard input ends, however
-/// the tests end, and removes it. Nothing in it has to survive a loss of power.
+/// Makes a cluster in `$2` with the programs in `$1`, and in it a database `probes` beside those that each
+/// cluster has, serves it until standard input ends, however the tests end, and removes it. Nothing in it
+/// has to survive a loss of power.
 const SCRIPT: &str = r#"
     cd "$2" || exit 1
     "$1/initdb" -D data -U trellis -A trust -E UTF8 --no-locale --no-sync >log 2>&1 || exit 1
     "$1/postgres" -D data -k "$2" -p 5432 -c listen_addresses= -c max_connections=200 >>log 2>&1 &
     server=$!
+    until "$1/createdb" -h "$2" -p 5432 -U trellis probes >>log 2>&1 </dev/null ||
+        ! kill -0 "$server"
+    do sleep 0.1
+    done
     cat >/dev/null
     kill -INT "$server"
     wait "$server"
