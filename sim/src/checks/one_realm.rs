@@ -6,7 +6,7 @@ use overlay_proto::time::{Span, Time};
 use overlay_proto::view::{HeldView, RecordView};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A record that was signed so long ago is where it belongs.
+/// A record that was signed so long ago is where it belongs, or a newer one is.
 pub(super) const UNDER_WAY: Span = Span::secs(3);
 /// Supernodes that keep a record, if there are so many (DESIGN, section 7).
 const REPLICAS: usize = 3;
@@ -40,11 +40,21 @@ impl Copies {
     /// What is not as it should be of a peer that is on line, if anything.
     pub(super) fn flaw(&self, at: Time, wall_at_start: u64, supernodes: usize) -> Option<String> {
         let Some(newest) = self.newest else { return Some("no record".into()) };
-        let up_to_date =
-            |seq: &&u64| **seq == newest.seq || signed_at(**seq, wall_at_start) + UNDER_WAY >= at;
-        let copies = self.seqs.iter().filter(up_to_date).count();
-        if copies < REPLICAS.min(supernodes) {
-            return Some(format!("its newest record is at {copies} of {supernodes} supernodes"));
+        let age = |seq: u64| at.since(signed_at(seq, wall_at_start));
+        // Newer ones may still be under way.
+        let settled = self.seqs.iter().copied().filter(|seq| age(*seq) > UNDER_WAY).max();
+        let (kept, lagging): (Vec<u64>, Vec<u64>) = self
+            .seqs
+            .iter()
+            .copied()
+            .partition(|seq| settled.is_none_or(|settled| *seq >= settled));
+        if kept.len() < REPLICAS.min(supernodes) {
+            let ages = |seqs: Vec<u64>| seqs.into_iter().map(age).collect::<Vec<Span>>();
+            let (count, kept, lagging) = (kept.len(), ages(kept), ages(lagging));
+            return Some(format!(
+                "its record is at {count} of {supernodes} supernodes, signed {kept:?} ago; others \
+                 have older ones: {lagging:?}"
+            ));
         }
         if self.sessions != [newest.home] {
             let (sessions, home) = (&self.sessions, newest.home);
@@ -155,6 +165,13 @@ pub(super) mod tests {
         assert_eq!(flaws_after(|all| all[1].held.members.truncate(2)), 1, "a member is missing");
         assert_eq!(flaws_after(|all| all[2].held.records.clear()), 1, "two copies");
         assert_eq!(flaws_after(|all| all[2].held.records[0].seq -= 20_000), 1, "an old copy");
+        let renewed = |all: &mut Vec<Holder>| all[0].held.records[0].seq += 59_900;
+        assert_eq!(flaws_after(renewed), 0, "the next one is under way");
+        let renewed_beside_an_old_one = |all: &mut Vec<Holder>| {
+            renewed(all);
+            all[2].held.records[0].seq -= 20_000;
+        };
+        assert_eq!(flaws_after(renewed_beside_an_old_one), 1, "and an old copy");
         assert_eq!(flaws_after(|all| all[3].held.sessions.push(PEER)), 1, "two sessions");
         assert_eq!(flaws_after(|all| all[0].held.sessions.clear()), 1, "no session");
         let second = |all: &mut Vec<Holder>| {
