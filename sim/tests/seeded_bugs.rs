@@ -109,7 +109,7 @@ const ASLEEP: &str = "
 const STORM: &str = "
     name = 'storm'
     population = { peers = 200, supernodes = 2, degree = 4, trees = 4 }
-    supernode = { logins_per_second = 2, login_ramp_secs = 10, check_us = 3000, sign_us = 1500, link_us = 20000 }
+    supernode = { logins_per_second = 2, login_ramp_secs = 10, check_us = 12000, sign_us = 6000, link_us = 20000 }
     [[step]]
     settle = { limit_secs = 240 }
     [[step]]

@@ -3,12 +3,13 @@
 use super::asked::Asked;
 use super::stage::Stage;
 use crate::world::{Crash, World};
-use overlay_proto::Node;
 use overlay_proto::id::NodeId;
 use overlay_proto::identity::{Contact, DeviceChain, Identity};
 use overlay_proto::io::Command;
 use overlay_proto::node::Setup;
 use overlay_proto::time::Time;
+use overlay_proto::{Config, Node};
+use overlay_supernode::remembered::Remembered;
 use rand::{Rng, RngExt};
 use std::sync::Arc;
 
@@ -195,6 +196,15 @@ impl Stage<'_> {
         // The wall clock of set-up has moved on since; a node is told what it shows now.
         let now = self.world.now();
         let wall = self.realm.wall_at_start().plus(now.since(Time(0)));
-        Node::new(Setup { config: self.config.clone(), identity, hosts, seed, wall }, now)
+        Node::new(Setup { config: self.config_of(&identity), identity, hosts, seed, wall }, now)
+    }
+
+    /// Where work takes time, a supernode remembers what it has checked, as the program does.
+    fn config_of(&self, identity: &Identity) -> Arc<Config> {
+        if identity.supernode.is_none() || self.scenario.work().is_free() {
+            return self.config.clone();
+        }
+        let verifier = Arc::new(Remembered::new(self.verifier.clone()));
+        Arc::new(Config { verifier, ..Config::clone(&self.config) })
     }
 }
