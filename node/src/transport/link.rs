@@ -111,8 +111,7 @@ impl Link {
         let mut reader = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
         let room = Arc::new(Semaphore::new(ARRIVALS_PER_LINK_MAX));
         loop {
-            let mut frames = vec![next_frame(&mut reader).await?];
-            frames.extend(std::iter::from_fn(|| buffered_frame(&mut reader)));
+            let frames = next_frames(&mut reader).await?;
             self.count(&frames);
             let permit = Arc::clone(&room).acquire_owned().await.map_err(|_| End::NodeEnded)?;
             let arrival = Arrival::Frames { link: self.id, frames, _room: permit };
@@ -121,9 +120,8 @@ impl Link {
     }
 
     fn count(&self, frames: &[Vec<u8>]) {
-        let bytes: usize = frames.iter().map(|frame| LENGTH_BYTES + frame.len()).sum();
         Tally::add(&self.tally.frames_in, frames.len() as u64);
-        Tally::add(&self.tally.bytes_in, bytes as u64);
+        Tally::add(&self.tally.bytes_in, bytes_of(frames) as u64);
         if let Some(capture) = &self.capture {
             frames.iter().for_each(|frame| capture.frame(self.id, Direction::In, frame));
         }
@@ -160,30 +158,32 @@ impl Link {
     }
 }
 
-fn length_of(prefix: [u8; LENGTH_BYTES]) -> Result<usize, End> {
-    match u32::from_be_bytes(prefix) {
-        length if length as usize <= FRAME_BYTES_MAX => Ok(length as usize),
-        length => Err(End::TooLarge(length)),
-    }
+/// Waits for a frame, and takes those that have come as a whole with the same read.
+async fn next_frames<R: AsyncRead + Unpin>(reader: &mut BufReader<R>) -> Result<Vec<Vec<u8>>, End> {
+    let mut frames = vec![next_frame(reader).await?];
+    frames.extend(frames_of(reader.buffer()).map(<[u8]>::to_vec));
+    reader.consume_unpin(bytes_of(&frames[1..]));
+    Ok(frames)
 }
 
-/// Waits for a frame.
+// What is buffered as a whole is no larger than a frame may be: only the next one has to be looked at.
+const _: () = assert!(READ_BUFFER_BYTES <= FRAME_BYTES_MAX);
+
 async fn next_frame<R: AsyncRead + Unpin>(reader: &mut BufReader<R>) -> Result<Vec<u8>, End> {
-    let mut prefix = [0; LENGTH_BYTES];
-    reader.read_exact(&mut prefix).await?;
-    let mut frame = vec![0; length_of(prefix)?];
+    let mut length = [0; LENGTH_BYTES];
+    reader.read_exact(&mut length).await?;
+    let length = u32::from_be_bytes(length);
+    if length as usize > FRAME_BYTES_MAX {
+        return Err(End::TooLarge(length));
+    }
+    let mut frame = vec![0; length as usize];
     reader.read_exact(&mut frame).await?;
     Ok(frame)
 }
 
-/// A frame that has come as a whole with what was read before.
-fn buffered_frame<R: AsyncRead + Unpin>(reader: &mut BufReader<R>) -> Option<Vec<u8>> {
-    let (prefix, rest) = reader.buffer().split_first_chunk()?;
-    // A length that no frame may have is for `next_frame` to find, after those before it.
-    let length = length_of(*prefix).ok()?;
-    let frame = rest.get(..length)?.to_vec();
-    reader.consume_unpin(LENGTH_BYTES + length);
-    Some(frame)
+/// The bytes of frames with their lengths before them.
+fn bytes_of(frames: &[Vec<u8>]) -> usize {
+    frames.iter().map(|frame| LENGTH_BYTES + frame.len()).sum()
 }
 
 /// Empties a buffer that was written. One that was much too large halves: a transfer keeps its buffer, and
@@ -196,7 +196,7 @@ fn settle(buffer: &mut Vec<u8>) {
     }
 }
 
-/// The frames in a buffer that [`Outbox::fill`] has filled.
+/// The whole frames at the beginning of a buffer, each after its length.
 fn frames_of(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = buffer;
     std::iter::from_fn(move || {
