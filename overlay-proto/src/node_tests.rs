@@ -18,12 +18,7 @@ fn name(n: u8) -> Name {
 fn world(supernodes: u8, peers: u8) -> (Net, Realm, Vec<NodeId>, Vec<NodeId>) {
     let mut realm = Realm::new(Config::default());
     let mut net = Net::new();
-    let supers: Vec<NodeId> = (0..supernodes)
-        .map(|n| {
-            let setup = realm.supernode(n);
-            net.add(setup)
-        })
-        .collect();
+    let supers = net.start_supernodes(&mut realm, 0..supernodes);
     net.run(Span::secs(5));
     let users = net.log_in(&mut realm, 0..peers);
     net.run(Span::secs(20));
@@ -89,10 +84,7 @@ fn trees_grow_with_the_realm_without_a_flag_day() {
     let config = Config { trees: 4, tree_steps: vec![(10, 9)], ..Config::default() };
     let mut realm = Realm::new(config);
     let mut net = Net::new();
-    for n in 0..2 {
-        let setup = realm.supernode(n);
-        net.add(setup);
-    }
+    net.start_supernodes(&mut realm, 0..2);
     net.run(Span::secs(5));
     let mut users = Vec::new();
     for n in 0..12 {

@@ -53,8 +53,7 @@ const FORGERIES: [How; 4] = [How::SomebodyElse, How::OwnKeys, How::OtherHome, Ho
 impl Index {
     fn new() -> Index {
         let (mut net, mut realm) = (Net::new(), Realm::new(Config::default()));
-        let setups: Vec<_> = (0..SUPERNODES).map(|n| realm.supernode(n)).collect();
-        let supers: Vec<NodeId> = setups.into_iter().map(|setup| net.add(setup)).collect();
+        let supers = net.start_supernodes(&mut realm, 0..SUPERNODES);
         net.run(Span::secs(5));
         let users = net.log_in(&mut realm, 0..USERS);
         // Nobody has just started then, and everybody says what it knows.

@@ -33,7 +33,7 @@ impl Street {
     fn new() -> Street {
         let mut realm = Realm::new(Config { degree: 4, ..Config::default() });
         let mut net = Net::new();
-        let supernodes = (0..2).map(|n| net.add(realm.supernode(n))).collect();
+        let supernodes = net.start_supernodes(&mut realm, 0..2);
         net.run(Span::secs(5));
         let users = net.log_in(&mut realm, 0..USERS);
         net.run(Span::secs(30));

@@ -33,10 +33,7 @@ fn strangers(realm: &Realm, count: u8) -> Vec<crate::node::Setup> {
 fn thirty_five_strangers_to_each_peer_get_no_slot_and_keep_nobody_out() {
     let mut realm = Realm::new(Config::default());
     let mut net = Net::new();
-    for n in 0..3 {
-        let setup = realm.supernode(n);
-        net.add(setup);
-    }
+    net.start_supernodes(&mut realm, 0..3);
     net.run(Span::secs(5));
     let count = HONEST * RATIO;
     let sybils: BTreeSet<NodeId> =

@@ -95,20 +95,19 @@ impl Peer {
                 self.abandon(cx, status);
                 self.session = Session::Idle;
             }
-            Goal::Online { waiting: Some((command, give_up)), .. } => {
-                let (command, give_up) = (*command, *give_up);
+            Goal::Online { waiting, .. } => {
+                let Some((command, give_up)) = *waiting else { return };
                 if now < give_up {
                     return self.wake_by(give_up);
                 }
-                self.tell_logged_in(cx);
-                if let Goal::Online { waiting, .. } = &mut self.goal
-                    && waiting.take().is_some()
-                {
-                    let status = self.refused.take().unwrap_or(Status::TIMEOUT);
-                    reply(cx, command, Reply::Failed { status });
+                if self.session.online().is_some() {
+                    return self.tell_logged_in(cx);
                 }
+                *waiting = None;
+                let status = self.refused.take().unwrap_or(Status::TIMEOUT);
+                reply(cx, command, Reply::Failed { status });
             }
-            Goal::Online { waiting: None, .. } | Goal::Rest => {}
+            Goal::Rest => {}
         }
     }
 }

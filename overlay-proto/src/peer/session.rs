@@ -18,6 +18,7 @@ use crate::wire::message::{
 
 /// Seconds of waiting from which on it is worth asking another supernode meanwhile.
 const WORTH_ASKING_ELSEWHERE: u16 = 5;
+
 /// How far it has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Session {

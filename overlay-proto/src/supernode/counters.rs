@@ -147,7 +147,7 @@ mod tests {
     fn a_realm_at_work_is_counted() {
         let mut realm = Realm::new(Config::default());
         let mut net = Net::new();
-        let supers: Vec<NodeId> = (0..2).map(|n| net.add(realm.supernode(n))).collect();
+        let supers = net.start_supernodes(&mut realm, 0..2);
         net.run(Span::secs(5));
         let users = net.log_in(&mut realm, 0..12);
         let newcomer = net.add(realm.newcomer(60));

@@ -167,8 +167,7 @@ mod tests {
         // Nothing is published again by itself meanwhile.
         let config = Config { renew: day, lease: day, ..Config::default() };
         let (mut net, mut realm) = (Net::new(), Realm::new(config));
-        let setups: Vec<_> = (0..SUPERNODES).map(|n| realm.supernode(n)).collect();
-        let supers: Vec<NodeId> = setups.into_iter().map(|setup| net.add(setup)).collect();
+        let supers = net.start_supernodes(&mut realm, 0..SUPERNODES);
         net.run(Span::secs(10));
         let users = net.log_in(&mut realm, 0..USERS);
         net.run(Span::secs(30));

@@ -170,6 +170,11 @@ impl Net {
         self.nodes.values().filter_map(Node::supernode_view).map(|view| view.children).sum()
     }
 
+    /// Supernodes of these numbers start; 0 is the registrar.
+    pub fn start_supernodes(&mut self, realm: &mut Realm, numbers: Range<u8>) -> Vec<NodeId> {
+        numbers.map(|n| self.add(realm.supernode(n))).collect()
+    }
+
     /// Users of these numbers start and log in, one after the other.
     pub fn log_in(&mut self, realm: &mut Realm, users: Range<u8>) -> Vec<NodeId> {
         let users: Vec<NodeId> = users.map(|n| self.add(realm.user(n))).collect();

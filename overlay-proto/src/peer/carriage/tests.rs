@@ -13,9 +13,7 @@ use crate::wire::Class;
 fn world(peers: u8) -> (Net, Realm, NodeId, NodeId) {
     let mut realm = Realm::new(Config::default());
     let mut net = Net::new();
-    for n in 0..3 {
-        net.add(realm.supernode(n));
-    }
+    net.start_supernodes(&mut realm, 0..3);
     net.run(Span::secs(5));
     let users = net.log_in(&mut realm, 0..peers);
     net.run(Span::secs(20));

@@ -18,8 +18,7 @@ fn name(n: u8) -> Name {
 
 fn world(supernodes: u8, peers: u8) -> (Net, Realm, Vec<NodeId>, Vec<NodeId>) {
     let (mut net, mut realm) = (Net::new(), Realm::new(Config::default()));
-    let setups: Vec<_> = (0..supernodes).map(|n| realm.supernode(n)).collect();
-    let supers: Vec<NodeId> = setups.into_iter().map(|setup| net.add(setup)).collect();
+    let supers = net.start_supernodes(&mut realm, 0..supernodes);
     net.run(Span::secs(5));
     net.know(&realm, 0..peers);
     let users = net.log_in(&mut realm, 0..peers);

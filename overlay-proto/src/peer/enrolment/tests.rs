@@ -12,7 +12,7 @@ use crate::wire::message::RegisterReply;
 /// Two supernodes, the first of which is the registrar, and a newcomer who knows only one of them.
 fn world(knows: usize) -> (Net, Vec<NodeId>, NodeId) {
     let (mut net, mut realm) = (Net::new(), Realm::new(Config::default()));
-    let supernodes: Vec<NodeId> = (0..2).map(|n| net.add(realm.supernode(n))).collect();
+    let supernodes = net.start_supernodes(&mut realm, 0..2);
     net.run(Span::secs(5));
     let mut setup = realm.newcomer(1);
     setup.hosts.retain(|host| host.node == supernodes[knows]);

@@ -9,10 +9,7 @@ use crate::time::Span;
 fn who_has_logged_in_again_is_found_at_once_from_everywhere() {
     let mut realm = Realm::new(Config::default());
     let mut net = Net::new();
-    for n in 0..3 {
-        let setup = realm.supernode(n);
-        net.add(setup);
-    }
+    net.start_supernodes(&mut realm, 0..3);
     net.run(Span::secs(5));
     let users = net.log_in(&mut realm, 0..6);
     // The supernodes are old enough to say of somebody who is not there that he is off line.
@@ -32,8 +29,7 @@ fn a_session_is_told_of_also_if_nobody_answers_where_we_are() {
     const LOOKUP: u8 = 18;
     let mut realm = Realm::new(Config::default());
     let mut net = Net::new();
-    let setup = realm.supernode(0);
-    let home = net.add(setup);
+    let home = net.start_supernodes(&mut realm, 0..1)[0];
     net.losing = Some(LOOKUP);
     let user = net.add(realm.user(0));
     let reply = net.ask(user, Command::Login);

@@ -14,8 +14,7 @@ const LIFE: Span = Span::secs(600);
 fn world(peers: u8) -> (Net, Realm, Vec<NodeId>, Vec<NodeId>) {
     let config = Config { certificate_life: LIFE, ..Config::default() };
     let (mut net, mut realm) = (Net::new(), Realm::new(config));
-    let setups: Vec<_> = (0..2).map(|n| realm.supernode(n)).collect();
-    let supers: Vec<NodeId> = setups.into_iter().map(|setup| net.add(setup)).collect();
+    let supers = net.start_supernodes(&mut realm, 0..2);
     net.run(Span::secs(5));
     net.know(&realm, 0..peers);
     let users: Vec<NodeId> =

@@ -28,7 +28,7 @@ struct Street {
 impl Street {
     fn new(supernodes: u8, peers: u8) -> Street {
         let (mut net, mut realm) = (Net::new(), Realm::new(Config::default()));
-        let supernodes = (0..supernodes).map(|n| net.add(realm.supernode(n))).collect();
+        let supernodes = net.start_supernodes(&mut realm, 0..supernodes);
         net.run(Span::secs(5));
         net.know(&realm, 0..peers);
         let users = net.log_in(&mut realm, 0..peers);
