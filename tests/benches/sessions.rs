@@ -207,13 +207,15 @@ fn packets(ring: &Ring) -> Packets {
     // Those two have no sessions, which would take the datagrams.
     let (from, to, others) = ring.apart(1, FORWARDERS);
     let of_all = || others.iter().map(|member| work_of(member)).fold(Work::default(), Work::add);
+    let during = |work: &dyn Fn()| {
+        let before = of_all();
+        work();
+        of_all().since(&before)
+    };
+    // The first finds the way.
     ping(from, to, 1);
-    let before = of_all();
-    ping(from, to, QUESTIONS);
-    let alone = of_all().since(&before);
-    let before = of_all();
-    stream_of_datagrams(from, to);
-    let loaded = of_all().since(&before);
+    let alone = during(&|| ping(from, to, QUESTIONS));
+    let loaded = during(&|| stream_of_datagrams(from, to));
     Packets {
         bytes: loaded.bytes as f64 / loaded.packets as f64,
         alone_us: alone.cpu * 1e6 / alone.packets as f64,

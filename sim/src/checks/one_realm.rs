@@ -43,17 +43,13 @@ impl Copies {
         let age = |seq: u64| at.since(signed_at(seq, wall_at_start));
         // Newer ones may still be under way.
         let settled = self.seqs.iter().copied().filter(|seq| age(*seq) > UNDER_WAY).max();
-        let (kept, lagging): (Vec<u64>, Vec<u64>) = self
-            .seqs
-            .iter()
-            .copied()
-            .partition(|seq| settled.is_none_or(|settled| *seq >= settled));
-        if kept.len() < REPLICAS.min(supernodes) {
-            let ages = |seqs: Vec<u64>| seqs.into_iter().map(age).collect::<Vec<Span>>();
-            let (count, kept, lagging) = (kept.len(), ages(kept), ages(lagging));
+        let is_kept = |seq: &&u64| settled.is_none_or(|settled| **seq >= settled);
+        let copies = self.seqs.iter().filter(is_kept).count();
+        if copies < REPLICAS.min(supernodes) {
+            let ages: Vec<Span> = self.seqs.iter().map(|seq| age(*seq)).collect();
             return Some(format!(
-                "its record is at {count} of {supernodes} supernodes, signed {kept:?} ago; others \
-                 have older ones: {lagging:?}"
+                "its record is at {copies} of {supernodes} supernodes; all that are kept were \
+                 signed so long ago: {ages:?}"
             ));
         }
         if self.sessions != [newest.home] {
