@@ -119,8 +119,8 @@ impl Peer {
             held.home == coordinates.home && held.slot_of(cx.short) == coordinates.slot_of(cx.short)
         };
         let same_to_home = near.coordinates.as_ref().is_some_and(told);
-        let elsewhere =
-            self.place.coordinates.as_ref().map(|own| own.home) != Some(coordinates.home);
+        // A home that has just taken us over has not signed our place yet.
+        let elsewhere = self.session.home() != Some(coordinates.home);
         let changed = near.place(coordinates);
         if changed != 0 {
             *self.gossip.entries.entry(near.slot).or_default() |= changed;

@@ -131,20 +131,28 @@ impl Peer {
                 cx.event(Event::NeighbourDown { node: slot.contact.node, slot: *old });
             }
         }
-        kept.into_iter().for_each(|(old, i, slot)| self.keep_slot(cx, old, i, slot));
+        for (old, i, slot) in kept {
+            let named = contacts.iter().any(|contact| contact.slot == i);
+            self.keep_slot(cx, old, i, slot, named);
+        }
         fresh.into_iter().for_each(|(i, node)| self.take_slot(cx, i, node, contacts));
     }
 
-    fn keep_slot(&mut self, cx: &mut Context, old: u8, i: u8, slot: Slot) {
-        if old != i
-            && let SlotState::Up { link } = slot.state
-        {
-            if let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) {
-                near.slot = i;
+    /// A neighbour that stays. If the home has `named` it anew, it waits for it.
+    fn keep_slot(&mut self, cx: &mut Context, old: u8, i: u8, slot: Slot, named: bool) {
+        if let SlotState::Up { link } = slot.state {
+            if old != i || named {
+                self.report_slot(cx, i, slot.contact.node, true);
+                // With the slot the home has forgotten where that one is.
+                self.gossip.around.insert(slot.contact.node);
             }
-            self.report_slot(cx, i, slot.contact.node, true);
-            self.tell_moved(cx, old, i);
-            cx.event(Event::NeighbourUp { node: slot.contact.node, slot: i });
+            if old != i {
+                if let Some(near) = self.neighbours.iter_mut().find(|near| near.link == link) {
+                    near.slot = i;
+                }
+                self.tell_moved(cx, old, i);
+                cx.event(Event::NeighbourUp { node: slot.contact.node, slot: i });
+            }
         }
         if let Some(place) = self.place.slots.get_mut(usize::from(i)) {
             *place = Some(slot);

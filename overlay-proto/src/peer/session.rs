@@ -45,6 +45,14 @@ impl Session {
         }
     }
 
+    /// The supernode that has given us a session.
+    pub fn home(&self) -> Option<NodeId> {
+        match self {
+            Session::Online { home, .. } => Some(*home),
+            _ => None,
+        }
+    }
+
     /// Whether the session itself needs `link`.
     pub fn uses(&self, link: LinkId) -> bool {
         match self {

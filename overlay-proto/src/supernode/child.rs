@@ -194,7 +194,6 @@ impl Child {
                 cost: LinkCost::HOP_ONLY,
             }),
         );
-        self.border.remove(&old);
         true
     }
 
@@ -202,7 +201,6 @@ impl Child {
     pub fn unseat(&mut self, node: ShortId) {
         if let Some((i, _)) = self.seat_of(node) {
             self.set_slot(usize::from(i), Slot::Free);
-            self.border.remove(&node);
         }
     }
 
@@ -243,7 +241,10 @@ impl Child {
         if let Some(place) = self.slots.get_mut(i) {
             let before = std::mem::replace(place, slot);
             if let Slot::Taken(seat) = before {
-                self.parted.push(seat.peer.contact.node);
+                let node = seat.peer.contact.node;
+                // Should it come back, its place is told again.
+                self.border.remove(&node.short());
+                self.parted.push(node);
             }
         }
     }
