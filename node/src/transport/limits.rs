@@ -23,6 +23,9 @@ pub(crate) const INBOUND_PART_OF_FREE: usize = 16;
 pub(crate) const INBOUND_PER_SECOND: u32 = 32;
 /// And so many at once, when they have been quiet.
 pub(crate) const INBOUND_BURST: u32 = 256;
+/// Steps of handshakes between two turns of the loop, each up to a quarter of a millisecond: nobody who is
+/// served already waits longer for one who comes. Without other work it is one turn after the other.
+pub(crate) const HANDSHAKE_STEPS_PER_TURN: usize = 4;
 /// Addresses of which that is reckoned up, 40 bytes each.
 pub(crate) const REMOTES_MAX: usize = 4_096;
 /// Outbound connections being dialled. The core dials tens at a time, never hundreds.

@@ -26,6 +26,7 @@ mod swarm_task;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub(crate) use listen::ListenError;
 pub(crate) use outbox::{Outbox, Refused};

@@ -10,9 +10,9 @@ use super::limits::{
 use super::link_behaviour::LinkBehaviour;
 use super::listen::ListenError;
 use super::shares::Shares;
+use super::turns::InTurns;
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::Boxed;
 use libp2p::core::upgrade;
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
@@ -55,14 +55,15 @@ pub(crate) fn build(device: &SecretKey) -> Result<Swarm<Behaviour>, ListenError>
     Ok(swarm)
 }
 
-/// TCP with Noise and Yamux, as libp2p's builder makes it, but its connections are closed in time.
-fn tcp(keys: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn Error + Send + Sync>> {
+/// TCP with Noise and Yamux, as libp2p's builder makes it, but handshakes take turns, and connections are
+/// closed in time.
+fn tcp(keys: &Keypair) -> Result<InTurns<(PeerId, StreamMuxerBox)>, Box<dyn Error + Send + Sync>> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
         .upgrade(upgrade::Version::V1Lazy)
         .authenticate(noise::Config::new(keys)?)
         .multiplex(yamux_config())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(InTime::new(muxer))));
-    Ok(tcp.boxed())
+    Ok(InTurns::new(tcp.boxed()))
 }
 
 fn limits() -> ConnectionLimits {

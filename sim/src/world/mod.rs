@@ -462,8 +462,7 @@ impl<M: Machine> World<M> {
             Life::Alive => {
                 let at = self.links.open(dialler, target, delay, self.now);
                 self.tally.links += 1;
-                let link = self.links.id(at);
-                self.post(at, 0, Happening::Opened { link, dial });
+                self.answer_dial(at, dial);
                 self.link_up(at.other(), None);
             }
             Life::Killed => {

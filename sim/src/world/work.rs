@@ -2,13 +2,16 @@
 //!
 //! Each input that a working host is given keeps its core busy for as long as the signatures that it
 //! checks and makes, the bytes that it reads and the handshake behind a new link would. What comes
-//! meanwhile waits in one line, first come first served; timers go before it, as in the driver's
-//! loop. Streams wait for as long as it takes, as TCP lets them; new links are refused once too many
-//! handshakes wait. What a working host puts out leaves when the work on it begins, not when it ends.
+//! meanwhile waits: what links bring in one line, handshakes in another, and the core serves both in
+//! turns, as the driver does; timers go before either. Streams wait for as long as it takes, as TCP
+//! lets them; new links are refused once too many handshakes wait. What a working host puts out leaves
+//! when the work on it begins, not when it ends.
 
+use super::links::{End, EndAt};
 use super::memo::Checks;
 use super::queue::Happening;
 use super::{Machine, MemoVerifier, World};
+use overlay_proto::id::{DialId, LinkId};
 use overlay_proto::io::Input;
 use overlay_proto::time::{Span, Time};
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +20,8 @@ use std::sync::Arc;
 /// Links whose handshakes wait for the core of one host: more are refused, as the driver does at the
 /// same number.
 const HANDSHAKES_MAX: usize = 1_024;
+/// Inputs after which handshakes have a turn, and handshakes after which inputs have one, as in the driver.
+const TURNS: (usize, usize) = (64, 4);
 
 /// How long one core takes for what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,10 +84,66 @@ struct Bench {
     busy_until: Time,
     /// Each with when it came.
     waiting: VecDeque<(Time, Input)>,
-    /// Of those that wait, new links.
-    handshakes: usize,
+    /// New links whose handshakes wait, each with when it came.
+    knocking: VecDeque<(Time, Input)>,
+    /// Who is told that the link is up once its handshake is done: the dialler's number of it, and its dial.
+    answers: BTreeMap<LinkId, (LinkId, DialId)>,
+    /// Inputs served in this turn, and handshakes in the next.
+    served: (usize, usize),
     /// Whether it is called as soon as the core is free.
     is_called: bool,
+}
+
+impl Bench {
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.knocking.is_empty()
+    }
+
+    fn put(&mut self, now: Time, input: Input) {
+        match input {
+            // A handshake that this end has begun waits for nobody.
+            Input::LinkUp { dial: None, .. } => self.knocking.push_back((now, input)),
+            Input::LinkDown { link } if self.turns_away(link) => {}
+            other => self.waiting.push_back((now, other)),
+        }
+    }
+
+    /// Forgets a link whose handshake still waits. False if there is none.
+    fn turns_away(&mut self, gone: LinkId) -> bool {
+        let is_it = |input: &Input| matches!(input, Input::LinkUp { link, .. } if *link == gone);
+        let at = self.knocking.iter().position(|(_, input)| is_it(input));
+        let Some(at) = at else { return false };
+        self.knocking.remove(at);
+        self.answers.remove(&gone);
+        true
+    }
+
+    /// Who has given up its dial, which began before `then`.
+    fn overdue(&mut self, then: Time) -> Vec<(LinkId, DialId)> {
+        let count = self.knocking.iter().take_while(|(came, _)| *came < then).count();
+        let gone = self.knocking.drain(..count).filter_map(|(_, input)| match input {
+            Input::LinkUp { link, .. } => self.answers.remove(&link),
+            _ => None,
+        });
+        gone.collect()
+    }
+
+    /// The next to serve, and since when it waits if it is not a handshake.
+    fn next(&mut self) -> Option<(Option<Time>, Input)> {
+        let (inputs, handshakes) = &mut self.served;
+        if (*inputs < TURNS.0 || self.knocking.is_empty())
+            && let Some((came, input)) = self.waiting.pop_front()
+        {
+            (*inputs, *handshakes) = (*inputs + 1, 0);
+            return Some((Some(came), input));
+        }
+        let (_, input) = self.knocking.pop_front()?;
+        *handshakes += 1;
+        if *handshakes >= TURNS.1 {
+            self.served = (0, 0);
+        }
+        Some((None, input))
+    }
 }
 
 impl<M: Machine> World<M> {
@@ -98,7 +159,7 @@ impl<M: Machine> World<M> {
         }
     }
 
-    /// The longest time for which an input has waited for a core.
+    /// The longest time for which an input other than a handshake has waited for a core.
     pub fn longest_line(&self) -> Span {
         self.workshop.longest
     }
@@ -111,7 +172,19 @@ impl<M: Machine> World<M> {
     /// Whether a host takes no more links for the time being.
     pub(super) fn is_crowded(&self, host: u32) -> bool {
         let bench = self.workshop.benches.get(&host);
-        bench.is_some_and(|bench| bench.handshakes >= HANDSHAKES_MAX)
+        bench.is_some_and(|bench| bench.knocking.len() >= HANDSHAKES_MAX)
+    }
+
+    /// The other end of a dial is to be told that its link is up: now, or when the dialled host has done
+    /// its part of the handshake.
+    pub(super) fn answer_dial(&mut self, dialler: EndAt, dial: DialId) {
+        let (target, link) = (dialler.other(), self.links.id(dialler));
+        match self.workshop.benches.get_mut(&self.links.host(target)) {
+            Some(bench) => {
+                bench.answers.insert(self.links.id(target), (link, dial));
+            }
+            None => self.post(dialler, 0, Happening::Opened { link, dial }),
+        }
     }
 
     /// Gives an input to a host now, or puts it into the line of its core.
@@ -120,7 +193,7 @@ impl<M: Machine> World<M> {
         let Some(bench) = self.workshop.benches.get_mut(&host) else {
             return self.handle(host, input);
         };
-        let is_busy = bench.busy_until > now || !bench.waiting.is_empty();
+        let is_busy = bench.busy_until > now || !bench.is_idle();
         if matches!(input, Input::Tick) && bench.busy_until > now {
             // Timers go first, as soon as the core is free.
             let until = bench.busy_until;
@@ -130,8 +203,7 @@ impl<M: Machine> World<M> {
         if !is_busy || matches!(input, Input::Tick) {
             return self.labour(host, input);
         }
-        bench.handshakes += usize::from(kind(&input) == Kind::Link);
-        bench.waiting.push_back((now, input));
+        bench.put(now, input);
         self.call_later(host);
     }
 
@@ -144,20 +216,32 @@ impl<M: Machine> World<M> {
             self.workshop.benches.remove(&host);
             return;
         }
+        let patience = self.transport.dial_timeout.0;
+        let overdue = bench.overdue(Time(self.now.0.saturating_sub(patience)));
         if bench.busy_until <= self.now
-            && let Some((came, input)) = bench.waiting.pop_front()
+            && let Some((came, input)) = bench.next()
         {
-            self.workshop.longest = self.workshop.longest.max(self.now.since(came));
-            bench.handshakes -= usize::from(kind(&input) == Kind::Link);
+            let waited = came.map_or(Span::ZERO, |came| self.now.since(came));
+            self.workshop.longest = self.workshop.longest.max(waited);
             self.labour(host, input);
         }
+        overdue.into_iter().for_each(|(link, dial)| self.give_up_dial(link, dial));
         self.call_later(host);
+    }
+
+    /// Nobody has answered a dial in time: neither end has a link.
+    fn give_up_dial(&mut self, link: LinkId, dial: DialId) {
+        let Some(at) = self.links.find(link) else { return };
+        let host = self.links.host(at);
+        self.links.set_end(at.other(), End::Down);
+        self.links.set_end(at, End::Down);
+        self.queue.push(self.now, Happening::DialFailed { host, dial });
     }
 
     fn call_later(&mut self, host: u32) {
         let now = self.now;
         let Some(bench) = self.workshop.benches.get_mut(&host) else { return };
-        if !bench.waiting.is_empty() && !bench.is_called {
+        if !bench.is_idle() && !bench.is_called {
             bench.is_called = true;
             self.queue.push(bench.busy_until.max(now), Happening::CoreFree { host });
         }
@@ -167,6 +251,13 @@ impl<M: Machine> World<M> {
         let checks = |world: &World<M>| {
             world.workshop.verifier.as_ref().map(|v| v.checks()).unwrap_or_default()
         };
+        if let Input::LinkUp { link, .. } = &input
+            && let Some(bench) = self.workshop.benches.get_mut(&host)
+            && let Some((link, dial)) = bench.answers.remove(link)
+            && let Some(dialler) = self.links.find(link)
+        {
+            self.post(dialler, 0, Happening::Opened { link, dial });
+        }
         let (kind, before) = (kind(&input), checks(self));
         self.handle(host, input);
         let after = checks(self);
@@ -176,5 +267,50 @@ impl<M: Machine> World<M> {
         if let Some(bench) = self.workshop.benches.get_mut(&host) {
             bench.busy_until = self.now + cost;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use overlay_proto::id::NodeId;
+    use overlay_proto::wire::TransportAddress;
+
+    fn up(link: u64) -> Input {
+        let remote = TransportAddress::new("/ip4/192.0.2.1/tcp/1".to_owned()).expect("short");
+        Input::LinkUp { link: LinkId(link), node: NodeId([1; 32]), remote, dial: None }
+    }
+
+    fn frame(link: u64) -> Input {
+        Input::Received { link: LinkId(link), frame: vec![link as u8] }
+    }
+
+    fn all(bench: &mut Bench) -> Vec<Input> {
+        std::iter::from_fn(|| bench.next()).map(|(_, input)| input).collect()
+    }
+
+    #[test]
+    fn a_crowd_at_the_door_does_not_stop_the_links_that_stand() {
+        let mut bench = Bench::default();
+        (100..1_100).for_each(|link| bench.put(Time(0), up(link)));
+        (0..640).for_each(|n| bench.put(Time(0), frame(n % 10)));
+        let order = all(&mut bench);
+        let last = order.iter().rposition(|input| matches!(input, Input::Received { .. }));
+        let before = order.iter().take(last.expect("served"));
+        let handshakes = before.filter(|input| matches!(input, Input::LinkUp { .. })).count();
+        assert!((1..=40).contains(&handshakes), "{handshakes}");
+        assert_eq!(order.len(), 1_640);
+        assert!(bench.is_idle());
+    }
+
+    #[test]
+    fn who_goes_before_its_handshake_is_forgotten() {
+        let mut bench = Bench::default();
+        let down = |link| Input::LinkDown { link: LinkId(link) };
+        [up(1), down(1), up(2), down(3), frame(4)]
+            .into_iter()
+            .for_each(|it| bench.put(Time(0), it));
+        let order = format!("{:?}", all(&mut bench));
+        assert_eq!(order, format!("{:?}", [down(3), frame(4), up(2)]));
     }
 }
