@@ -100,6 +100,8 @@ pub struct Storm {
     refused: u64,
     logins: u64,
     supernodes_lost: u64,
+    /// The first of them: when, whom and by whom.
+    first_lost: Option<(Time, u32, u32)>,
     homes_given_up: u64,
     /// The live supernodes and when each started.
     started: BTreeMap<u32, Time>,
@@ -188,9 +190,13 @@ impl Storm {
             }
             Seen::Event(Event::MemberDown { node }) => {
                 let of = population.host_of(node).filter(|host| is_alive(*host));
-                let settled =
-                    [Some(sighting.host), of].map(|host| self.is_settled(host, sighting.at));
-                self.supernodes_lost += u64::from(self.begun.is_some() && settled == [true; 2]);
+                let settled = |host| self.is_settled(host, sighting.at);
+                if let Some(of) = of.filter(|of| settled(*of) && settled(sighting.host))
+                    && self.begun.is_some()
+                {
+                    self.supernodes_lost += 1;
+                    self.first_lost.get_or_insert((sighting.at, of, sighting.host));
+                }
             }
             Seen::Event(Event::HomeLost { home }) => {
                 self.homes_given_up += u64::from(self.begun.is_some() && lives(home));
@@ -201,8 +207,8 @@ impl Storm {
 
     /// Whether a supernode has had the time to find the others: of two links that two have dialled
     /// at once one is given up.
-    fn is_settled(&self, host: Option<u32>, now: Time) -> bool {
-        let started = host.and_then(|host| self.started.get(&host));
+    fn is_settled(&self, host: u32, now: Time) -> bool {
+        let started = self.started.get(&host);
         started.is_some_and(|started| now.since(*started) >= GRACE)
     }
 
@@ -289,9 +295,12 @@ impl Storm {
                 format!("{:.1} % of the peers were lost again on the way back", 100.0 * fall);
             findings.add(CHECK, at, what);
         }
-        if self.supernodes_lost > 0 {
-            let what = format!("{} times a living supernode was given up", self.supernodes_lost);
-            findings.add(CHECK, begun, what);
+        if let Some((at, of, by)) = self.first_lost {
+            let count = self.supernodes_lost;
+            let what = format!(
+                "{count} times a living supernode was given up, first that of host {of} by host {by}"
+            );
+            findings.add(CHECK, at, what);
         }
         if self.homes_given_up > 0 {
             let what = format!("{} sessions of living homes were given up", self.homes_given_up);
