@@ -57,9 +57,12 @@ fn main() {
     let bare = bare();
     eprintln!("a ring of peers");
     let ring = Ring::start(2 * (FORWARDERS as u8 + 1));
-    let ours = ours(&ring);
+    let (from, to, others) = ring.apart(&[], FORWARDERS);
+    let ours = ours(from, to, &others);
     eprintln!("  single packets");
-    let packets = packets(&ring);
+    // Those two have no sessions, which would take the datagrams.
+    let (from, to, others) = ring.apart(&[from, to], FORWARDERS);
+    let packets = packets(from, to, &others);
     if json {
         let all = serde_json::json!({ "bare": bare, "sessions": ours, "packets": packets });
         println!("{all}");
@@ -203,9 +206,7 @@ where
 
 /// What one packet costs a forwarder: all that its thread does between two readings, over all that it
 /// sent on meanwhile.
-fn packets(ring: &Ring) -> Packets {
-    // Those two have no sessions, which would take the datagrams.
-    let (from, to, others) = ring.apart(1, FORWARDERS);
+fn packets(from: &Member, to: &Member, others: &[&Member]) -> Packets {
     let of_all = || others.iter().map(|member| work_of(member)).fold(Work::default(), Work::add);
     let during = |work: &dyn Fn()| {
         let before = of_all();
@@ -290,8 +291,7 @@ fn stream_of_datagrams(from: &Member, to: &Member) {
     taking.abort();
 }
 
-fn ours(ring: &Ring) -> Figures {
-    let (from, to, others) = ring.apart(0, FORWARDERS);
+fn ours(from: &Member, to: &Member, others: &[&Member]) -> Figures {
     let service: Service = "bench".parse().expect("a name");
     let (calling, sessions, served) = (from.start_sessions(), to.start_sessions(), service.clone());
     to.thread.run(async move {

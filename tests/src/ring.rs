@@ -5,6 +5,7 @@ use crate::users::{Users, supernode};
 use overlay_node::driver::{self, Handle, Listen, Options};
 use overlay_node::session::Sessions;
 use overlay_proto::Config;
+use overlay_proto::id::NodeId;
 use overlay_proto::identity::{Contact, Identity, SecretKey};
 use overlay_proto::io::{Command, Reply};
 use overlay_proto::name::Name;
@@ -98,6 +99,16 @@ impl Member {
         self.thread
             .run(async move { Sessions::start(&handle, &device).expect("TLS").expect("the first") })
     }
+
+    /// Who forwards what this member sends to `to`, in order, if it arrives.
+    fn way(&self, to: &Member) -> Option<Vec<NodeId>> {
+        let (handle, name) = (self.handle.clone(), to.name.clone());
+        let trace =
+            self.thread.run(async move { handle.command(Command::Trace { to: name }).await });
+        let Reply::Traced { hops, arrived: true } = trace else { return None };
+        let (_, between) = hops.split_last()?;
+        Some(between.iter().map(|hop| hop.node).collect())
+    }
 }
 
 /// The ring.
@@ -159,25 +170,34 @@ impl Ring {
         Some(Ring { _supernode: supernode, members })
     }
 
-    /// The member of that number, one with `forwarders` others on the shortest way there, and all the
-    /// others: two ways lead to who stands opposite, equally long, and each packet takes either.
+    /// Two members with `forwarders` others on the shortest way between them, none of them in `busy`, and all
+    /// the others. Two ways lead to who stands opposite, equally long. If there are two members whose
+    /// packets take the same way there and back, it is these, as in a chain.
     ///
     /// # Panics
     /// If the ring is too small.
-    pub fn apart(&self, from: usize, forwarders: usize) -> (&Member, &Member, Vec<&Member>) {
-        let from = &self.members[from];
-        for to in self.members.iter().filter(|to| to.name != from.name) {
-            let (handle, name) = (from.handle.clone(), to.name.clone());
-            let trace =
-                from.thread.run(async move { handle.command(Command::Trace { to: name }).await });
-            let Reply::Traced { hops, arrived: true } = trace else { continue };
-            if hops.len() == forwarders + 1 {
-                let is_other =
-                    |member: &&Member| member.name != from.name && member.name != to.name;
-                return (from, to, self.members.iter().filter(is_other).collect());
+    pub fn apart(&self, busy: &[&Member], forwarders: usize) -> (&Member, &Member, Vec<&Member>) {
+        let is_free = |member: &&Member| busy.iter().all(|busy| busy.name != member.name);
+        let mut found = None;
+        for from in self.members.iter().filter(is_free) {
+            for to in self.members.iter().filter(is_free).filter(|to| to.name != from.name) {
+                let Some(there) = from.way(to).filter(|way| way.len() == forwarders) else {
+                    continue;
+                };
+                let mut back = to.way(from).unwrap_or_default();
+                back.reverse();
+                if there == back {
+                    return (from, to, self.others(from, to));
+                }
+                found = Some((from, to, self.others(from, to)));
             }
         }
-        panic!("nobody is {forwarders} forwarders away");
+        found.expect("the ring is large enough")
+    }
+
+    fn others(&self, from: &Member, to: &Member) -> Vec<&Member> {
+        let is_other = |member: &&Member| member.name != from.name && member.name != to.name;
+        self.members.iter().filter(is_other).collect()
     }
 }
 
