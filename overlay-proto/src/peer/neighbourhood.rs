@@ -220,3 +220,53 @@ impl Heap for Early {
         self.hood.heap() + self.placed.as_ref().map_or(0, |placed| placed.coordinates.heap())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+    use crate::coordinates::{Coordinates, Label, Labels};
+    use crate::identity::verify::StrictVerifier;
+    use crate::io::Input;
+    use crate::testing::{Net, Realm};
+    use crate::time::Span;
+    use crate::wire::Message;
+    use crate::wire::codec;
+    use crate::wire::message::Placed;
+
+    /// The number of the message by which a home gives a place.
+    const ASSIGN: u8 = 15;
+
+    #[test]
+    fn a_home_that_takes_over_hears_also_of_places_that_the_old_one_signed() {
+        let (mut net, mut realm) = (Net::new(), Realm::new(Config::default()));
+        let first = realm.supernode(0);
+        let key = first.identity.device.clone();
+        let old = net.add(first);
+        let users = net.log_in(&mut realm, 0..2);
+        let new = net.start_supernodes(&mut realm, 1..2)[0];
+        net.run(Span::secs(10));
+        let (me, other) = (users[0], users[1]);
+        let issued = net.nodes[&other].issued().expect("a place");
+        // The new home has signed nothing yet.
+        net.losing = Some(ASSIGN);
+        net.kill(old);
+        net.run(Span::secs(3));
+        assert_eq!(net.peer(me).home, Some(new.to_string()));
+
+        let mut labels = issued.labels;
+        labels[0] = Label::NONE;
+        let (seq, slots, labels) = (issued.seq + 1, issued.slots, Labels::from(labels));
+        let place = Coordinates::issue(&key, &StrictVerifier, other, seq, slots, labels);
+        let placed = Placed { coordinates: place.clone(), issuer: None };
+        let frame = codec::encode(&placed.into()).expect("short");
+        net.tapped = true;
+        net.input(me, Input::Received { link: net.link_between(me, other), frame });
+        net.run(Span::secs(2));
+        let home = net.link_between(me, new);
+        let told = net.tap.iter().filter(|tapped| tapped.link == home).any(|tapped| {
+            let message = codec::decode_message(&tapped.frame);
+            matches!(message, Ok(Message::Report(report)) if report.neighbours.contains(&place))
+        });
+        assert!(told, "the new home is told");
+    }
+}
