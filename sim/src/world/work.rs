@@ -3,7 +3,7 @@
 //! Each input that a working host is given keeps its core busy for as long as the signatures that it
 //! checks and makes, the bytes that it reads and the handshake behind a new link would. What comes
 //! meanwhile waits: what links bring in one line, handshakes in another, and the core serves both in
-//! turns, as the driver does; timers go before either. Streams wait for as long as it takes, as TCP
+//! turns, as the driver does, and its timers once in a turn. Streams wait for as long as it takes, as TCP
 //! lets them; new links are refused once too many handshakes wait. What a working host puts out leaves
 //! when the work on it begins, not when it ends.
 
@@ -90,13 +90,17 @@ struct Bench {
     answers: BTreeMap<LinkId, (LinkId, DialId)>,
     /// Inputs served in this turn, and handshakes in the next.
     served: (usize, usize),
+    /// Whether its timer has run out: that goes before all else, once in a turn.
+    is_due: bool,
+    /// What was served since it last did.
+    since_tick: usize,
     /// Whether it is called as soon as the core is free.
     is_called: bool,
 }
 
 impl Bench {
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.knocking.is_empty()
+        self.waiting.is_empty() && self.knocking.is_empty() && !self.is_due
     }
 
     fn put(&mut self, now: Time, input: Input) {
@@ -130,6 +134,12 @@ impl Bench {
 
     /// The next to serve, and since when it waits if it is not a handshake.
     fn next(&mut self) -> Option<(Option<Time>, Input)> {
+        let turn_is_over = self.waiting.is_empty() || self.since_tick >= TURNS.0;
+        if self.is_due && turn_is_over {
+            (self.is_due, self.since_tick) = (false, 0);
+            return Some((None, Input::Tick));
+        }
+        self.since_tick += 1;
         let (inputs, handshakes) = &mut self.served;
         if (*inputs < TURNS.0 || self.knocking.is_empty())
             && let Some((came, input)) = self.waiting.pop_front()
@@ -195,10 +205,8 @@ impl<M: Machine> World<M> {
         };
         let is_busy = bench.busy_until > now || !bench.is_idle();
         if matches!(input, Input::Tick) && bench.busy_until > now {
-            // Timers go first, as soon as the core is free.
-            let until = bench.busy_until;
-            self.hosts[host as usize].wake = until;
-            return self.queue.push(until, Happening::Wake { host });
+            bench.is_due = true;
+            return self.call_later(host);
         }
         if !is_busy || matches!(input, Input::Tick) {
             return self.labour(host, input);
@@ -301,6 +309,20 @@ mod tests {
         assert!((1..=40).contains(&handshakes), "{handshakes}");
         assert_eq!(order.len(), 1_640);
         assert!(bench.is_idle());
+    }
+
+    #[test]
+    fn timers_and_links_wait_a_turn_for_each_other_and_no_longer() {
+        let mut bench = Bench::default();
+        (0..100).for_each(|_| bench.put(Time(0), frame(1)));
+        let mut ticks = 0;
+        for served in 1..=100 + 2 {
+            // It runs out all the time.
+            bench.is_due = true;
+            ticks += usize::from(matches!(bench.next(), Some((_, Input::Tick))));
+            assert!(ticks <= served / TURNS.0 + 1);
+        }
+        assert_eq!((ticks, bench.waiting.len()), (2, 0));
     }
 
     #[test]
