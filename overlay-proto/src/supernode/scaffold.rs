@@ -190,7 +190,7 @@ impl Supernode {
         let Some(node) = self.members.dials.remove(&dial) else { return };
         let Some(member) = self.members.known.get_mut(&node) else { return };
         member.dial = None;
-        if matches!(member.reach, Reach::Broken { .. }) && !cx.links.has(node) {
+        if matches!(member.reach, Reach::Broken { .. }) {
             member.reach = Reach::Unlinked;
         }
         self.judge_member(cx, node);
@@ -225,21 +225,18 @@ impl Supernode {
         }
     }
 
-    /// Those whose broken links have not been mended in time are gone. Who has shaken hands anew and is about
-    /// to greet is not: two supernodes may have dialled each other, and the second dial, which took long at
-    /// a crowded door, has replaced the link of the first.
+    /// Those whose broken links have not been mended in time are gone.
     fn judge_broken(&mut self, cx: &mut Context) {
-        let mut gone = Vec::new();
-        for (node, member) in &mut self.members.known {
-            let Reach::Broken { until } = &mut member.reach else { continue };
-            if cx.now >= *until && cx.links.has(*node) {
-                *until = cx.now + RELINK;
-            } else if cx.now >= *until {
+        let late =
+            |member: &Member| matches!(member.reach, Reach::Broken { until } if cx.now >= until);
+        let known = self.members.known.iter_mut().filter(|(_, member)| late(member));
+        let late: Vec<NodeId> = known
+            .map(|(node, member)| {
                 member.reach = Reach::Unlinked;
-                gone.push(*node);
-            }
-        }
-        gone.into_iter().for_each(|node| self.judge_member(cx, node));
+                *node
+            })
+            .collect();
+        late.into_iter().for_each(|node| self.judge_member(cx, node));
     }
 
     pub(super) fn dial_members(&mut self, cx: &mut Context) {
