@@ -138,10 +138,7 @@ impl Peer {
 
     /// The home, then the standbys.
     fn whereabouts(&self) -> Vec<Contact> {
-        let home = match self.session {
-            super::session::Session::Online { home, .. } => Some(home),
-            _ => None,
-        };
+        let home = self.session.home();
         let known = self.hosts.contacts();
         let home = known.iter().find(|contact| Some(contact.node) == home);
         home.into_iter().chain(&self.standbys).cloned().collect()

@@ -72,7 +72,7 @@ impl Peer {
 
     /// Answers the command that waits for the log-in.
     pub(super) fn tell_logged_in(&mut self, cx: &mut Context) {
-        if let Session::Online { home, .. } = self.session
+        if let Some(home) = self.session.home()
             && let Goal::Online { since, waiting } = &mut self.goal
             && let Some((command, _)) = waiting.take()
         {

@@ -325,7 +325,7 @@ impl Peer {
         cx: &Context,
         lease_secs: u16,
     ) -> Option<LocationRecord> {
-        let Session::Online { home, .. } = self.session else { return None };
+        let home = self.session.home()?;
         self.lookups.seq = cx.wall().0.max(self.lookups.seq + 1);
         let record = LocationRecord {
             chain: cx.identity.chain()?.clone(),

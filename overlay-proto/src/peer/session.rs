@@ -69,7 +69,7 @@ impl Peer {
         if cx.identity.chain().is_none() {
             return reply(cx, command, Reply::Failed { status: Status::UNPROVEN });
         }
-        if let Session::Online { home, .. } = self.session {
+        if let Some(home) = self.session.home() {
             return reply(cx, command, Reply::LoggedIn { home, elapsed: Span::ZERO });
         }
         let waiting = Some((command, cx.now + COMMAND_PATIENCE));
