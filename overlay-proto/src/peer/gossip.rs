@@ -1,5 +1,8 @@
 //! What a peer tells its neighbours and its home of what it knows, and when.
 
+#[cfg(test)]
+mod tests;
+
 use super::Peer;
 use super::neighbourhood::Neighbour;
 use crate::context::Context;
