@@ -20,8 +20,10 @@ use std::sync::Arc;
 /// Links whose handshakes wait for the core of one host: more are refused, as the driver does at the
 /// same number.
 const HANDSHAKES_MAX: usize = 1_024;
-/// Inputs after which handshakes have a turn, and handshakes after which inputs have one, as in the driver.
-const TURNS: (usize, usize) = (64, 4);
+/// Inputs after which handshakes and timers have a turn, as in the driver.
+const INPUTS_PER_TURN: usize = 64;
+/// Handshakes after which inputs have one.
+const HANDSHAKES_PER_TURN: usize = 4;
 
 /// How long one core takes for what.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,12 +90,14 @@ struct Bench {
     knocking: VecDeque<(Time, Input)>,
     /// Who is told that the link is up once its handshake is done: the dialler's number of it, and its dial.
     answers: BTreeMap<LinkId, (LinkId, DialId)>,
-    /// Inputs served in this turn, and handshakes in the next.
-    served: (usize, usize),
     /// Whether its timer has run out: that goes before all else, once in a turn.
     is_due: bool,
     /// What was served since it last did.
     since_tick: usize,
+    /// Inputs served since handshakes last had their turn.
+    inputs: usize,
+    /// Handshakes served since the last input.
+    handshakes: usize,
     /// Whether it is called as soon as the core is free.
     is_called: bool,
 }
@@ -132,25 +136,24 @@ impl Bench {
         gone.collect()
     }
 
-    /// The next to serve, and since when it waits if it is not a handshake.
+    /// The next to serve, and since when it waits if it is an input of a link.
     fn next(&mut self) -> Option<(Option<Time>, Input)> {
-        let turn_is_over = self.waiting.is_empty() || self.since_tick >= TURNS.0;
+        let turn_is_over = self.waiting.is_empty() || self.since_tick >= INPUTS_PER_TURN;
         if self.is_due && turn_is_over {
             (self.is_due, self.since_tick) = (false, 0);
             return Some((None, Input::Tick));
         }
         self.since_tick += 1;
-        let (inputs, handshakes) = &mut self.served;
-        if (*inputs < TURNS.0 || self.knocking.is_empty())
+        if (self.inputs < INPUTS_PER_TURN || self.knocking.is_empty())
             && let Some((came, input)) = self.waiting.pop_front()
         {
-            (*inputs, *handshakes) = (*inputs + 1, 0);
+            (self.inputs, self.handshakes) = (self.inputs + 1, 0);
             return Some((Some(came), input));
         }
         let (_, input) = self.knocking.pop_front()?;
-        *handshakes += 1;
-        if *handshakes >= TURNS.1 {
-            self.served = (0, 0);
+        self.handshakes += 1;
+        if self.handshakes >= HANDSHAKES_PER_TURN {
+            (self.inputs, self.handshakes) = (0, 0);
         }
         Some((None, input))
     }
@@ -185,8 +188,8 @@ impl<M: Machine> World<M> {
         bench.is_some_and(|bench| bench.knocking.len() >= HANDSHAKES_MAX)
     }
 
-    /// The other end of a dial is to be told that its link is up: now, or when the dialled host has done
-    /// its part of the handshake.
+    /// The other end of a dial is to be told that its link is up: now, or when the dialled host comes
+    /// to its part of the handshake.
     pub(super) fn answer_dial(&mut self, dialler: EndAt, dial: DialId) {
         let (target, link) = (dialler.other(), self.links.id(dialler));
         match self.workshop.benches.get_mut(&self.links.host(target)) {
@@ -237,6 +240,16 @@ impl<M: Machine> World<M> {
         self.call_later(host);
     }
 
+    /// The dialled host begins with its part of a handshake: the other end is told that its link is up.
+    fn answer(&mut self, host: u32, input: &Input) {
+        let Input::LinkUp { link, .. } = input else { return };
+        let Some(bench) = self.workshop.benches.get_mut(&host) else { return };
+        let Some((link, dial)) = bench.answers.remove(link) else { return };
+        if let Some(dialler) = self.links.find(link) {
+            self.post(dialler, 0, Happening::Opened { link, dial });
+        }
+    }
+
     /// Nobody has answered a dial in time: neither end has a link.
     fn give_up_dial(&mut self, link: LinkId, dial: DialId) {
         let Some(at) = self.links.find(link) else { return };
@@ -259,13 +272,7 @@ impl<M: Machine> World<M> {
         let checks = |world: &World<M>| {
             world.workshop.verifier.as_ref().map(|v| v.checks()).unwrap_or_default()
         };
-        if let Input::LinkUp { link, .. } = &input
-            && let Some(bench) = self.workshop.benches.get_mut(&host)
-            && let Some((link, dial)) = bench.answers.remove(link)
-            && let Some(dialler) = self.links.find(link)
-        {
-            self.post(dialler, 0, Happening::Opened { link, dial });
-        }
+        self.answer(host, &input);
         let (kind, before) = (kind(&input), checks(self));
         self.handle(host, input);
         let after = checks(self);
@@ -320,7 +327,7 @@ mod tests {
             // It runs out all the time.
             bench.is_due = true;
             ticks += usize::from(matches!(bench.next(), Some((_, Input::Tick))));
-            assert!(ticks <= served / TURNS.0 + 1);
+            assert!(ticks <= served / INPUTS_PER_TURN + 1);
         }
         assert_eq!((ticks, bench.waiting.len()), (2, 0));
     }
