@@ -186,13 +186,14 @@ impl Ring {
                 };
                 let mut back = to.way(from).unwrap_or_default();
                 back.reverse();
+                found = Some((from, to));
                 if there == back {
                     return (from, to, self.others(from, to));
                 }
-                found = Some((from, to, self.others(from, to)));
             }
         }
-        found.expect("the ring is large enough")
+        let (from, to) = found.expect("the ring is large enough");
+        (from, to, self.others(from, to))
     }
 
     fn others(&self, from: &Member, to: &Member) -> Vec<&Member> {
