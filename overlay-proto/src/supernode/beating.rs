@@ -88,12 +88,13 @@ impl Supernode {
     }
 
     /// In a small realm a heartbeat comes every second: the silence of a link is the quickest sign of
-    /// all that nothing passes over it.
+    /// all that nothing passes over it. Whatever comes breaks it: a crowded member's heartbeats may be
+    /// late when its answers are not.
     fn give_up_silent(&mut self, cx: &mut Context, links: &[(NodeId, LinkId)]) {
         let round = links.len().div_ceil(EACH_SECOND) as u64 * cx.config.heartbeat.0;
         let silence = Span(cx.config.member_dead_after.0.max(ROUNDS_MISSED * round));
         for (node, link) in links {
-            let heard = self.members.known.get(node).map(|member| member.heard);
+            let heard = cx.links.heard(*link);
             if heard.is_some_and(|heard| cx.now.since(heard) >= silence) {
                 crate::links::dismiss(cx, *link, Status::TIMEOUT);
                 self.unlink_member(cx, *node, Reach::Unlinked);

@@ -45,7 +45,8 @@ impl Supernode {
 
     pub(super) fn tick_swim(&mut self, cx: &mut Context) {
         if cx.now >= self.swim.next_at() {
-            self.swim.tick(cx.now);
+            let members = &self.members;
+            self.swim.tick(cx.now, |node| members.speaks(cx, node));
             self.follow_swim(cx);
         }
     }

@@ -165,10 +165,14 @@ impl Members {
     /// Whether what the membership protocol says of `node` is taken in. Of who is no known member it
     /// is not. Nor is a death of who has spoken to us just now: one member gone mad buries nobody.
     pub(super) fn believes(&self, cx: &Context, node: NodeId, said: Verdict) -> bool {
-        let Some(member) = self.known.get(&node) else { return false };
-        let heard = member.link().and_then(|link| cx.links.heard(link));
-        let speaks = heard.is_some_and(|at| cx.now.since(at) < just_now(cx));
-        !(said == Verdict::Dead && speaks) || seeded!(SleeperBuries)
+        let buries_a_speaker = said == Verdict::Dead && self.speaks(cx, node);
+        self.known.contains_key(&node) && (!buries_a_speaker || seeded!(SleeperBuries))
+    }
+
+    /// Whether anything valid has come over the link of `node` just now.
+    pub(super) fn speaks(&self, cx: &Context, node: NodeId) -> bool {
+        let heard = self.link_to(node).and_then(|link| cx.links.heard(link));
+        heard.is_some_and(|at| cx.now.since(at) < just_now(cx))
     }
 
     /// Live members that have peers, and so can have a tree's root among them.

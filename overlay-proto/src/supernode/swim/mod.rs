@@ -62,6 +62,8 @@ pub(super) struct Swim {
     /// What is due when; those of one moment in the order in which they were asked for.
     timers: BTreeMap<(Time, u64), Timer<Who>>,
     next_timer: u64,
+    /// From one question to the next.
+    period: Span,
     /// How long a timer may be late before the time that was slept is left out of account.
     late: Span,
     /// The timers were put off once, and none has come since.
@@ -131,6 +133,7 @@ impl Swim {
             runtime: AccumulatingRuntime::default(),
             timers: BTreeMap::new(),
             next_timer: 0,
+            period: config.heartbeat,
             late: Span(config.heartbeat.0 / 2),
             put_off: false,
             verdicts: BTreeMap::new(),
@@ -233,8 +236,9 @@ impl Swim {
         self.verdicts.remove(&node);
     }
 
-    /// Does what is due.
-    pub fn tick(&mut self, now: Time) {
+    /// Does what is due. Who `speaks` is not buried: a crowded member may leave questions unanswered
+    /// for longer than it has, and still say all else.
+    pub fn tick(&mut self, now: Time, speaks: impl Fn(NodeId) -> bool) {
         let slept = now.since(self.next_at());
         if slept >= self.late && !self.put_off {
             if seeded!(SleeperBuries) {
@@ -245,6 +249,12 @@ impl Swim {
         while let Some(first) = self.timers.first_entry().filter(|first| first.key().0 <= now) {
             let timer = first.remove();
             self.put_off = false;
+            let is_reprieved = |who: &Who| speaks(who.node) && !seeded!(SuspectIsDead);
+            if matches!(&timer, Timer::ChangeSuspectToDown { member_id, .. } if is_reprieved(member_id))
+            {
+                self.schedule(now + self.period, timer);
+                continue;
+            }
             // Timers of an earlier state are told apart by the library.
             let _ = self.foca.handle_timer(timer, &mut self.runtime);
             self.settle(now);
@@ -295,8 +305,7 @@ impl Swim {
             let hasty = doomed && seeded!(SuspectIsDead);
             let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
             let micros = if hasty { 0 } else { micros };
-            self.timers.insert((now + Span(micros), self.next_timer), timer);
-            self.next_timer += 1;
+            self.schedule(now + Span(micros), timer);
         }
         while let Some(turn) = self.runtime.to_notify() {
             match turn {
@@ -311,6 +320,11 @@ impl Swim {
             self.settings.max_transmissions = tellings;
             let _ = self.foca.set_config(self.settings.clone());
         }
+    }
+
+    fn schedule(&mut self, at: Time, timer: Timer<Who>) {
+        self.timers.insert((at, self.next_timer), timer);
+        self.next_timer += 1;
     }
 
     fn turn(&mut self, node: NodeId, verdict: Verdict) {

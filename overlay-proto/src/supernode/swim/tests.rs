@@ -65,7 +65,7 @@ impl Ring {
             if word <= timer {
                 self.deliver();
             } else {
-                self.all.values_mut().for_each(|swim| swim.tick(next));
+                self.all.values_mut().for_each(|swim| swim.tick(next, |_| false));
             }
             self.post();
         }
@@ -165,10 +165,28 @@ fn who_was_not_run_for_a_while_buries_nobody() {
     let at = sleeper.next_at();
     for _ in 0..4 {
         // It wakes, and looks at its clock before it reads its letters.
-        sleeper.tick(at + Span::secs(60));
+        sleeper.tick(at + Span::secs(60), |_| false);
     }
     assert!(sleeper.pop_turn().is_none() || sleeper.verdict(node(2)) == Verdict::Alive);
     assert!(sleeper.next_at() > at + Span::secs(60), "there is time to read them");
+}
+
+#[test]
+fn who_speaks_is_not_buried_for_questions_left_unanswered() {
+    let mut ring = Ring::of(2);
+    ring.run(Span::secs(10));
+    let mut one = ring.all.remove(&node(1)).expect("there");
+    let wait = |one: &mut Swim, span: Span, speaks: bool| {
+        let until = one.next_at() + span;
+        while one.next_at() < until {
+            one.tick(one.next_at(), |_| speaks);
+            while one.pop_word().is_some() {}
+        }
+    };
+    wait(&mut one, Span::secs(60), true);
+    assert_eq!(one.verdict(node(2)), Verdict::Alive);
+    wait(&mut one, Config::default().member_dead_after, false);
+    assert_eq!(one.verdict(node(2)), Verdict::Dead);
 }
 
 #[test]
@@ -211,7 +229,7 @@ proptest! {
         one.met(Time(5), node(2), WALL.0);
         two.met(Time(5), node(1), WALL.0);
         while one.next_at() < Time(5) + Span::secs(3) {
-            one.tick(one.next_at());
+            one.tick(one.next_at(), |_| false);
         }
         let (_, mut data) = one.pop_word().expect("a question");
         let at = at % data.len();
