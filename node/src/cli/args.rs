@@ -112,12 +112,20 @@ pub enum PeerCommand {
     /// Tell contacts who ask that you are back
     #[command(after_help = "Example: peer back")]
     Back,
-    /// The devices of this user: let one in, shut one out
-    #[command(subcommand, after_help = "Example: peer device add")]
-    Device(DeviceCommand),
+    /// The devices of this user: show them, let one in, shut one out
+    #[command(after_help = "Example: peer device add")]
+    Device {
+        /// What; `list` unless told otherwise
+        #[command(subcommand)]
+        command: Option<DeviceCommand>,
+    },
     /// The people whom you let reach you
-    #[command(subcommand, after_help = "Example: peer contacts add bob --say 'it is me, Alice'")]
-    Contacts(ContactCommand),
+    #[command(after_help = "Example: peer contacts add bob --say 'it is me, Alice'")]
+    Contacts {
+        /// What; `list` unless told otherwise
+        #[command(subcommand)]
+        command: Option<ContactCommand>,
+    },
     /// Send a file to a contact who runs `peer receive`; a transfer that broke goes on where it
     /// stopped
     #[command(

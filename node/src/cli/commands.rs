@@ -1,6 +1,6 @@
 //! The commands that ask the running peer.
 
-use super::args::PeerCommand;
+use super::args::{ContactCommand, PeerCommand};
 use super::ask::Asker;
 use super::exit::Failure;
 use super::mail;
@@ -67,7 +67,9 @@ pub(super) async fn ask(
             let done = peer.logout().await?;
             out.show(&done, || "logged out".to_owned());
         }
-        PeerCommand::Contacts(command) => contacts::follow(&peer, command, out).await?,
+        PeerCommand::Contacts { command } => {
+            contacts::follow(&peer, command.unwrap_or(ContactCommand::List), out).await?;
+        }
         PeerCommand::SendFile { to, file } => files::send(&peer, &to, &file, out).await?,
         PeerCommand::Receive(args) => files::receive(&peer, args, out).await?,
         PeerCommand::Forward { local, to } => ports::forward(&peer, local, &to, out).await?,
@@ -80,7 +82,7 @@ pub(super) async fn ask(
         }
         PeerCommand::Join(_)
         | PeerCommand::Run(_)
-        | PeerCommand::Device(_)
+        | PeerCommand::Device { .. }
         | PeerCommand::Decode(_) => {
             return Err(Failure::local("this command asks no running peer"));
         }

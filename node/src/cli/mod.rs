@@ -24,7 +24,7 @@ pub use output::{Output, day, duration, printable, short, table, table_of};
 
 use crate::settings::{self, ParseError};
 use crate::telemetry;
-use args::PeerCommand;
+use args::{DeviceCommand, PeerCommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -84,7 +84,9 @@ async fn follow(args: PeerArgs, out: &Output) -> Result<(), Failure> {
     match args.command {
         PeerCommand::Join(join) => join::join(&folder, join, out).await,
         PeerCommand::Run(run) => run::run(&folder, run, out).await,
-        PeerCommand::Device(device) => device::device(&folder, device, out).await,
+        PeerCommand::Device { command } => {
+            device::device(&folder, command.unwrap_or(DeviceCommand::List), out).await
+        }
         other => commands::ask(&folder, other, out).await,
     }
 }

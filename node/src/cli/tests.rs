@@ -81,3 +81,16 @@ async fn a_command_without_a_peer_says_how_to_start_one() {
     assert_eq!(failure.code, 5);
     assert!(failure.line().contains("peer run"), "{}", failure.line());
 }
+
+#[test]
+fn contacts_and_devices_alone_are_listed() {
+    use clap::Parser;
+    for name in ["contacts", "device"] {
+        let typed = PeerArgs::try_parse_from(["peer", name]).expect("taken");
+        let (PeerCommand::Contacts { command: None } | PeerCommand::Device { command: None }) =
+            typed.command
+        else {
+            panic!("{typed:?}");
+        };
+    }
+}

@@ -167,13 +167,13 @@ impl ChatScreen {
             ApiEvent::Mail { id, from, text } => {
                 self.came(from, id.clone(), text.clone(), now_ms);
             }
-            ApiEvent::MailKept { id, to, .. } => self.ended(to, id, "kept"),
+            ApiEvent::MailKept { id, to, .. } => return self.became(to, id, "kept"),
             ApiEvent::MailEnded { id, to, status } => match status.0 {
-                200 => self.ended(to, id, "delivered"),
-                419 => self.ended(to, id, "expired"),
+                200 => return self.became(to, id, "delivered"),
+                419 => return self.became(to, id, "expired"),
                 _ => {
-                    self.ended(to, id, "returned");
                     self.note = Some(format!("a message to {to} came back: {status}"));
+                    return self.became(to, id, "returned");
                 }
             },
             ApiEvent::PathChanged { name, direct: true, .. } => self.way(name, Some(Way::Direct)),
@@ -196,10 +196,17 @@ impl ChatScreen {
         talk.unread += usize::from(fresh && !is_open);
     }
 
-    fn ended(&mut self, to: &str, id: &str, state: &str) {
-        let said = self.with(to).said.iter_mut().rev();
-        if let Some(one) = said.into_iter().find(|one| one.mine && one.id == id) {
-            one.state = Some(state.to_owned());
+    /// What has become of a message of this user. True if the open conversation lacks it: it was
+    /// written in another terminal.
+    fn became(&mut self, to: &str, id: &str, state: &str) -> bool {
+        let is_open = self.talk().is_some_and(|talk| talk.with == to);
+        let mut said = self.with(to).said.iter_mut().rev();
+        match said.find(|one| one.mine && one.id == id) {
+            Some(one) => {
+                one.state = Some(state.to_owned());
+                false
+            }
+            None => is_open,
         }
     }
 

@@ -58,6 +58,16 @@ fn a_message_is_typed_and_its_receipts_are_shown_as_they_come() {
 }
 
 #[test]
+fn what_was_written_in_another_terminal_is_read_if_its_conversation_is_open() {
+    let mut screen = screen(&["bob", "carol"]);
+    let kept = |to: &str| ApiEvent::MailKept { id: "7".to_owned(), to: to.to_owned(), copies: 2 };
+    assert!(screen.hear(&kept("bob"), 0));
+    assert!(!screen.hear(&kept("carol"), 0), "it is read when it is opened");
+    screen.wrote("7".to_owned(), "bob", "from elsewhere".to_owned(), 1_000);
+    assert!(!screen.hear(&kept("bob"), 0));
+}
+
+#[test]
 fn what_comes_elsewhere_is_counted_until_it_is_looked_at() {
     let mut screen = screen(&["bob", "carol"]);
     screen.hear(&mail("carol", "1", "hello"), 0);
