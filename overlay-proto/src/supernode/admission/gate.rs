@@ -150,7 +150,8 @@ impl Gate {
                 }
             }
         };
-        if self.bucket.has(needed) {
+        let others_wait = asker == Asker::ForLater && self.line > cx.now;
+        if self.bucket.has(needed) && !others_wait {
             self.bucket.take(rate, 1);
             self.expected.remove(&node);
             if asker != Asker::Known {

@@ -89,10 +89,21 @@ impl Desk {
         Visitor { link, key, transcript }
     }
 
-    /// Asks for a session; the answer, if there is one.
+    /// Asks for a session; the answer.
     fn log_in(&mut self, who: &Visitor, good: bool, cookie: Option<Cookie>) -> LoginReply {
         let proven = if good { who.transcript } else { [0; 32] };
-        let login = Login {
+        let login = self.login(who, proven, cookie);
+        self.ask(who, login)
+    }
+
+    /// Asks for a warm link, to have a standby; the answer.
+    fn stand_by(&mut self, who: &Visitor) -> LoginReply {
+        let login = Login { warm: true, ..self.login(who, who.transcript, None) };
+        self.ask(who, login)
+    }
+
+    fn login(&self, who: &Visitor, proven: [u8; 32], cookie: Option<Cookie>) -> Login {
+        Login {
             chain: std::sync::Arc::new(self.realm.chain_of(&who.key)),
             issuer: None,
             coordinates: None,
@@ -102,7 +113,10 @@ impl Desk {
             rtts: Vec::new(),
             proof: who.key.sign(Domain::Login, &proven),
             cookie,
-        };
+        }
+    }
+
+    fn ask(&mut self, who: &Visitor, login: Login) -> LoginReply {
         let outputs = self.give(Input::Received { link: who.link, frame: frame(login) });
         let replies = outputs.into_iter().filter_map(sent);
         let reply = replies.filter_map(|frame| match codec::decode_message(&frame) {
@@ -195,6 +209,23 @@ fn a_crowd_is_put_in_line_and_served_at_the_rate() {
     }
     let ok = served.iter().filter(|status| **status == Status::OK).count();
     assert!(ok >= 150, "{ok} of 200 at their first return; the bucket is overbooked by a quarter");
+}
+
+#[test]
+fn who_wants_a_standby_waits_until_nobody_waits_for_a_session() {
+    let mut desk = desk(10);
+    drain(&mut desk);
+    for n in 100..130 {
+        let visitor = desk.visit(key(n), &address(n));
+        assert_eq!(insist(&mut desk, &visitor, true).status, Status::OVERLOADED);
+    }
+    // None of them has come back yet, and there are more log-ins to give than half a bucket.
+    desk.pass(Span::millis(1_500));
+    let one = desk.visit(key(1), &address(1));
+    assert_eq!(desk.stand_by(&one).status, Status::OVERLOADED);
+    desk.pass(Span::secs(2));
+    let one = desk.visit(key(1), &address(1));
+    assert_eq!(desk.stand_by(&one).status, Status::ACCEPTED);
 }
 
 #[test]
