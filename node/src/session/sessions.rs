@@ -206,7 +206,7 @@ impl Sessions {
     }
 
     /// A stream on which the opening has been sent.
-    async fn begin(
+    pub(super) async fn begin(
         &self,
         node: NodeId,
         to: &Name,
@@ -289,14 +289,24 @@ async fn take_stream(sessions: Sessions, mut stream: Stream) {
 }
 
 /// Asks on a stream and reads the answer.
-async fn exchange(stream: &mut Stream, body: &[u8]) -> Result<Vec<u8>, SessionError> {
-    stream.write_all(body).await.map_err(SessionError::broken)?;
-    stream.shutdown().await.map_err(SessionError::broken)?;
-    let (status, sentence) = receive_answer(&mut stream.recv).await?;
-    if !status.is_success() {
-        return Err(SessionError::Refused { status, sentence });
+pub(super) async fn exchange(stream: &mut Stream, body: &[u8]) -> Result<Vec<u8>, SessionError> {
+    let written = async {
+        stream.write_all(body).await?;
+        stream.shutdown().await
+    };
+    // Who refuses reads no more, and says why all the same.
+    let written = written.await;
+    let answered = receive_answer(&mut stream.recv).await;
+    match (written, answered) {
+        (_, Ok((status, sentence))) if !status.is_success() => {
+            Err(SessionError::Refused { status, sentence })
+        }
+        (Err(error), _) => Err(SessionError::broken(error)),
+        (Ok(()), answered) => {
+            answered?;
+            read_body(stream).await
+        }
     }
-    read_body(stream).await
 }
 
 async fn answer<H, F>(incoming: Incoming, handler: Arc<H>)

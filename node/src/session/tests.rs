@@ -1,8 +1,11 @@
 //! Sessions between real nodes on loopback.
 
+use super::opening::Opening;
+use super::sessions::exchange;
 use super::{Access, Incoming, REQUEST_BYTES_MAX, Service, SessionError, Sessions};
 use crate::driver::Handle;
 use crate::driver::tests::realm::*;
+use overlay_proto::id::NodeId;
 use overlay_proto::identity::SecretKey;
 use overlay_proto::io::{Command, Event};
 use overlay_proto::status::Status;
@@ -139,6 +142,14 @@ async fn who_is_not_let_in_hears_no_and_why() {
         |refused: Result<super::Stream, SessionError>| refused.expect_err("refused").status();
     let open = async |text: &str| ends.alice.open(&name(2), &service(text), Class::Message).await;
     assert_eq!(status(within(open("nothing")).await), Status::NOT_SERVED);
+    // The same if the no is there before the question has left.
+    let opening = Opening { service: service("nothing"), deadline: Some(PATIENCE) };
+    let bob = NodeId(device(2).public());
+    let begun = within(ends.alice.begin(bob, &name(2), &opening, Class::Message)).await;
+    let mut stream = begun.expect("begun");
+    within(stream.send.stopped()).await.expect("a session that stands");
+    let asked = within(exchange(&mut stream, b"late")).await;
+    assert_eq!(asked.map_err(|error| error.status()), Err(Status::NOT_SERVED));
     let only = Access::Users([name(7)].into());
     let closed = ends.bob.listen(service("closed"), only).expect("free");
     assert_eq!(status(within(open("closed")).await), Status::NOT_SERVED);
