@@ -2,6 +2,7 @@
 
 mod budgets;
 mod cookie;
+pub(crate) mod elsewhere;
 pub(crate) mod gate;
 pub(crate) mod registrations;
 mod sketch;
@@ -25,15 +26,9 @@ use crate::time::Span;
 use crate::wire::message::{Login, LoginReply, PeerContact};
 use gate::{Asker, Later};
 
-/// A supernode with this many peers more than twice the least loaded one sends newcomers there.
-const IMBALANCE: usize = 16;
 /// Supernodes named to a peer beside its standbys, to remember: should home and standbys all be
 /// gone, one of these is left unless most of the realm is.
 const OTHERS: usize = 5;
-/// Supernodes named to a peer that is sent elsewhere.
-const REDIRECTS: usize = 3;
-/// Seconds, beside half of the wait here, that another line must be shorter.
-const MUCH_LESS_SECS: u16 = 2;
 /// Seconds until a supernode without room may be asked again: within a lease some peer has left.
 const FULL_AGAIN_SECS: u16 = 20;
 
@@ -52,7 +47,7 @@ impl Supernode {
             return Ok(());
         }
         let asker = self.asker(cx, link, node, &login);
-        let shorter = |secs| shorter_lines(&self.shorter, secs).next().is_some();
+        let shorter = |secs| self.elsewhere.has_shorter_line(secs);
         if let Err(later) = self.gate.pass(cx, node, remote, asker, shorter) {
             self.put_off(cx, link, node, later);
             return Ok(());
@@ -170,7 +165,7 @@ impl Supernode {
 
     /// Whether there is a place for this one, or where it should go instead.
     fn has_room(
-        &self,
+        &mut self,
         cx: &Context,
         node: NodeId,
         login: &Login,
@@ -180,34 +175,20 @@ impl Supernode {
             return Ok(());
         }
         if self.drain.is_some() {
-            let to_ask = self.others_to_ask();
+            let to_ask = self.elsewhere.with_room(usize::MAX);
             let status = if to_ask.is_empty() { Status::OVERLOADED } else { Status::ASK_THERE };
             return Err((status, to_ask));
         }
-        let least = self.elsewhere.first().map_or(usize::MAX, |(children, _)| *children as usize);
         if children >= cx.config.children_hard {
-            return Err((Status::OVERLOADED, self.others_to_ask()));
+            return Err((Status::OVERLOADED, self.elsewhere.with_room(children)));
         }
-        let full = children >= cx.config.children_soft && least < children;
+        let full = children >= cx.config.children_soft && self.elsewhere.has_fewer(children);
         // Regions are as large as they are.
-        let uneven =
-            cx.config.near == 0 && least.saturating_mul(2).saturating_add(IMBALANCE) < children;
+        let uneven = cx.config.near == 0 && self.elsewhere.is_uneven(children);
         if login.coordinates.is_none() && (full || uneven) {
-            return Err((Status::ASK_THERE, self.others_to_ask()));
+            return Err((Status::ASK_THERE, self.elsewhere.with_room(children)));
         }
         Ok(())
-    }
-
-    /// The supernodes with the fewest peers, as of the last heartbeat.
-    fn others_to_ask(&self) -> Vec<Contact> {
-        self.elsewhere.iter().map(|(_, contact)| contact.clone()).collect()
-    }
-
-    /// Looks anew which supernodes have the fewest peers, and which the shortest lines: once a
-    /// heartbeat, not for each refusal.
-    pub(super) fn look_elsewhere(&mut self, cx: &Context) {
-        self.elsewhere = self.members.least_loaded(REDIRECTS);
-        self.shorter = self.members.shorter_lines(self.gate.line_secs(cx), REDIRECTS);
     }
 
     /// Not now. Nothing is kept of it; unless it may ask again at once, its link ends, too.
@@ -215,7 +196,7 @@ impl Supernode {
         let Later { status, secs, cookie } = later;
         let at_once = secs == 0 && cookie.is_some();
         let redirect = match status.is_redirect() {
-            true => shorter_lines(&self.shorter, secs).cloned().collect(),
+            true => self.elsewhere.with_shorter_line(secs),
             false => Vec::new(),
         };
         cx.send(link, LoginReply { redirect, retry_after_secs: secs, cookie, ..nothing(status) });
@@ -247,12 +228,6 @@ impl Supernode {
 /// The terms without standbys and others: for who gets no session.
 fn without_names(terms: LoginReply) -> LoginReply {
     LoginReply { standbys: Vec::new(), others: Vec::new(), ..terms }
-}
-
-/// The supernodes where one who has to wait so long here would wait much less.
-fn shorter_lines(lines: &[(u16, Contact)], secs: u16) -> impl Iterator<Item = &Contact> {
-    let shorter = lines.iter().filter(move |(there, _)| there + MUCH_LESS_SECS <= secs / 2);
-    shorter.map(|(_, contact)| contact)
 }
 
 /// An answer without terms: for who gets no session. It costs no look at the members.

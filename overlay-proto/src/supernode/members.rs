@@ -11,6 +11,7 @@ use crate::identity::Contact;
 use crate::time::{Span, Time};
 use crate::view::MemberView;
 use crate::wire::message::{Heartbeat, MemberRecord, RootClaim, Rtt};
+use rand::Rng;
 use std::collections::BTreeMap;
 
 /// The other supernodes.
@@ -219,33 +220,23 @@ impl Members {
         self.alive().filter_map(weighed).collect()
     }
 
-    /// Contacts of at most `count` live members, those with the fewest peers first.
-    pub fn least_loaded(&self, count: usize) -> Vec<(u32, Contact)> {
-        let staying = self.alive().filter(|(_, member)| !member.load.draining);
-        self.first(count, staying.map(|(node, member)| (member.load.children, *node)))
-    }
-
-    /// At most `count` live members at which a newcomer waits less than `secs` seconds, those with the
-    /// shortest line first.
-    pub fn shorter_lines(&self, secs: u16, count: usize) -> Vec<(u16, Contact)> {
-        let shorter = self.alive().filter(|(_, m)| m.load.line_secs < secs && !m.load.draining);
-        self.first(count, shorter.map(|(node, member)| (member.load.line_secs, *node)))
-    }
-
-    /// The contacts of the least of these: of thousands only a handful is written out.
-    fn first<F: Ord>(
+    /// The contacts of at most `count` of these, the least first, equals in any order: of thousands
+    /// only some are written out.
+    pub fn least<F: Ord>(
         &self,
         count: usize,
-        all: impl Iterator<Item = (F, NodeId)>,
+        of: impl Iterator<Item = (F, NodeId)>,
+        dice: &mut impl Rng,
     ) -> Vec<(F, Contact)> {
-        let mut all: Vec<(F, NodeId)> = all.collect();
+        let mut all: Vec<(F, u32, NodeId)> =
+            of.map(|(figure, node)| (figure, dice.next_u32(), node)).collect();
         if all.len() > count {
             all.select_nth_unstable(count);
             all.truncate(count);
         }
         all.sort_unstable();
         let known = |node| self.known.get(&node).map(|member| contact(&member.record));
-        all.into_iter().filter_map(|(figure, node)| Some((figure, known(node)?))).collect()
+        all.into_iter().filter_map(|(figure, _, node)| Some((figure, known(node)?))).collect()
     }
 
     /// Contacts of live registrars.

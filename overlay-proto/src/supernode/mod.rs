@@ -50,6 +50,7 @@ use crate::time::{Span, Time};
 use crate::view::{ChildView, HeldView, SupernodeView};
 use crate::wire::message::Standbys;
 use crate::wire::{Message, TransportAddress};
+use admission::elsewhere::Elsewhere;
 use admission::gate::Gate;
 use admission::registrations::Registrations;
 use beating::Beat;
@@ -81,10 +82,7 @@ const STRANGER_PATIENCE: u64 = 4;
 pub(crate) struct Supernode {
     gate: Gate,
     registrations: Registrations,
-    /// The supernodes with the fewest peers, and how many they have, fewest first.
-    elsewhere: Vec<(u32, Contact)>,
-    /// The supernodes with shorter lines than ours, and how many seconds one waits there.
-    shorter: Vec<(u16, Contact)>,
+    elsewhere: Elsewhere,
     children: Children,
     drain: Option<Drain>,
     damping: Damping,
@@ -144,8 +142,7 @@ impl Supernode {
         Supernode {
             gate: Gate::new(cx),
             registrations: Registrations::new(cx),
-            elsewhere: Vec::new(),
-            shorter: Vec::new(),
+            elsewhere: Elsewhere::default(),
             children: Children::default(),
             drain: None,
             damping: Damping::default(),
@@ -322,7 +319,7 @@ impl Supernode {
             self.heartbeat_at = cx.now + cx.config.heartbeat;
             self.tend_members(cx);
             self.tell_hosts(cx);
-            self.look_elsewhere(cx);
+            self.elsewhere.look(cx, &self.members, self.children.len());
             self.gate.tend(cx);
             self.free_slots_of_expelled(cx);
             self.tell_peers_what_is_due(cx);
