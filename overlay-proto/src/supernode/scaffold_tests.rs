@@ -6,6 +6,9 @@ use crate::io::Event;
 use crate::testing::{Net, Realm};
 use crate::time::Span;
 
+/// The number of the message.
+const HEARTBEAT: u8 = 40;
+
 /// How many others each of `of` counts.
 fn counted(net: &Net, of: &[NodeId]) -> Vec<usize> {
     let views = of.iter().filter_map(|node| net.nodes.get(node)?.supernode_view());
@@ -56,5 +59,15 @@ fn a_link_that_breaks_is_no_death() {
     net.run(Span::secs(10));
     let went = |event: &(NodeId, Event)| matches!(event.1, Event::MemberDown { .. });
     assert!(!net.events.iter().any(went), "{:?}", net.events);
+    assert_eq!(counted(&net, &all), [2; 3]);
+}
+
+#[test]
+fn a_link_on_which_all_but_heartbeats_comes_stays() {
+    let (mut net, all) = scaffold(3);
+    let link = net.link_between(all[1], all[2]);
+    net.losing = Some(HEARTBEAT);
+    net.run(Span(3 * Config::default().member_dead_after.0));
+    assert_eq!(net.try_link_between(all[1], all[2]), Some(link));
     assert_eq!(counted(&net, &all), [2; 3]);
 }

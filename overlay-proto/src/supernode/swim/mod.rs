@@ -62,8 +62,6 @@ pub(super) struct Swim {
     /// What is due when; those of one moment in the order in which they were asked for.
     timers: BTreeMap<(Time, u64), Timer<Who>>,
     next_timer: u64,
-    /// From one question to the next.
-    period: Span,
     /// How long a timer may be late before the time that was slept is left out of account.
     late: Span,
     /// The timers were put off once, and none has come since.
@@ -93,6 +91,10 @@ impl Identity for Who {
 
 fn duration(span: Span) -> Duration {
     Duration::from_micros(span.0)
+}
+
+fn span(duration: Duration) -> Span {
+    Span(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
 /// How often one piece of news is told on, so that it reaches all of `members` almost surely: four
@@ -133,7 +135,6 @@ impl Swim {
             runtime: AccumulatingRuntime::default(),
             timers: BTreeMap::new(),
             next_timer: 0,
-            period: config.heartbeat,
             late: Span(config.heartbeat.0 / 2),
             put_off: false,
             verdicts: BTreeMap::new(),
@@ -252,7 +253,7 @@ impl Swim {
             let is_reprieved = |who: &Who| speaks(who.node) && !seeded!(SuspectIsDead);
             if matches!(&timer, Timer::ChangeSuspectToDown { member_id, .. } if is_reprieved(member_id))
             {
-                self.schedule(now + self.period, timer);
+                self.schedule(now + span(self.settings.probe_period), timer);
                 continue;
             }
             // Timers of an earlier state are told apart by the library.
@@ -303,9 +304,8 @@ impl Swim {
         while let Some((after, timer)) = self.runtime.to_schedule() {
             let doomed = matches!(timer, Timer::ChangeSuspectToDown { .. });
             let hasty = doomed && seeded!(SuspectIsDead);
-            let micros = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
-            let micros = if hasty { 0 } else { micros };
-            self.schedule(now + Span(micros), timer);
+            let after = if hasty { Span::ZERO } else { span(after) };
+            self.schedule(now + after, timer);
         }
         while let Some(turn) = self.runtime.to_notify() {
             match turn {
