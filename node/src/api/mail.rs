@@ -70,18 +70,16 @@ async fn list(State(peer): State<Peer>) -> Json<MailSent> {
 }
 
 fn sent(view: MessageView) -> SentMail {
-    let (state, status) = match view.state {
-        MessageState::Waiting => ("waiting", Status::TRYING),
-        MessageState::Kept => ("kept", Status::ACCEPTED),
-        MessageState::Ended(Status::OK) => ("delivered", Status::OK),
-        MessageState::Ended(Status::MESSAGE_EXPIRED) => ("expired", Status::MESSAGE_EXPIRED),
-        MessageState::Ended(status) => ("returned", status),
+    let status = match view.state {
+        MessageState::Waiting => Status::TRYING,
+        MessageState::Kept => Status::ACCEPTED,
+        MessageState::Ended(status) => status,
     };
     SentMail {
         id: view.id.to_string(),
         to: view.to.to_string(),
         sent_ms: view.sent_ms,
-        state: state.to_owned(),
+        state: view.state.word().to_owned(),
         status,
     }
 }

@@ -111,6 +111,19 @@ pub enum MessageState {
     Ended(Status),
 }
 
+impl MessageState {
+    /// The state as one word, as programs and screens tell it.
+    pub fn word(self) -> &'static str {
+        match self {
+            MessageState::Waiting => "waiting",
+            MessageState::Kept => "kept",
+            MessageState::Ended(Status::OK) => "delivered",
+            MessageState::Ended(Status::MESSAGE_EXPIRED) => "expired",
+            MessageState::Ended(_) => "returned",
+        }
+    }
+}
+
 /// A message of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageView {

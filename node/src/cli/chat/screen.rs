@@ -3,6 +3,7 @@
 use crate::api::{ApiEvent, ContactEntry};
 use crate::mail::Said;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use overlay_proto::mail::MessageState;
 use overlay_proto::view::CorrespondentView;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
@@ -156,7 +157,7 @@ impl ChatScreen {
 
     /// This user's message is on the disk.
     pub fn wrote(&mut self, id: String, to: &str, text: String, at_ms: u64) {
-        let state = Some("waiting".to_owned());
+        let state = Some(MessageState::Waiting.word().to_owned());
         self.with(to).add(Said { id, mine: true, at_ms, text, state });
         self.back = 0;
     }
@@ -167,15 +168,16 @@ impl ChatScreen {
             ApiEvent::Mail { id, from, text } => {
                 self.came(from, id.clone(), text.clone(), now_ms);
             }
-            ApiEvent::MailKept { id, to, .. } => return self.became(to, id, "kept"),
-            ApiEvent::MailEnded { id, to, status } => match status.0 {
-                200 => return self.became(to, id, "delivered"),
-                419 => return self.became(to, id, "expired"),
-                _ => {
+            ApiEvent::MailKept { id, to, .. } => {
+                return self.became(to, id, MessageState::Kept.word());
+            }
+            ApiEvent::MailEnded { id, to, status } => {
+                let state = MessageState::Ended(*status).word();
+                if state == "returned" {
                     self.note = Some(format!("a message to {to} came back: {status}"));
-                    return self.became(to, id, "returned");
                 }
-            },
+                return self.became(to, id, state);
+            }
             ApiEvent::PathChanged { name, direct: true, .. } => self.way(name, Some(Way::Direct)),
             ApiEvent::PathChanged { name, direct: false, .. } => self.way(name, None),
             ApiEvent::ShutOut { name, .. } => {
