@@ -293,20 +293,19 @@ pub(super) async fn exchange(stream: &mut Stream, body: &[u8]) -> Result<Vec<u8>
     let written = async {
         stream.write_all(body).await?;
         stream.shutdown().await
-    };
+    }
+    .await;
     // Who refuses reads no more, and says why all the same.
-    let written = written.await;
-    let answered = receive_answer(&mut stream.recv).await;
-    match (written, answered) {
-        (_, Ok((status, sentence))) if !status.is_success() => {
-            Err(SessionError::Refused { status, sentence })
+    match receive_answer(&mut stream.recv).await {
+        Ok((status, sentence)) if !status.is_success() => {
+            return Err(SessionError::Refused { status, sentence });
         }
-        (Err(error), _) => Err(SessionError::broken(error)),
-        (Ok(()), answered) => {
+        answered => {
+            written.map_err(SessionError::broken)?;
             answered?;
-            read_body(stream).await
         }
     }
+    read_body(stream).await
 }
 
 async fn answer<H, F>(incoming: Incoming, handler: Arc<H>)
