@@ -6,7 +6,8 @@ use super::progress::Line;
 use anyhow::Context;
 use clap::Args;
 use overlay_sim::report::{curve, page, table};
-use overlay_sim::scenario::{Change, Outcome, Scenario, play};
+use overlay_sim::scenario::{Change, Outcome, Scenario, play, play_following};
+use overlay_sim::world::Follow;
 use owo_colors::OwoColorize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,6 +53,10 @@ pub(super) struct Run {
     /// Show which messages made the traffic.
     #[arg(long)]
     traffic: bool,
+    /// Print all that these hosts are told and do, a line each: supernodes from 0, then users, as
+    /// violations name them.
+    #[arg(long, value_name = "HOST,..", value_delimiter = ',')]
+    follow: Vec<u32>,
 }
 
 impl Run {
@@ -68,9 +73,7 @@ impl Run {
         let scenario = Scenario::load(&self.scenario, &change)?;
         let stop = Arc::new(AtomicBool::new(false));
         stop_on_interrupt(stop.clone());
-        let mut line = Line::new();
-        let outcome = play(&scenario, &mut line, &stop);
-        line.clear();
+        let outcome = self.play(&scenario, &stop);
         json::write(self.json.as_deref(), &outcome.figures)?;
         if let Some(path) = &self.html {
             write_page(path, &outcome, &scenario)?;
@@ -81,6 +84,18 @@ impl Run {
             false if outcome.figures.partial => ExitCode::from(INTERRUPTED),
             false => ExitCode::FAILURE,
         })
+    }
+
+    fn play(&self, scenario: &Scenario, stop: &AtomicBool) -> Outcome {
+        if !self.follow.is_empty() {
+            let tell = |line: &str| anstream::eprintln!("{line}");
+            let follow = Follow::new(self.follow.iter().copied(), tell);
+            return play_following(scenario, follow, stop);
+        }
+        let mut line = Line::new();
+        let outcome = play(scenario, &mut line, stop);
+        line.clear();
+        outcome
     }
 
     /// To standard error: standard output is the JSON's.

@@ -32,7 +32,7 @@ pub use flood::Flood;
 pub use hot::Hot;
 pub use load::{Change, ScenarioError};
 pub use mail::Letters;
-pub use play::{Outcome, Progress, play};
+pub use play::{Outcome, Progress, play, play_following};
 pub use revoke::Revocations;
 pub use scaffold::Deaths;
 pub use step::{Step, Under};

@@ -5,7 +5,7 @@ use super::stage::{Interrupted, Stage};
 use crate::checks::Findings;
 use crate::measure::{Record, Topology};
 use crate::report::Figures;
-use crate::world::Tally;
+use crate::world::{Follow, Tally};
 use overlay_proto::status::Status;
 use overlay_proto::time::Time;
 use std::collections::BTreeMap;
@@ -65,8 +65,19 @@ impl Progress for () {
 
 /// Plays `scenario` until its end or until `stop` is set.
 pub fn play(scenario: &Scenario, progress: &mut dyn Progress, stop: &AtomicBool) -> Outcome {
+    play_on(Stage::new(scenario, progress, stop))
+}
+
+/// The same, with what happens at some hosts told of.
+pub fn play_following(scenario: &Scenario, follow: Follow, stop: &AtomicBool) -> Outcome {
+    let mut silent = ();
+    let mut stage = Stage::new(scenario, &mut silent, stop);
+    stage.world.follow(follow);
+    play_on(stage)
+}
+
+fn play_on(mut stage: Stage<'_>) -> Outcome {
     let began = Instant::now();
-    let mut stage = Stage::new(scenario, progress, stop);
     let end = stage.run();
     stage.keep_moment();
     let mut figures = stage.figures(began.elapsed(), end.is_err());

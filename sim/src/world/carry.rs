@@ -14,6 +14,9 @@ impl<M: Machine> World<M> {
     pub(super) fn handle(&mut self, host: u32, input: Input) {
         // Out of its place and back: outputs are carried out while the machine is polled.
         let Some(mut machine) = self.hosts[host as usize].machine.take() else { return };
+        if let Some(follow) = &mut self.follow {
+            follow.told(self.now, host, &input);
+        }
         self.tally.events += 1;
         if let Runs::Stranger(_) = machine {
             machine.handle_input(self.now, input);
@@ -49,6 +52,9 @@ impl<M: Machine> World<M> {
     }
 
     fn carry_out(&mut self, host: u32, output: Output) {
+        if let Some(follow) = &mut self.follow {
+            follow.does(self.now, host, &output);
+        }
         match output {
             Output::Dial { id, node, addresses } => self.dial(host, id, node, &addresses),
             Output::HangUp { link } => self.hang_up(link),

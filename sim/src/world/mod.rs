@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod drawers;
 mod faults;
+mod follow;
 mod forgery;
 mod liars;
 mod links;
@@ -25,6 +26,7 @@ mod work;
 pub use adversary::Mischief;
 pub use crash::Crash;
 pub use faults::{Ailment, Weather};
+pub use follow::Follow;
 pub use forgery::Forgery;
 pub use liars::Falsehood;
 pub use memo::{Checks, MemoVerifier};
@@ -212,6 +214,7 @@ pub struct World<M> {
     liars: IndexLiars,
     workshop: Workshop,
     sightings: Vec<Sighting>,
+    follow: Option<Follow>,
 }
 
 impl<M: Machine> World<M> {
@@ -239,7 +242,13 @@ impl<M: Machine> World<M> {
             liars: IndexLiars::default(),
             workshop: Workshop::default(),
             sightings: Vec::new(),
+            follow: None,
         }
+    }
+
+    /// From now on it is told what happens at some hosts.
+    pub fn follow(&mut self, follow: Follow) {
+        self.follow = Some(follow);
     }
 
     /// The address of the host with this index.
