@@ -313,6 +313,8 @@ fn after_a_restart_of_all_supernodes_nobody_is_unknown_while_records_return() {
     let mut index = Index::new();
     // The registrar's store knows the users: only it can say that there is none.
     let (mut unknown, mut later, mut asked) = (0, 0, 0);
+    let gone = index.users.pop().expect("users");
+    index.net.kill(gone);
     for node in index.supers.clone() {
         index.net.kill(node);
     }
@@ -324,7 +326,7 @@ fn after_a_restart_of_all_supernodes_nobody_is_unknown_while_records_return() {
     for round in 0..60 {
         index.net.run(Span::secs(1));
         for asker in index.users.clone() {
-            let user = (round % u64::from(USERS)) as u8;
+            let user = (round % u64::from(USERS - 1)) as u8;
             let reply = index.net.ask(asker, Command::Lookup { name: user_name(user) });
             asked += 1;
             unknown += usize::from(reply == Reply::Failed { status: Status::UNKNOWN_NAME });
@@ -334,6 +336,13 @@ fn after_a_restart_of_all_supernodes_nobody_is_unknown_while_records_return() {
     assert_eq!(unknown, 0, "of {asked}, {later} of which were put off");
     // And the name that nobody has is known as such to the registrar at once, to others later.
     let reply = index.net.ask(index.users[0], Command::Lookup { name: user_name(NOBODY) });
+    assert_eq!(reply, Reply::Failed { status: Status::UNKNOWN_NAME });
+    // Nobody has a record of who has not been there since. The registrar's store has their name.
+    let at_registrar = |node: &&NodeId| index.home(**node) == index.supers[0];
+    let asker = *index.users.iter().find(at_registrar).expect("one in six");
+    let reply = index.net.ask(asker, Command::Lookup { name: user_name(USERS - 1) });
+    assert_eq!(reply, Reply::Failed { status: Status::OFFLINE });
+    let reply = index.net.ask(asker, Command::Lookup { name: user_name(NOBODY) });
     assert_eq!(reply, Reply::Failed { status: Status::UNKNOWN_NAME });
 }
 

@@ -6,6 +6,7 @@
 //! are asked in any case, and the newest record that its device has signed wins.
 
 use super::Supernode;
+use super::registry::Pending;
 use crate::config::{LOCATION_REPLICAS, REQUESTS_MAX};
 use crate::context::Context;
 use crate::denial::{DENIALS_NEEDED, Denial, Question};
@@ -186,10 +187,11 @@ impl Supernode {
 
     /// 200 for a user with a device on line, 480 for one that was seen, 404 for nobody; 504 where
     /// that cannot be said: for a while after a member was lost, all replicas of a record may have
-    /// gone with its home, and it is published again; and who has just started knows little.
+    /// gone with its home, and it is published again; and who has just started, or had newcomers wait
+    /// until just now, does not know yet who will be there.
     fn judge(&self, cx: &Context, found: &[Found]) -> Status {
         let unsettled = self.members.are_unsettled(cx);
-        let young = self.members.up_for(cx.me, cx.now) < Span(2 * cx.config.renew.0);
+        let young = self.gate.calm_for(cx) < Span(2 * cx.config.renew.0);
         match (is_live(found), found.is_empty()) {
             (true, _) => Status::OK,
             (false, true) if unsettled || young => Status::NO_ROUTE,
@@ -210,23 +212,29 @@ impl Supernode {
             _ => Status::NO_ROUTE,
         };
         heard.found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));
-        let is_unknown = status == Status::NO_ROUTE && heard.found.is_empty();
+        let keys = cx.identity.supernode.as_ref();
+        let is_registrar = keys.is_some_and(|keys| keys.registrar.is_some());
+        let may_ask = is_registrar && self.pending.len() < REQUESTS_MAX;
         match purpose {
-            Purpose::Answer(asker) if is_unknown => self.ask_the_store(cx, question, asker),
+            Purpose::Answer(asker) if heard.found.is_empty() && may_ask => {
+                self.ask_the_store(cx, question, asker, status);
+            }
             purpose => self.found(cx, purpose, status, heard),
         }
     }
 
-    /// Nobody can say whether there is such a user; where this is a registrar its store can.
-    fn ask_the_store(&mut self, cx: &mut Context, question: Question, asker: Asker) {
-        let registrar = cx.identity.supernode.as_ref().is_some_and(|keys| keys.registrar.is_some());
-        if !registrar || self.pending.len() >= REQUESTS_MAX {
-            let purpose = Purpose::Answer(asker);
-            return self.found(cx, purpose, Status::NO_ROUTE, Heard::default());
-        }
+    /// Nobody has a record of the user, which the index may have lost since they were seen last; the
+    /// store knows whether there is such a user.
+    fn ask_the_store(
+        &mut self,
+        cx: &mut Context,
+        question: Question,
+        asker: Asker,
+        index_says: Status,
+    ) {
         let id = StoreId(cx.fresh_id());
         let request = StoreRequest::FindUser { name: asker.name.clone() };
-        self.pending.insert(id, super::registry::Pending::Name { question, asker });
+        self.pending.insert(id, Pending::Name { question, asker, index_says });
         cx.emit(Output::Store { id, request });
     }
 
@@ -236,6 +244,7 @@ impl Supernode {
         cx: &mut Context,
         question: Question,
         asker: Asker,
+        index_says: Status,
         answer: StoreAnswer,
     ) {
         let keys = cx.identity.supernode.as_ref().and_then(|keys| keys.registrar.as_ref());
@@ -244,6 +253,9 @@ impl Supernode {
                 let by = Arc::new(keys.certificate.clone());
                 let denial = Denial::sign(&keys.key, by, &question, cx.wall(), cx.verifier());
                 (Status::UNKNOWN_NAME, vec![denial])
+            }
+            (StoreAnswer::Found { .. }, _) if index_says == Status::UNKNOWN_NAME => {
+                (Status::OFFLINE, Vec::new())
             }
             _ => (Status::NO_ROUTE, Vec::new()),
         };

@@ -22,8 +22,8 @@ pub(crate) enum Pending {
     User { link: LinkId, name: Name, user: UserKey },
     /// A supernode's, and perhaps a registrar's.
     Supernode(Candidate),
-    /// No certificate: somebody asks for a user of whom the index cannot say anything.
-    Name { question: Question, asker: Asker },
+    /// No certificate: somebody asks for a user of whom the index has no record.
+    Name { question: Question, asker: Asker, index_says: Status },
 }
 
 impl Supernode {
@@ -91,8 +91,8 @@ impl Supernode {
                 }
             }
             Some(Pending::Supernode(candidate)) => self.on_redeemed(cx, candidate, answer),
-            Some(Pending::Name { question, asker }) => {
-                self.name_asked(cx, question, asker, answer);
+            Some(Pending::Name { question, asker, index_says }) => {
+                self.name_asked(cx, question, asker, index_says, answer);
             }
             None => {}
         }

@@ -194,6 +194,11 @@ impl Gate {
         secs(self.line.since(cx.now))
     }
 
+    /// For how long nobody has had to wait; at most since the start.
+    pub fn calm_for(&self, cx: &Context) -> Span {
+        cx.now.since(self.line)
+    }
+
     /// A log-in that was looked at has proved nothing.
     pub(super) fn blame(&mut self, cx: &Context, node: NodeId, remote: Option<Remote>) {
         self.charge(cx, node, remote, [KEY_PENALTY, ADDRESS_PENALTY]);
