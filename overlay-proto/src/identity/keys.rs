@@ -58,6 +58,11 @@ impl Identity {
     pub fn chain(&self) -> Option<&Arc<DeviceChain>> {
         self.user.as_ref()?.chain.as_ref()
     }
+
+    /// Whether it may certify users.
+    pub fn is_registrar(&self) -> bool {
+        self.supernode.as_ref().is_some_and(|keys| keys.registrar.is_some())
+    }
 }
 
 /// The user's key, where it is. It never leaves the device that made it.

@@ -212,9 +212,7 @@ impl Supernode {
             _ => Status::NO_ROUTE,
         };
         heard.found.sort_by_key(|found| std::cmp::Reverse(found.record.seq));
-        let keys = cx.identity.supernode.as_ref();
-        let is_registrar = keys.is_some_and(|keys| keys.registrar.is_some());
-        let may_ask = is_registrar && self.pending.len() < REQUESTS_MAX;
+        let may_ask = cx.identity.is_registrar() && self.pending.len() < REQUESTS_MAX;
         match purpose {
             Purpose::Answer(asker) if heard.found.is_empty() && may_ask => {
                 self.ask_the_store(cx, question, asker, status);

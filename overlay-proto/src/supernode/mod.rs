@@ -397,11 +397,10 @@ impl Supernode {
     }
 
     pub fn view(&self, cx: &Context) -> SupernodeView {
-        let keys = cx.identity.supernode.as_ref();
         SupernodeView {
             node: cx.me.to_string(),
             realm: cx.identity.realm.to_string(),
-            registrar: keys.is_some_and(|keys| keys.registrar.is_some()),
+            registrar: cx.identity.is_registrar(),
             children: self.children.len(),
             locations: self.directory.len(),
             links: self.children.values().map(|child| child.up()).sum(),

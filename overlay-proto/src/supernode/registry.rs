@@ -46,8 +46,7 @@ impl Supernode {
         origin: Option<Remote>,
         register: &Register,
     ) -> Result<(), Status> {
-        let registrar = cx.identity.supernode.as_ref().is_some_and(|keys| keys.registrar.is_some());
-        if !registrar {
+        if !cx.identity.is_registrar() {
             let known = !self.members.registrars().is_empty();
             return Err(if known { Status::ASK_THERE } else { Status::NOT_SERVED });
         }

@@ -113,7 +113,7 @@ impl Supernode {
     /// Where a question for a registrar goes. One that another supernode has passed on goes no
     /// further.
     fn registrar_link(&self, cx: &mut Context, from: LinkId) -> Way {
-        if cx.identity.supernode.as_ref().is_some_and(|keys| keys.registrar.is_some()) {
+        if cx.identity.is_registrar() {
             return Way::Here;
         }
         let known: Vec<LinkId> = self
