@@ -121,8 +121,8 @@ impl Members {
     }
 
     /// Those that are not about to stop.
-    pub fn staying(&self) -> impl Iterator<Item = NodeId> {
-        self.alive().filter(|(_, member)| !member.load.draining).map(|(node, _)| *node)
+    pub(super) fn staying(&self) -> impl Iterator<Item = (&NodeId, &Member)> {
+        self.alive().filter(|(_, member)| !member.load.draining)
     }
 
     /// Whether a member was lost, or has come back, a while ago. Who has lost its home or its

@@ -41,7 +41,7 @@ impl Members {
     /// Where a peer goes if its home fails: members in an order of the peer's own, so that the load
     /// of a failed home spreads.
     pub fn standbys(&self, peer: NodeId, count: usize) -> Vec<Contact> {
-        self.contacts_of(&standbys_of(peer, self.staying(), count))
+        self.contacts_of(&standbys_of(peer, self.staying().map(|(node, _)| *node), count))
     }
 
     fn contacts_of(&self, nodes: &[NodeId]) -> Vec<Contact> {
@@ -92,7 +92,8 @@ impl Supernode {
         if !self.members.turnover.moved {
             return;
         }
-        let (members, staying) = (self.with_me(cx).collect(), self.members.staying().collect());
+        let members = self.with_me(cx).collect();
+        let staying = self.members.staying().map(|(node, _)| *node).collect();
         let now = Turnover { members, staying, ..Turnover::default() };
         let before = std::mem::replace(&mut self.members.turnover, now);
         self.move_index(cx, &before);

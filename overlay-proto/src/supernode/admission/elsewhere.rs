@@ -42,16 +42,15 @@ pub(in crate::supernode) struct Elsewhere {
 impl Elsewhere {
     /// Looks anew: once a heartbeat, not for each newcomer. There are so many peers here.
     pub fn look(&mut self, cx: &mut Context, members: &Members, peers: usize) {
-        let staying = || members.alive().filter(|(_, member)| !member.load.draining);
         self.here.push_back((cx.now, peers));
         if self.here.len() > LOOKS {
             self.here.pop_front();
         }
-        let said = staying().map(|(_, member)| (member.heard, member.load.children));
+        let said = members.staying().map(|(_, member)| (member.heard, member.load.children));
         self.fair = said.map(|(at, theirs)| self.keeps_beside(at, theirs)).min();
-        let peers = staying().map(|(node, member)| (member.load.children, *node));
+        let peers = members.staying().map(|(node, member)| (member.load.children, *node));
         self.peers = members.least(DRAWN, peers, &mut cx.rng);
-        let lines = staying().map(|(node, member)| (member.load.line_secs, *node));
+        let lines = members.staying().map(|(node, member)| (member.load.line_secs, *node));
         self.lines = members.least(DRAWN, lines, &mut cx.rng);
     }
 
