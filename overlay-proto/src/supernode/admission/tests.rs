@@ -7,9 +7,9 @@ use crate::id::{Cookie, LinkId, NodeId, Nonce};
 use crate::identity::{Domain, SecretKey};
 use crate::io::{Event, Input, Output};
 use crate::status::Status;
-use crate::testing::{Net, Realm};
+use crate::testing::{Net, Realm, user_name};
 use crate::time::{Span, Time};
-use crate::wire::message::{Hello, Login, LoginReply};
+use crate::wire::message::{Hello, Login, LoginReply, Lookup};
 use crate::wire::{Message, TransportAddress, codec};
 use crate::{Config, Node};
 use std::collections::BTreeSet;
@@ -32,9 +32,14 @@ struct Visitor {
 }
 
 fn desk(logins_per_second: u32) -> Desk {
+    desk_of(0, logins_per_second)
+}
+
+/// The desk of this supernode; the first one is the registrar.
+fn desk_of(supernode: u8, logins_per_second: u32) -> Desk {
     let config = Config { logins_per_second, login_ramp: Span::millis(1), ..Config::default() };
     let mut realm = Realm::new(config);
-    let node = Node::new(realm.supernode(0), Time(0));
+    let node = Node::new(realm.supernode(supernode), Time(0));
     let mut desk = Desk { node, realm, now: Time(0), links: 0, ended: BTreeSet::new() };
     desk.pass(Span::secs(1));
     desk
@@ -124,6 +129,20 @@ impl Desk {
             _ => None,
         });
         reply.last().expect("an answer")
+    }
+
+    /// Logs somebody in, who asks for a user that the index has no record of; the answer.
+    fn look_up_nobody(&mut self, n: u32) -> Status {
+        let visitor = self.visit(key(n), &address(n));
+        assert_eq!(insist(self, &visitor, true).status, Status::OK);
+        let lookup = Lookup { id: 1, name: user_name(77), nonce: 5, careful: false };
+        let asked = Input::Received { link: visitor.link, frame: frame(lookup) };
+        let mut replies = self.give(asked).into_iter().filter_map(sent);
+        let status = replies.find_map(|frame| match codec::decode_message(&frame) {
+            Ok(Message::LookupReply(reply)) => Some(reply.status),
+            _ => None,
+        });
+        status.expect("an answer")
     }
 
     fn leave(&mut self, who: &Visitor) {
@@ -226,6 +245,25 @@ fn who_wants_a_standby_waits_until_nobody_waits_for_a_session() {
     desk.pass(Span::secs(2));
     let one = desk.visit(key(1), &address(1));
     assert_eq!(desk.stand_by(&one).status, Status::ACCEPTED);
+}
+
+#[test]
+fn nobody_is_unknown_while_newcomers_wait_or_shortly_after() {
+    let mut desk = desk_of(1, 10);
+    let two_renewals = Span(2 * Config::default().renew.0);
+    assert_eq!(desk.look_up_nobody(1), Status::NO_ROUTE, "it has just started");
+    desk.pass(two_renewals);
+    assert_eq!(desk.look_up_nobody(2), Status::UNKNOWN_NAME);
+    drain(&mut desk);
+    for n in 100..130 {
+        let visitor = desk.visit(key(n), &address(n));
+        assert_eq!(insist(&mut desk, &visitor, true).status, Status::OVERLOADED);
+    }
+    // The turn of the last one has come, and the bucket is full again.
+    desk.pass(Span::secs(10));
+    assert_eq!(desk.look_up_nobody(3), Status::NO_ROUTE);
+    desk.pass(two_renewals);
+    assert_eq!(desk.look_up_nobody(4), Status::UNKNOWN_NAME);
 }
 
 #[test]
