@@ -23,30 +23,27 @@ impl Follow {
     }
 
     pub(super) fn told(&mut self, at: Time, host: u32, input: &Input) {
-        if self.hosts.contains(&host) {
-            let text = match input {
-                Input::Received { link, frame } => format!("link {} {}", link.0, said(frame)),
-                other => format!("{other:?}"),
-            };
-            self.line(at, host, "<-", &text);
-        }
+        self.line(at, host, "<-", || match input {
+            Input::Received { link, frame } => format!("link {} {}", link.0, said(frame)),
+            other => format!("{other:?}"),
+        });
     }
 
     pub(super) fn does(&mut self, at: Time, host: u32, output: &Output) {
-        if self.hosts.contains(&host) {
-            let text = match output {
-                Output::Send { link, frame, .. } => format!("link {} {}", link.0, said(frame)),
-                other => format!("{other:?}"),
-            };
-            self.line(at, host, "->", &text);
-        }
+        self.line(at, host, "->", || match output {
+            Output::Send { link, frame, .. } => format!("link {} {}", link.0, said(frame)),
+            other => format!("{other:?}"),
+        });
     }
 
-    fn line(&mut self, at: Time, host: u32, arrow: &str, text: &str) {
+    /// One line, if the host is followed. The text is made only then.
+    fn line(&mut self, at: Time, host: u32, arrow: &str, text: impl FnOnce() -> String) {
+        if !self.hosts.contains(&host) {
+            return;
+        }
         let (secs, micros) = (at.0 / 1_000_000, at.0 % 1_000_000);
-        let line = format!("{secs}.{micros:06} {host} {arrow} {text}");
-        let cut = line.char_indices().nth(LINE_CHARS_MAX);
-        match cut {
+        let line = format!("{secs}.{micros:06} {host} {arrow} {}", text());
+        match line.char_indices().nth(LINE_CHARS_MAX) {
             Some((end, _)) => (self.tell)(&format!("{}…", &line[..end])),
             None => (self.tell)(&line),
         }
@@ -96,7 +93,7 @@ mod tests {
         follow.told(at, 8, &Input::Tick);
         follow.told(at, 7, &Input::Received { link: LinkId(3), frame: vec![0xff; 3] });
         follow.does(at, 7, &Output::HangUp { link: LinkId(3) });
-        follow.line(at, 7, "->", &"é".repeat(2 * LINE_CHARS_MAX));
+        follow.line(at, 7, "->", || "é".repeat(2 * LINE_CHARS_MAX));
         let lines = lines.borrow();
         assert_eq!(lines[0], "29.000042 7 <- Tick");
         assert!(
